@@ -1,0 +1,24 @@
+"Shared settings: one thread, no display, no network, the same seed before every test."
+import os
+from pathlib import Path
+
+os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="agg", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(1111)
+
+
+@pytest.fixture(scope="session")
+def papers():
+    "The folder with our reading of the four papers; tests that compare with it are skipped where it is absent."
+    folder = ROOT.parent / "shared" / "papers"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/papers (equations.md, errata.md) beside the repository")
+    return folder
