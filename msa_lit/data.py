@@ -154,11 +154,14 @@ class Corpus:
 
     @property
     def fingerprint(self):
-        "A short hash of ids, labels and shapes, kept with every result."
+        "A short hash of ids, transcripts, labels, lengths and a thousand frames per sequence, kept with every result."
         h = hashlib.sha256(repr((self.scheme, self.modalities, self.widths)).encode())
         for name, s in sorted(self.splits.items()):
-            h.update(repr((name, s.ids, sorted((k, len(v.values)) for k, v in s.sequences.items()))).encode())
-            h.update(np.ascontiguousarray(s.labels["multimodal"], np.float32).tobytes())
+            h.update(repr((name, s.ids, s.text)).encode())
+            for _, y in sorted(s.labels.items()): h.update(np.ascontiguousarray(y, np.float32).tobytes())
+            for key, rows in sorted(s.sequences.items()):
+                some = rows.values[::max(1, len(rows.values) // 1000)]  # a sample, so that a corpus larger than memory is not read
+                h.update(key.encode() + np.ascontiguousarray(rows.lengths, np.int64).tobytes() + np.ascontiguousarray(some).tobytes())
         return h.hexdigest()[:12]
 
 # %% ../nbs/01_data.ipynb #padded

@@ -113,8 +113,9 @@ class FrameLSTM(Encoder):
         self.out = nn.Linear(hidden, width)
 
     def states(self, padded): # Padded [N, T, d] -> [N, T, hidden]
-        packed = pack_padded_sequence(self.scaler(padded.values), padded.lengths.cpu(), batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=padded.values.shape[1])[0]
+        with torch.autocast(padded.values.device.type, enabled=False):  # not every CPU has LSTM kernels for bfloat16
+            packed = pack_padded_sequence(self.scaler(padded.values), padded.lengths.cpu(), batch_first=True, enforce_sorted=False)
+            return pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=padded.values.shape[1])[0]
 
     def forward(self, padded): # Padded [N, T, d] -> [N, width]
         return self.out(self.dropout(super().forward(padded)))
@@ -222,9 +223,19 @@ class PretrainedText(Encoder):
         super().__init__()
         self.model, self.pooling = model, pooling
         self.width = model.config.hidden_size
+        if getattr(model, "pooler", None) is not None: model.pooler.requires_grad_(False)
 
     def states(self, padded): # Padded [N, T] ids -> [N, T, hidden]
-        return self.model(input_ids=padded.values, attention_mask=padded.mask.long()).last_hidden_state
+        n, t = padded.values.shape
+        order = padded.lengths.argsort()
+        parts = order.split(8 if padded.values.device.type == "cpu" else n)
+        return torch.cat([self._part(padded, rows, t) for rows in parts])[order.argsort()]
+
+    def _part(self, padded, rows, t): # rows of similar length, computed without the batch's padding -> [n, T, hidden]
+        longest = int(padded.lengths[rows].max())
+        mask = padded.mask[rows, :longest].long()
+        states = self.model(input_ids=padded.values[rows, :longest], attention_mask=mask).last_hidden_state
+        return nn.functional.pad(states, (0, 0, 0, t - longest))
 
 # %% ../nbs/04_encoders.ipynb #minilm
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -76,16 +76,16 @@ SYMBOLS = (  # name in the code, meaning, axes, then the symbol in UGF, MUG, MFO
     ("confidence", "confidence of a modality in one batch", "scalar", "a^s", "", "", ""),
     ("running_mean", "mean of all batch confidences so far", "scalar", r"\hat{a}_t^s", "", "", ""),
     ("relative_confidence", "confidence relative to the other modalities: history, batch", "scalar", "u_t^s; h_t^s", "", "", ""),
-    ("factor", "what a modality's gradient is multiplied with", "scalar", "w_t^s", "", "", ""),
-    ("probability", "probability of discarding a modality's features", "scalar", "p^s", "", "", ""),
+    ("factors[modality]", "what a modality's gradient is multiplied with", "scalar", "w_t^s", "", "", ""),
+    ("probabilities[modality]", "probability of discarding a modality's features", "scalar", "p^s", "", "", ""),
     ("temperature", "divides cosines before the softmax", "", "", r"\tau", "", ""),
     ("MUCN parameters", "weights of the label correction network; after the inner step with a prime", "", "", r"\theta_{m_c}; \theta'_{m_c}", "", ""),
     ("inner_lr, outer_lr", "rates of the look-ahead step and of the meta update", "", "", r"\alpha; \alpha'", "", ""),
     ("mixed_target", "target mixed from the last epoch's output and the label, with weight lam", "[N]", "", r"y_{mi}^j; \lambda", "", ""),
     ("prompt", "learnable offset, one row per frame", "[T, d]", "", "", "p^v", ""),
     ("prompted", "features with the prompt added", "[N, T, d]", "", "", r"\hat{f}^v", ""),
-    ("query, key, value", "projections that enter the attention", "[N, T, k]", "", "", "Q_t; K_v; V_v", ""),
-    ("attended", "frames as seen by the text", "[N, T, z]", "", "", "Z_v; Z_a; Z_m", ""),
+    ("queries, keys and values", "projections that enter the attention", "[N, T, k]", "", "", "Q_t; K_v; V_v", ""),
+    ("attended vectors", "frames as seen by the text", "[N, T, z]", "", "", "Z_v; Z_a; Z_m", ""),
     ("teacher", "output of a modality's frozen encoder", "[N, d]", "", "", "x^v; x^a", ""),
     ("batch matrix", "features of one modality, a row per sample", "[N, d]", "", "", "", "M_a; M_v"),
     ("covariance", "covariance of a batch matrix", "[d, d]", "", "", "", "C_a; C_v"),
@@ -111,7 +111,7 @@ SYMBOLS = (  # name in the code, meaning, axes, then the symbol in UGF, MUG, MFO
 def symbols() -> Table:  # a row per thing: our name, meaning, axes, then one column per paper
     "The table of symbols of all four papers."
     math = lambda cell: ", ".join(f"${s}$" for s in cell.split("; ")) if cell else ""
-    code = lambda cell: f"`{cell}`" if cell else ""
+    code = lambda cell: f"`{cell}`" if cell and " " not in cell.replace(", ", "") else cell
     rows = tuple((code(ours), meaning, code(axes), *map(math, cells)) for ours, meaning, axes, *cells in SYMBOLS)
     return Table(("in the code", "meaning", "axes", *PAPERS), rows)
 

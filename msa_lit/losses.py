@@ -17,7 +17,7 @@ from .equations import equation, register
 __all__ = ['l2_normalise', 'score', 'info_nce', 'info_nce_floor']
 
 # %% ../nbs/06_losses.ipynb #errors
-for _id in ("MUG-6", "MUG-9", "MUG-14", "MUG-16", "MUG-25", "MUG-26", "SPIL-30"):
+for _id in ("MUG-6", "MUG-9", "MUG-25", "MUG-26", "SPIL-30"):
     register(_id, F.l1_loss, __name__)
 register("MFON-12", F.mse_loss, __name__)
 

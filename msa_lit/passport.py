@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .metrics import bin_classes, check_pair, evaluate, pearson, round_classes, weighted_f1
+from .metrics import bin_classes, check_pair, evaluate, pearson, weighted_f1
 
 # %% auto #0
 __all__ = ['F1_AVERAGES', 'half_away', 'f1_average', 'Passport', 'passport']
@@ -61,9 +61,9 @@ def _mosi_lines(p, y, ours):
              ("Acc-2", "non0, prediction 0 is positive", _share((p32 >= 0)[kept] == (y32 > 0)[kept]), "acc2_non0", "a prediction of exactly 0 counts as positive")]
     lines += _f1_lines(p32 >= 0, y32 >= 0, "f1_has0", "has0") + _f1_lines((p32 > 0)[kept], (y32 > 0)[kept], "f1_non0", "non0")
     for name, b in (("acc7", 3), ("acc5", 2)):
-        measure, clip = f"Acc-{2 * b + 1}", lambda x: np.clip(x, -b, b)
+        measure, inner, label = f"Acc-{2 * b + 1}", np.clip(p, -b, b), np.clip(y, -b, b)
         lines += [(measure, "clipped, ties to even", ours[name], name, "ours"),
-                  (measure, "clipped, ties away from zero", _share(half_away(clip(p)) == half_away(clip(y))), name, "ties such as 0.5 go to the outer class"),
+                  (measure, "clipped, ties away from zero", _share(half_away(inner) == half_away(label)), name, "ties such as 0.5 go to the outer class"),
                   (measure, "not clipped", _share(np.rint(p32) == np.rint(y32)), name, f"values beyond ±{b} keep classes of their own")]
     q = np.clip(p, -3, 3)
     return lines + [("MAE", "raw", ours["mae"], "mae", "ours"), ("MAE", "clipped", float(np.abs(q - y).mean()), "mae", "predictions are clipped to ±3 first"),
@@ -78,9 +78,9 @@ def _sims_lines(p, y, ours):
              ("Acc-2", "non0", _share((p32 > 0)[kept] == (y32 > 0)[kept]), "acc2", "clips labelled 0 are left out")]
     lines += _f1_lines(p32 > 0, y32 > 0, "f1", "zero is negative")
     for k in (3, 5):
-        below = lambda x: k - 1 - bin_classes(-x, k)                          # closed below: ours in the mirror
+        below = bin_classes(-p, k) == bin_classes(-y, k)                      # closed below: ours in the mirror
         lines += [(f"Acc-{k}", "bins closed above", ours[f"acc{k}"], f"acc{k}", "ours"),
-                  (f"Acc-{k}", "bins closed below", _share(below(p) == below(y)), f"acc{k}", "values on an edge go to the upper bin")]
+                  (f"Acc-{k}", "bins closed below", _share(below), f"acc{k}", "values on an edge go to the upper bin")]
     return lines + [("MAE", "clipped", ours["mae"], "mae", "ours"), ("MAE", "raw", float(np.abs(raw_p - raw_y).mean()), "mae", "predictions are not clipped to ±1"),
                     ("Corr", "clipped", ours["corr"], "corr", "ours"), ("Corr", "raw", float(pearson(raw_p, raw_y)), "corr", "predictions are not clipped to ±1")]
 
@@ -130,22 +130,23 @@ class Passport:
         return f"<h4>Passport ({self.scheme})</h4>{items(self.facts)}{_printed(self.table).to_html(index=False, border=0)}{items(self.sentences())}"
 
     def plot(self, ax=None): # a matplotlib axis, or None for a new figure; returns the axis
-        "Accuracies and F1 under every convention, as points away from ours."
+        "Accuracies and F1 under every convention, in points from the first line of their measure."
         return _plot(self.table, ax)
 
 # %% ../nbs/03_passport.ipynb #passport-plot-code
 def _plot(table, ax=None):
     import matplotlib.pyplot as plt
-    t = table[~table.measure.isin(["MAE", "Corr"])].iloc[::-1]
+    t = table.assign(away=table.value - table.groupby("measure").value.transform("first"))
+    t = t[~t.measure.isin(["MAE", "Corr"])].iloc[::-1]
     ax = ax or plt.subplots(figsize=(6.5, 0.2 * len(t) + 0.8))[1]
     for k, measure in enumerate(t.measure.unique()[::-1]):
         rows = np.flatnonzero(t.measure == measure)
         ours = (t.words.iloc[rows] == "ours").to_numpy()
-        ax.plot(t.difference.iloc[rows[~ours]], rows[~ours], "o", color=f"C{k}")
-        ax.plot(t.difference.iloc[rows[ours]], rows[ours], "o", mfc="white", mec=f"C{k}")
+        ax.plot(t.away.iloc[rows[~ours]], rows[~ours], "o", color=f"C{k}")
+        ax.plot(t.away.iloc[rows[ours]], rows[ours], "o", mfc="white", mec=f"C{k}")
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(range(len(t)), t.measure + ": " + t.convention, fontsize=7)
-    ax.set(xlabel="value minus ours (percentage points; hollow: ours)", title="Same predictions, other conventions")
+    ax.set(xlabel="away from the first line of the measure (points; hollow: ours)", title="Same predictions, other conventions")
     return ax
 
 # %% ../nbs/03_passport.ipynb #passport-code

@@ -136,7 +136,8 @@ def across_seeds(
     if len(a) < 2: raise ValueError("a: 1 value; at least two seeds are needed")
     d, n = a - b, len(a)
     out = {"n": n, "difference": float(d.mean()), "sd": float(d.std(ddof=1)), "smallest_p": 2.0 ** (1 - n)}
-    if not np.ptp(d): return out | {"low": d[0], "high": d[0], "p_t": np.nan, "p_wilcoxon": 1.0 if d[0] == 0 else 2.0 ** (1 - n)}
+    if np.ptp(d) <= 1e-12 * np.abs(d).max():                                # no spread: no t, and Wilcoxon counts signs alone
+        return out | {"low": float(d[0]), "high": float(d[0]), "p_t": np.nan, "p_wilcoxon": 2.0 ** (1 - n) if d.any() else 1.0}
     t = stats.ttest_rel(a, b)
     low, high = t.confidence_interval(level)
     return out | {"low": float(low), "high": float(high), "p_t": float(t.pvalue), "p_wilcoxon": float(stats.wilcoxon(d).pvalue)}

@@ -59,6 +59,7 @@ def new_folder(
         raise FileExistsError(f"{target} exists" + (" and is no store, so it is not replaced" if overwrite else "; choose another place, or say overwrite=True"))
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".tmp", dir=target.parent))
+    work.chmod(0o755)  # mkdtemp makes it private
     try:
         yield work
         put_in_place(work, target)

@@ -47,7 +47,7 @@ EXPECTED = [
     ("MFON-6", "msa_lit.mfon.distillation.distillation", "student teacher direction"),
     ("MFON-7", "msa_lit.losses.score", "text other"),
     ("MFON-13", "msa_lit.mfon.method.mfon_loss", "task distillation contrast alpha beta"),
-    ("MUG-6 MUG-9 MUG-14 MUG-16 MUG-25 MUG-26 SPIL-30", "torch.nn.functional.l1_loss", "input target"),
+    ("MUG-6 MUG-9 MUG-25 MUG-26 SPIL-30", "torch.nn.functional.l1_loss", "input target"),
     ("MFON-12", "torch.nn.functional.mse_loss", "input target"),
 ]
 BY_ID = {id: (name, arguments.split()) for ids, name, arguments in EXPECTED for id in ids.split()}
@@ -69,7 +69,7 @@ def table():
 
 def test_the_expected_names_are_of_known_equations():
     assert len(BY_ID) == sum(len(ids.split()) for ids, _, _ in EXPECTED) and set(BY_ID) <= set(book.EQUATIONS)
-    assert sum(exists(name) for name, _ in BY_ID.values()) >= 11  # losses and torch: the test below cannot be empty
+    assert sum(exists(name) for name, _ in BY_ID.values()) >= 9  # losses and torch: the test below cannot be empty
 
 
 @pytest.mark.parametrize("id", BY_ID)

@@ -67,8 +67,10 @@ def projected(
     dropout: float = 0.0,    # share of attention weights dropped
 ) -> Tensor:                 # read-outs, [N, H, I, k]
     "Attention that projects every frame to keys and values."
-    f = frames[:, None]                                                              # [N, 1, T, d]
-    return F.scaled_dot_product_attention(q, f @ w_k, f @ w_v, None if rows is None else rows[:, None], dropout)
+    return F.scaled_dot_product_attention(q, _per_head(frames, w_k), _per_head(frames, w_v), None if rows is None else rows[:, None], dropout)
+
+def _per_head(frames, w): # [N, T, d], [H, d, k] -> [N, H, T, k], by one product with all heads side by side
+    return (frames @ w.transpose(0, 1).flatten(1)).unflatten(-1, (w.shape[0], -1)).transpose(1, 2)
 
 # %% ../../nbs/51_mfon.attention.ipynb #absorbed
 def absorbed(
@@ -116,7 +118,7 @@ class PromptAttention(nn.Module):
         return self.attend(text, prompted, mask_rows(mask, prompted))
 
     def attention_weights(self, text, prompted, rows=None): # [N, I, d], [N, T, d], [N, 1 or I, T] -> [N, H, I, T]
-        scores = self.queries(text) @ (prompted[:, None] @ self.maps(self.w_k)).mT / (text.shape[2] / self.heads) ** 0.5
+        scores = self.queries(text) @ _per_head(prompted, self.maps(self.w_k)).mT / (text.shape[2] / self.heads) ** 0.5
         return (scores if rows is None else scores.masked_fill(~rows[:, None], -torch.inf)).softmax(-1)
 
 # %% ../../nbs/51_mfon.attention.ipynb #guided-layer

@@ -105,17 +105,25 @@ class FrozenTeacher(nn.Module):
         module: nn.Module, # the trained network; it is frozen in place
     ):
         super().__init__()
-        self.module = freeze(module)
+        self.module, self.frozen = freeze(module), True
+
+    def hold(
+        self,
+        frozen: bool = True, # False: learn like any other module, until held again
+    ) -> "FrozenTeacher":    # itself
+        "Freeze the network, or let it learn in a stage of its own."
+        self.frozen = frozen
+        self.module.requires_grad_(not frozen).train(self.training and not frozen)
+        return self
 
     def train(
         self,
         mode: bool = True, # the mode of the model around it
-    ) -> "FrozenTeacher":  # itself, the network inside still in evaluation mode
-        "Accept the call and keep the network in evaluation mode."
+    ) -> "FrozenTeacher":  # itself; a frozen network inside is still in evaluation mode
+        "Accept the call, but keep a frozen network in evaluation mode."
         super().train(mode)
-        self.module.eval()
+        self.module.train(mode and not self.frozen)
         return self
 
-    @torch.no_grad()
     def forward(self, padded): # Padded [N, T, width_in], or what the network takes -> its output, [N, d]
-        return self.module(padded)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen): return self.module(padded)

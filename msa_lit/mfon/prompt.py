@@ -61,7 +61,7 @@ class ModalPrompt(nn.Module):
 
     def forward(self, features): # [N, T, d] -> [N, T, d]
         T = features.shape[1]
-        if T > self.length:
+        if T > self.length and not self.shared:
             raise ValueError(f"a clip of {T} frames is longer than the prompt's {self.length} rows: "
                              f"build ModalPrompt(length={T}, ...) or cut the clips to {self.length} frames")
         return add_prompt(features, self.rows.expand(T, -1) if self.shared else self.rows[:T])

@@ -11,8 +11,8 @@ from torch import Tensor
 from ..equations import equation
 
 # %% auto #0
-__all__ = ['batch_matrix', 'centred', 'covariance', 'two_term_covariance', 'covariance_gap', 'covariance_alignment',
-           'covariance_alignment_grad', 'printed_alignment_grad']
+__all__ = ['batch_matrix', 'centred', 'covariance', 'two_term_covariance', 'covariance_pair', 'covariance_gap',
+           'covariance_alignment', 'covariance_alignment_grad', 'printed_alignment_grad']
 
 # %% ../../nbs/30_spil.covariance.ipynb #batch-matrix
 @equation("SPIL-10", "SPIL-11")
@@ -63,16 +63,23 @@ def two_term_covariance(
     return (m.T @ m - total.T @ total / len(m)) / (len(m) - 1)
 
 # %% ../../nbs/30_spil.covariance.ipynb #gap
-def covariance_gap(
-    a: Tensor,  # [N, d] features of the first modality
-    v: Tensor,  # [M, d] features of the second; M may differ from N
-) -> Tensor:    # [d, d] symmetric
-    "Difference of two batch covariances, C_a - C_v; raises ValueError when the widths differ."
+def covariance_pair(
+    a: Tensor,                 # [N, d] features of the first modality
+    v: Tensor,                 # [M, d] features of the second; M may differ from N
+) -> tuple[Tensor, Tensor]:    # ([d, d], [d, d]) their covariances
+    "Covariances of two batches of equal width; raises ValueError when the widths differ."
     cov_a, cov_v = covariance(a, "a"), covariance(v, "v")
     if cov_a.shape != cov_v.shape:
         raise ValueError(f"a has {len(cov_a)} features and v has {len(cov_v)}; "
                          "project both to a common width first (msa_lit.spil.modes.CommonWidth)")
-    return cov_a - cov_v
+    return cov_a, cov_v
+
+def covariance_gap(
+    a: Tensor,  # [N, d] features of the first modality
+    v: Tensor,  # [M, d] features of the second; M may differ from N
+) -> Tensor:    # [d, d] symmetric
+    "Difference of two batch covariances, C_a - C_v."
+    return torch.sub(*covariance_pair(a, v))
 
 # %% ../../nbs/30_spil.covariance.ipynb #alignment
 @equation("SPIL-14", "SPIL-33")

@@ -21,10 +21,12 @@ def _stacked(
     "Factors as one tensor; raises ValueError for fewer than two, or for one that is not finite or negative."
     if len(factors) < 2:
         raise ValueError(f"factors has only {list(factors)}: masking shifts weight between at least two modalities; switch it off for one")
-    for m, w in factors.items():
-        w = torch.as_tensor(w)
-        if not (w.isfinite() & (w >= 0)).all(): raise ValueError(f"factor of {m!r} must be finite and not negative, got {w}; see UGF-8")
-    return torch.stack([torch.as_tensor(w) for w in factors.values()])
+    w = torch.stack([torch.as_tensor(v) for v in factors.values()])
+    fine = (w >= 0) & (w < torch.inf)  # False for NaN too
+    if not fine.all():
+        bad = next(m for m, ok in zip(factors, fine) if not ok.all())
+        raise ValueError(f"factor of {bad!r} must be finite and not negative, got {factors[bad]}; see UGF-8")
+    return w
 
 # %% ../../nbs/22_ugf.masking.ipynb #printed
 def _printed(
@@ -80,5 +82,5 @@ def mask_features(
         p = float(probabilities[m])
         if not 0 <= p < 1: raise ValueError(f"discard probability of {m!r} is {p}: must lie in [0, 1); UGF-10 as printed never does")
         shape = f.shape if unit == "element" else (len(f),) + (1,) * (f.dim() - 1)
-        masked[m] = f * F.dropout(f.new_ones(shape), p) if training else f
+        masked[m] = f * F.dropout(f.new_ones(shape), p) if training and p > 0 else f
     return masked

