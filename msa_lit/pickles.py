@@ -91,6 +91,7 @@ def scalar(
     "One number out of a pickle."
     return build_array(raw, dtype, ())[()]
 
+# %% ../nbs/01_pickles.ipynb #buffer
 def from_buffer(
     raw: bytes,                # the bytes of the whole array
     dtype: TypeStandIn,        # type
@@ -100,6 +101,7 @@ def from_buffer(
     "One array out of a pickle of protocol 5."
     return build_array(raw, dtype, shape, "F" if order == "F" else "C")
 
+# %% ../nbs/01_pickles.ipynb #encode
 def encode(
     text: str,      # characters with numbers below 256
     *_: object,     # the name of the encoding, always latin-1 here

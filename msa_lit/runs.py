@@ -21,7 +21,7 @@ from .fusion import ModelOptions, ModelSpec
 from .methods import Method, check_names, parse, route
 from .metrics import evaluate
 from .simulate import simulate
-from .training import Loop, TrainOptions, predict, seed_everything, train
+from .training import Loop, TrainOptions, on_cpu_processes, predict, seed_everything, train
 
 # %% auto #0
 __all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'identity', 'claim', 'write_json', 'fit', 'finish',
@@ -185,7 +185,7 @@ def fit(
     ready, words = read(corpus, chosen["model"])
     spec = ModelSpec.of(ready, chosen["model"], words)
     model = build(method, spec, chosen, seed)
-    if folder is not None and claim(Path(folder), this): return load_run(folder)
+    if folder is not None and _claim_once(Path(folder), this): return load_run(folder)
     model.calibrate(ready)
     loop = Loop(model, ready.without("test"), chosen["train"], seed, folder, save_seconds, progress)
     history = train(loop)
@@ -195,6 +195,11 @@ def fit(
         run.save(folder, weights)
         loop.path.unlink(missing_ok=True)
     return run
+
+def _claim_once(folder, this):
+    "Of several processes that train together, the first writes and the others find its claim."
+    from accelerate import PartialState
+    with PartialState(cpu=on_cpu_processes()).main_process_first(): return claim(folder, this)
 
 # %% ../nbs/08_runs.ipynb #finish
 def finish(this, spec, loop, corpus, history):

@@ -21,8 +21,8 @@ from .methods import Method, Stage, total_losses
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
-           'Progress', 'write_checkpoint', 'read_checkpoint', 'Loop', 'hooks', 'train_step', 'run_epoch', 'validate',
-           'train']
+           'Progress', 'write_checkpoint', 'read_checkpoint', 'on_cpu_processes', 'Loop', 'hooks', 'train_step',
+           'run_epoch', 'validate', 'train']
 
 # %% ../nbs/07_training.ipynb #options
 @dataclass(frozen=True)
@@ -143,6 +143,11 @@ def read_checkpoint(
     except Exception as e:
         raise OSError(f"{path} is not a readable checkpoint ({type(e).__name__}: {str(e)[:80]}); delete it to start this run anew") from e
 
+# %% ../nbs/07_training.ipynb #processes
+def on_cpu_processes() -> bool:  # accelerate wants to be told
+    "True where a launcher started processes on a machine without a GPU."
+    return "LOCAL_RANK" in os.environ and not torch.cuda.is_available()
+
 # %% ../nbs/07_training.ipynb #loop
 class Loop:
     "Train one method on one corpus; continue from the folder's checkpoint if there is one."
@@ -158,7 +163,7 @@ class Loop:
     ):
         if "test" in corpus.splits: raise ValueError("the training loop must not see the test split: pass corpus.without('test')")
         from accelerate import Accelerator, DistributedDataParallelKwargs
-        self.accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=True)])
+        self.accelerator = Accelerator(cpu=on_cpu_processes(), kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=True)])
         self.method, self.corpus, self.options, self.seed = method.to(self.accelerator.device), corpus, options, seed
         self.path = Path(folder) / "checkpoint.pt" if folder is not None else None
         self.save_seconds, self.show, self.saved = save_seconds, progress, time.monotonic()

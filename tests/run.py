@@ -2,7 +2,7 @@
 
 python tests/run.py             notebooks under nbdev's rules (flags gpu, slow are skipped), then pytest
 python tests/run.py --flags gpu  also the cells with this flag
-python tests/run.py --execute   run notebooks in place and keep their outputs
+python tests/run.py --execute   run notebooks in place, keep their outputs and note their times
 python tests/run.py --only 07   only notebooks whose name starts so, no pytest
 """
 import argparse
@@ -58,10 +58,20 @@ def start(path, args):
         passed, said = done.returncode == 0, done.stdout + done.stderr
     except subprocess.TimeoutExpired as e:
         passed, said = False, f"stopped after {e.timeout:.0f} s"
-    print(f"{'passed' if passed else 'FAILED'}  {time.monotonic() - began:5.1f} s  {path.name}", flush=True)
+    seconds = time.monotonic() - began
+    print(f"{'passed' if passed else 'FAILED'}  {seconds:5.1f} s  {path.name}", flush=True)
     if not passed:
         print(said[-6000:], flush=True)
-    return passed
+    return passed, seconds
+
+
+def note_times(found, fates):
+    "Keep how long each notebook ran, for the map in the README."
+    path = ROOT / "results" / "notebook_times.csv"
+    known = dict(line.split(",") for line in path.read_text().splitlines()[1:]) if path.exists() else {}
+    known |= {p.stem: f"{seconds:.1f}" for p, (passed, seconds) in zip(found, fates) if passed}
+    there = {p.stem for p in notebooks("")}
+    path.write_text("notebook,seconds\n" + "".join(f"{k},{v}\n" for k, v in sorted(known.items()) if k in there))
 
 
 def run_pytest():
@@ -92,7 +102,10 @@ def main():
         return 1
     with ThreadPoolExecutor(args.workers) as pool:
         fates = list(pool.map(lambda p: start(p, args), found))
-    passed, failed, skipped = sum(fates), len(fates) - sum(fates), 0
+    passed = sum(ok for ok, _ in fates)
+    failed, skipped = len(fates) - passed, 0
+    if args.execute:
+        note_times(found, fates)
     if not args.execute and not args.only:
         more = run_pytest()
         passed, failed, skipped = passed + more[0], failed + more[1], skipped + more[2]

@@ -370,6 +370,30 @@ def test_utterances_without_frames_can_be_kept(content, put):
     assert make_batch(got.splits["train"], [1]).inputs["audio"].values.abs().sum() == 0
 
 
+def test_lengths_that_contradict_the_frames(corpus, content, put):
+    "Lengths as the public script computes them for padding in front: 1. The frames win, unless the caller says otherwise."
+    block = np.zeros_like(content["train"]["audio"])
+    for i, k in enumerate([2, 3, 1]): block[i, 3 - k:] = content["train"]["audio"][i, :k]
+    path = put(faulty(content, audio=block, audio_lengths=[1, 1, 1]))
+    got = read_corpus(path)
+    assert differences(corpus, got) == []
+    assert any("train, audio, rows 0, 1: frames beyond the given length" in n for n in got.notes)
+    assert read_corpus(path, trust_lengths=True).splits["train"].sequences["audio"].lengths.tolist() == [1, 1, 1]
+
+
+def test_the_token_mask_gives_the_lengths_of_an_aligned_file(content, put):
+    "A silent last token is a frame: the mask counts it, the zeros would not."
+    aligned = {}
+    for name, fold in content.items():
+        block = np.repeat(fold["text"][:, :, :1], 2, axis=2)
+        last = fold["text_bert"][:, 1].sum(1) - 1
+        block[np.arange(len(block)), last] = 0
+        aligned[name] = {k: v for k, v in fold.items() if not k.endswith("_lengths")} | {"audio": block, "vision": block}
+    train = read_corpus(put(aligned)).splits["train"]
+    assert train.sequences["audio"].lengths.tolist() == train.sequences["vision"].lengths.tolist() == [4, 6, 5]
+    assert train.sequences["audio"][1][-1].tolist() == [0, 0]
+
+
 @quick
 @given(st.data())
 def test_padding_on_either_side(tmp_path_factory, data):

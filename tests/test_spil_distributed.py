@@ -42,6 +42,7 @@ def process(rank, work, sizes, modes, folder):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=len(sizes))
     torch.save(work(rank, sizes, modes), f"{folder}/{rank}.pt")
+    dist.barrier()  # nobody leaves while the other is still listening
     dist.destroy_process_group()
 
 

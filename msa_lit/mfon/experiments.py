@@ -23,8 +23,8 @@ from ..runs import Run, fit, read
 from ..simulate import simulate
 
 # %% auto #0
-__all__ = ['AUDIO_STRONG', 'TRIALS', 'SCALE', 'probe', 'r_squared', 'retrieval', 'features', 'measure', 'Trial', 'run_trial',
-           'run_missing', 'main']
+__all__ = ['AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'probe', 'r_squared', 'retrieval', 'features', 'measure', 'Trial',
+           'run_trial', 'run_missing', 'main']
 
 # %% ../../nbs/54_mfon.experiments.ipynb #probe
 def probe(
@@ -118,18 +118,21 @@ TRIALS = {
     **{f"{how}, {direction}": Trial({"reduction": how, "direction": direction})
        for how in ("first", "mean", "attention") for direction in ("teacher_first", "student_first") if (how, direction) != ("mean", "teacher_first")},
 }
-SCALE = dict(epochs=10, patience=5, lr=2e-3)  # of every trial
+SCALE = dict(epochs=8, patience=4, lr=2e-3, text="minilm", freeze_text=True)  # of every trial
+SMALL = dict(attention_layers=1, teacher_epochs=6)  # of every MFON trial
 
 def run_trial(
     name: str,                      # one of TRIALS
     seed: int,                      # of corpus and training
-    sizes: tuple = (640, 160, 400), # clips in train, valid, test
+    sizes: tuple = (480, 120, 400), # clips in train, valid, test
+    **changes,                      # of SCALE
 ) -> dict:                          # "trial", "seed" and the measurements
     "Simulate, fit, measure. Raises ValueError for an unknown name."
     if name not in TRIALS: raise ValueError(f"trial {name!r} is not one of {list(TRIALS)}")
     trial = TRIALS[name]
     corpus = simulate(n=sizes, seed=seed, **trial.world).only(*trial.modalities)
-    run = fit(trial.method, corpus, seed=seed, progress=False, **(SCALE | trial.options))
+    small = SMALL if trial.method == "mfon" else {}
+    run = fit(trial.method, corpus, seed=seed, progress=False, **(SCALE | small | changes | trial.options))
     return {"trial": name, "seed": seed} | measure(run, corpus)
 
 # %% ../../nbs/54_mfon.experiments.ipynb #run-missing

@@ -103,7 +103,7 @@ def check_representations(
     "Refuse vectors and labels on which no correction network can be trained."
     if not torch.isfinite(labels).all(): raise ValueError("labels have NaN or infinite entries; remove these clips or repair the corpus")
     largest = labels.abs().max().item()
-    if largest > rho: raise ValueError(f"the largest |label| is {largest:g}, rho is {rho:g}; set rho to the scale of the labels (3 for MOSI and MOSEI, 1 for SIMS)")
+    if largest > rho + 1e-6: raise ValueError(f"the largest |label| is {largest:g}, rho is {rho:g}; set rho to the scale of the labels (3 for MOSI and MOSEI, 1 for SIMS)")
     for m, x in features.items():
         if x.ndim != 2 or len(x) != len(labels): raise ValueError(f"{m} vectors {list(x.shape)} do not fit {len(labels)} labels; give [N, d_m]")
         bad = int((~torch.isfinite(x)).any(1).sum())

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from accelerate.utils import gather
 
 from ..fusion import CommonModel, regression_loss
 from ..methods import method
@@ -54,5 +53,6 @@ class SelfMM(CommonModel):
         return terms
 
     def after_step(self, batch, out):
+        from accelerate.utils import gather
         index, features = gather((batch.index, {k: v.detach().float() for k, v in out.features.items()}))
         self.generator.update(index, features)

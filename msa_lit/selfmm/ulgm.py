@@ -53,6 +53,7 @@ def shifted_label(
     return new.clamp(-bound, bound)
 
 # %% ../../nbs/10_selfmm.ulgm.ipynb #momentum
+@equation("SPIL-9/momentum")
 def momentum_label(
     old: Tensor,           # labels so far, [N]
     new: Tensor,           # this epoch's labels, [N]

@@ -70,8 +70,8 @@ def arm_row(
     modes: str,             # "V-A", ...; "none" for self_mm
     seed: int,              # of corpus and training
     weight: float = 1.0,    # of shared and private terms alike
-    sizes: tuple = (800, 200, 800),  # utterances in train, valid, test
-    epochs: int = 12,       # at most
+    sizes: tuple = (400, 100, 800),  # utterances in train, valid, test
+    epochs: int = 10,       # at most
 ) -> dict:                  # one value per column
     "Train one arm on one simulated corpus and examine its features."
     corpus = load_corpus("simulated", n=sizes, seed=seed)
@@ -89,7 +89,7 @@ ARMS = (("none", 1.0), *((modes, 1.0) for modes in TABLE_II), *(("V-A", 10.0**k)
 
 def run_arms(
     path: str | Path,                  # a CSV file, made or continued
-    seeds: Sequence[int] = range(10),  # of corpus and training
+    seeds: Sequence[int] = range(8),   # of corpus and training
     arms: Sequence[tuple] = ARMS,      # (modes, weight) pairs
     **options,                         # for `arm_row`
 ):                                     # DataFrame, all rows of the file
