@@ -77,14 +77,15 @@ def run_compare(args): # msa_lit compare --methods A,B -> 0
 def run_check(args): # msa_lit data check PATH -> 0 sound, 1 faults
     "Examine a corpus and print the findings."
     from msa_lit.doctor import examine
-    report = examine(args.path)
+    report = examine(args.path, **args.options)
     print(report)
-    return 0 if report.sound else 1
+    return 0 if report.ok else 1
 
 def run_convert(args): # msa_lit data convert PATH STORE -> 0
     "Convert a corpus into a memory-mapped store."
     from msa_lit.readers import convert
-    print(f"written: {convert(args.path, args.store)}")
+    corpus = convert(args.path, args.store, **args.options)
+    print(f"written: {args.store} ({', '.join(f'{k} {len(s)}' for k, s in corpus.splits.items())}; {', '.join(corpus.modalities)})")
     return 0
 
 def run_equations(args): # msa_lit equations [ID or PAPER] -> 0
@@ -122,9 +123,10 @@ def parser() -> argparse.ArgumentParser:  # knows all commands
             p.add_argument("--seeds", type=_numbers, default=[1111, 1112, 1113, 1114, 1115])
             p.add_argument("--jobs", type=int, default=1, help="runs at a time")
     data = commands.add_parser("data", help="look after corpora").add_subparsers(dest="action", required=True)
-    command("check", run_check, "examine a corpus", data).add_argument("path")
+    p = command("check", run_check, "examine a corpus", data)
+    p.add_argument("path"); p.set_defaults(open=True)
     p = command("convert", run_convert, "make a memory-mapped store", data)
-    p.add_argument("path"); p.add_argument("store")
+    p.add_argument("path"); p.add_argument("store"); p.set_defaults(open=True)
     command("equations", run_equations, "the equation index").add_argument("which", nargs="?", help="an id such as UGF-4 or a paper such as UGF")
     return top
 

@@ -60,7 +60,7 @@ def compare(
     **options,                        # for all methods; see `fit`
 ):                                    # DataFrame with COLUMNS
     "Fit all methods with all seeds. Raises ValueError before training for names, seeds or options that do not fit."
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
     check_ready(corpus)
     plans = _plan(methods, seeds, options)
     tables = [constant_rows(corpus, choose(plans[0][0], plans[0][2])["model"].text)]

@@ -108,6 +108,7 @@ def fold_row(
             "zero": int((y == 0).sum()), "min": float(y.min()) if some else np.nan, "mean": float(y.mean()) if some else np.nan,
             "max": float(y.max()) if some else np.nan, "multiples of": f"1/{n}: {100 * share:.1f} %"}
 
+# %% ../nbs/01_doctor.ipynb #sequence-row
 def sequence_row(
     name: str,        # the fold's name
     key: str,         # the sequence's name
@@ -127,6 +128,7 @@ def cells(
     text = lambda v: f"{v:.3f}".rstrip("0").rstrip(".") if isinstance(v, float) else str(v)
     return [list(rows[0]), *([text(v) for v in r.values()] for r in rows)] if rows else []
 
+# %% ../nbs/01_doctor.ipynb #text-table
 def text_table(
     rows: list[dict],  # a table
 ) -> str:              # lines of equal width
@@ -135,6 +137,7 @@ def text_table(
     widths = [max(map(len, column)) for column in zip(*grid)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in grid)
 
+# %% ../nbs/01_doctor.ipynb #html-table
 def html_table(
     rows: list[dict],  # a table
 ) -> str:              # HTML, escaped

@@ -18,7 +18,7 @@ from .store import fill_store, new_folder, open_store
 from .sources import Log, Reading, Table, folder_tables, mmsa_table, mmsa_tables
 
 # %% auto #0
-__all__ = ['guess_scheme', 'in_memory', 'build_split', 'locate', 'apply_rules', 'read', 'read_corpus', 'refuse', 'convert']
+__all__ = ['guess_scheme', 'in_memory', 'build_split', 'locate', 'apply_rules', 'read', 'refuse', 'read_corpus', 'convert']
 
 # %% ../nbs/01_readers.ipynb #scheme
 def guess_scheme(
@@ -121,6 +121,16 @@ def read(
     corpus = Corpus(name or Path(path).stem, scheme, splits, notes=tuple(str(f) for f in log.findings if f.action != "refused"))
     return corpus, log.findings + apply_rules(corpus, log, {k: t.rows for k, t in tables.items()})
 
+# %% ../nbs/01_readers.ipynb #refuse
+def refuse(
+    corpus: Corpus,           # a corpus just read
+    findings: list[Finding],  # what was found while reading it
+) -> Corpus:                  # the same corpus, if nothing was refused
+    "Raise CorpusError if anything was refused."
+    refused = [f for f in findings if f.action == "refused"]
+    if refused: raise CorpusError(refused)
+    return corpus
+
 # %% ../nbs/01_readers.ipynb #read-corpus
 def read_corpus(
     path: str | Path,           # store, folder with label.csv, or pickle in the MMSA layout
@@ -130,15 +140,6 @@ def read_corpus(
 ) -> Corpus:                    # a sound corpus; its notes say what was repaired
     "Read a corpus of any layout; raises ValueError or OSError, with file, fold and rows, when it cannot be used."
     return refuse(*read(path, name, scheme, Reading(**options)))
-
-def refuse(
-    corpus: Corpus,           # a corpus just read
-    findings: list[Finding],  # what was found while reading it
-) -> Corpus:                  # the same corpus, if nothing was refused
-    "Raise CorpusError if anything was refused."
-    refused = [f for f in findings if f.action == "refused"]
-    if refused: raise CorpusError(refused)
-    return corpus
 
 # %% ../nbs/01_readers.ipynb #convert
 def convert(

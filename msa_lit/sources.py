@@ -246,6 +246,7 @@ def table_labels(
         out[name] = np.array(cells, np.float32)
     return out
 
+# %% ../nbs/01_sources.ipynb #folds
 def table_folds(
     columns: dict,  # column -> list of str
     log: Log,       # where to complain
@@ -284,6 +285,7 @@ def load_array(
     try: return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error: log.stop("", path.name, f"cannot be read as a plain array: {error}")
 
+# %% ../nbs/01_sources.ipynb #windows
 def array_windows(
     files: dict,   # "values", and perhaps "offsets" or "lengths" -> Path
     name: str,     # sequence

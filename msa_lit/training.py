@@ -279,7 +279,7 @@ def _begin(loop):
     loop.attach()
 
 def _run_stage(loop):
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
     here = loop.progress
     with tqdm(total=loop.now.epochs, initial=here.epoch, desc=loop.method.stage, unit="epoch",
               disable=not (loop.show and loop.accelerator.is_main_process), leave=False) as bar:

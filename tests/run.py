@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 ENVIRONMENT = {"IN_TEST": "1", "MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1",
-               "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+               "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1",
+               "PYTHONWARNINGS": "ignore:IProgress not found"}  # tqdm asks for ipywidgets and names its own place on disk
 
 
 def notebooks(only):

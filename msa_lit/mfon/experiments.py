@@ -14,17 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data import Corpus, Split, make_batch
+from ..data import Batch, Corpus, Padded, Split, make_batch
 from ..encoders import pool
+from ..fusion import ModelSpec
 from ..losses import info_nce, info_nce_floor
 from ..methods import Method
-from .method import ABLATIONS, MFON, RELEASE
+from .method import ABLATIONS, MFON, RELEASE, MFONOptions
 from ..runs import Run, fit, read
 from ..simulate import simulate
 
 # %% auto #0
 __all__ = ['AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'probe', 'r_squared', 'retrieval', 'features', 'measure', 'Trial',
-           'run_trial', 'run_missing', 'main']
+           'run_trial', 'random_batch', 'step_cost', 'cost_table', 'run_missing', 'main']
 
 # %% ../../nbs/54_mfon.experiments.ipynb #probe
 def probe(
@@ -135,6 +136,51 @@ def run_trial(
     run = fit(trial.method, corpus, seed=seed, progress=False, **(SCALE | small | changes | trial.options))
     return {"trial": name, "seed": seed} | measure(run, corpus)
 
+# %% ../../nbs/54_mfon.experiments.ipynb #step-cost
+def random_batch(
+    clips: int,      # N
+    frames: int,     # T of audio and vision
+    words: int = 24, # T of the text
+) -> Batch:          # audio 16 and vision 20 features wide, word ids below 100
+    "A batch for timing."
+    inputs = {"text": torch.randint(2, 100, (clips, words)), "audio": torch.randn(clips, frames, 16), "vision": torch.randn(clips, frames, 20)}
+    padded = {m: Padded(x, torch.full((clips,), x.shape[1])) for m, x in inputs.items()}
+    return Batch(torch.arange(clips), ("",) * clips, padded, {"multimodal": torch.randn(clips)})
+
+def step_cost(
+    clips: int,        # N
+    frames: int,       # T
+    reduction: str,    # "first" attends for one text position, "mean" for all
+    repeats: int = 3,  # the smallest time counts
+) -> dict:             # part -> milliseconds of processor time
+    "Time one training step by part."
+    from time import process_time
+    spec = ModelSpec(("text", "audio", "vision"), {"audio": 16, "vision": 20}, clips, 3.0, tuple(map(str, range(100))))
+    model = MFON(spec, MFONOptions(reduction=reduction, common_width=128, heads=8)).train()
+    model.attach("main", None)
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
+    batch, best = random_batch(clips, frames), {}
+    for _ in range(repeats):
+        marks = [process_time()]
+        f = {m: e.states(batch.inputs[m]) for m, e in model.encoders.items()}; marks.append(process_time())
+        for m, g in model.guided.items(): g(f["text"], f[m], batch.inputs[m].mask, [0] if reduction == "first" else None)
+        marks.append(process_time())
+        for m, t in model.teachers.items(): t(batch.inputs[m])
+        marks.append(process_time())
+        loss = sum(model.losses(batch, model(batch)).values()); marks.append(process_time())
+        optimiser.zero_grad(); loss.backward(); marks.append(process_time())
+        optimiser.step(); marks.append(process_time())
+        spans = [1e3 * (b - a) for a, b in zip(marks, marks[1:])]
+        spans[3] = max(spans[3] - sum(spans[:3]), 0.0)                               # the whole forward pass, less its parts
+        for part, ms in zip(("encode", "attend", "teach", "heads", "backward", "update"), spans): best[part] = min(ms, best.get(part, ms))
+    return best
+
+def cost_table() -> list:  # of dicts: clips, frames, reduction, part, ms
+    "Time steps over a grid of lengths and batch sizes."
+    grid = [(32, t) for t in (25, 50, 100, 200, 400)] + [(n, 100) for n in (8, 16, 64)]
+    return [dict(clips=n, frames=t, reduction=how, part=part, ms=round(ms, 3))
+            for n, t in grid for how in ("first", "mean") for part, ms in step_cost(n, t, how).items()]
+
 # %% ../../nbs/54_mfon.experiments.ipynb #run-missing
 def run_missing(
     path: str | Path, # the result file, made if absent
@@ -162,7 +208,12 @@ def main(
     parser.add_argument("path", help="result file, for example results/mfon/trials.csv")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--trials", nargs="+", choices=list(TRIALS), default=None)
+    parser.add_argument("--cost", action="store_true", help="time training steps instead")
     parsed = parser.parse_args(argv)
-    print(run_missing(parsed.path, parsed.seeds, parsed.trials), "runs added to", parsed.path)
+    if parsed.cost:
+        import pandas as pd
+        torch.set_num_threads(1)
+        pd.DataFrame(cost_table()).to_csv(parsed.path, index=False)
+    else: print(run_missing(parsed.path, parsed.seeds, parsed.trials), "runs added to", parsed.path)
 
 if __name__ == "__main__" and "__file__" in globals(): main()

@@ -25,8 +25,9 @@ from .mucn import MUCN, check_representations
 from .projection import ACTIVATIONS, STOPS, ContrastiveProjection, contrastive_loss, projected_predictions, stage1_loss
 
 # %% auto #0
-__all__ = ['stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelLearner', 'meta_training', 'label_table', 'write_labels',
-           'read_labels', 'true_labels', 'BridgedModel', 'MUG', 'check_room']
+__all__ = ['ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelLearner', 'meta_training',
+           'label_table', 'write_labels', 'read_labels', 'true_labels', 'BridgedModel', 'MUG', 'check_room',
+           'size_table']
 
 # %% ../../nbs/44_mug.method.ipynb #stage3
 @equation("MUG-27")
@@ -382,3 +383,28 @@ def check_room(
     needed = (1 + options.b) * batch
     if options.examine and needed > n:
         raise ValueError(f"stage 2 draws (1 + b) x batch = {needed} clips at a time, the corpus has {n}; lower b={options.b} or batch_size={batch}")
+
+# %% ../../nbs/44_mug.method.ipynb #ablations
+ABLATIONS = {  # rows of Tables 4 and 5 -> options of `mug`
+    "mug": {}, "w/o unimodal tasks": {"beta": 0.0}, "w/o multimodal denoising": {"examine": False}, "w/o contrast": {"gamma": 0.0},
+    "labels copied": {"labels": "copy"}, "true labels": {"labels": "true"},
+}
+TABLE_2 = {  # the paper's settings; widths are those of the encoders' vectors
+    "mosi": dict(batch_size=32, text_lr=3e-5, pretrain_epochs=15, meta_epochs=65, fusion_width=32, audio_hidden=256, audio_width=256, vision_hidden=64, vision_width=64, text_width=64, beta=0.01),
+    "mosei": dict(batch_size=16, text_lr=1e-5, pretrain_epochs=10, meta_epochs=50, fusion_width=16, audio_hidden=128, audio_width=128, vision_hidden=64, vision_width=64, text_width=64, beta=0.0001),
+    "sims": dict(batch_size=32, text_lr=2e-5, pretrain_epochs=20, meta_epochs=80, fusion_width=128, audio_hidden=256, audio_width=256, vision_hidden=256, vision_width=256, text_width=64, beta=0.01),
+}
+
+# %% ../../nbs/44_mug.method.ipynb #size
+def size_table(
+    spec,                            # ModelSpec; its model options hold widths and text network
+    options: MUGOptions = MUGOptions(),  # widths of the MUCNs
+) -> dict:                           # part -> number of parameters; "total" sums them
+    "Parameters of MUG by part, counted without allocating any."
+    with torch.device("meta"): net = MUG(spec, options)
+    size = lambda m: sum(p.numel() for p in m.parameters())
+    stacks = {m: size(MUCN(w, spec.rho, options.mucn_hidden, options.mucn_depth)) for m, w in net.widths.items()}
+    parts = {"text network": size(net.encoders["text"].inner), "text down": size(net.encoders["text"].linear)} if "text" in net.encoders else {}
+    parts |= {f"{m} encoder": size(e) for m, e in net.encoders.items() if m != "text"}
+    parts |= {"bridges": size(net.projections), "fusion": size(net.fusion), "heads": size(net.branches), "MUCNs": sum(stacks.values())}
+    return parts | {"total": sum(parts.values())}

@@ -150,9 +150,10 @@ class UGFOptions:
     pretrain_epochs: int = 5      # at most, of the first stage; 0 leaves it out
     pretrain_decay: float = 0.3   # weight decay of the first stage
 
-    def piece(self, cls): # options of a piece -> its own dataclass, filled from these
+    def piece(self, cls): # a piece's dataclass -> an instance of it, filled from these options
         return cls(**{f.name: getattr(self, f.name) for f in fields(cls)})
 
+# %% ../../nbs/23_ugf.method.ipynb #ugf-class
 @method("ugf")
 class UGF(CommonModel):
     "Uncertainty-aware gradient modulation and feature masking on the common model."
