@@ -15,7 +15,7 @@ from .data import Corpus, Ragged, Split
 from .frames import row_blocks
 from .readers import locate, read
 from .soundness import CorpusError, Finding, faults
-from .sources import Reading
+from .sources import reading
 from .store import read_manifest, verify_files
 
 # %% auto #0
@@ -211,7 +211,7 @@ def examine(
     "Examine a corpus; raises FileNotFoundError when there is none, and otherwise reports."
     if isinstance(what, Corpus): return describe(what)
     kind, place = locate(what)
-    how = Reading(**options)
+    how = reading(**options)
     try:
         if kind == "store": verify_files(place, read_manifest(place))
         corpus, found = read(what, name, scheme, how)

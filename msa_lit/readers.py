@@ -15,7 +15,7 @@ from .data import SCHEMES, Corpus, Split
 from .frames import gather
 from .soundness import CorpusError, Finding, faults
 from .store import fill_store, new_folder, open_store
-from .sources import Log, Reading, Table, folder_tables, mmsa_table, mmsa_tables
+from .sources import Log, Reading, Table, folder_tables, mmsa_table, mmsa_tables, reading
 
 # %% auto #0
 __all__ = ['guess_scheme', 'in_memory', 'build_split', 'locate', 'apply_rules', 'read', 'refuse', 'read_corpus', 'convert']
@@ -139,7 +139,7 @@ def read_corpus(
     **options: object,          # fields of Reading: zero_length, trust_lengths, modalities, limit
 ) -> Corpus:                    # a sound corpus; its notes say what was repaired
     "Read a corpus of any layout; raises ValueError or OSError, with file, fold and rows, when it cannot be used."
-    return refuse(*read(path, name, scheme, Reading(**options)))
+    return refuse(*read(path, name, scheme, reading(**options)))
 
 # %% ../nbs/01_readers.ipynb #convert
 def convert(
@@ -153,7 +153,7 @@ def convert(
     "Convert a corpus into a store that opens at once; raises like read_corpus, and FileExistsError rather than write over anything."
     with new_folder(store, overwrite) as folder:
         on_disk = lambda split, key: lambda shape, dtype: np.lib.format.open_memmap(folder / f"{split}.{key}.values.npy", "w+", dtype, shape)
-        corpus = refuse(*read(path, name, scheme, Reading(**options), on_disk))
+        corpus = refuse(*read(path, name, scheme, reading(**options), on_disk))
         fill_store(folder, corpus, source=Path(path).name)
         del corpus
     return open_store(store)

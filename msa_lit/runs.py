@@ -92,7 +92,7 @@ def build(
     return method
 
 # %% ../nbs/08_runs.ipynb #run
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     "A finished run: what was trained, on what, and what came out."
     method: str         # "method" or "method+piece"
@@ -120,6 +120,8 @@ class Run:
     ) -> Path:                    # the folder
         "Write the run. Raises OSError rather than write over another run."
         return save_run(self, folder, weights)
+
+    def __repr__(self): return f"Run({self.method!r}, seed={self.seed}, corpus={self.corpus['name']!r}, mae={self.metrics['mae']:.3f})"
 
     def _repr_html_(self):
         rows = "".join(f"<td>{k} {v:.3f}</td>" for k, v in self.metrics.items())

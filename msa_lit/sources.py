@@ -19,7 +19,7 @@ from .pickles import load_pickle
 from .soundness import CorpusError, Finding
 
 # %% auto #0
-__all__ = ['Reading', 'Log', 'as_numbers', 'given_lengths', 'feature_windows', 'token_windows', 'Table', 'as_strings',
+__all__ = ['Reading', 'reading', 'Log', 'as_numbers', 'given_lengths', 'feature_windows', 'token_windows', 'Table', 'as_strings',
            'check_fields', 'mmsa_table', 'mmsa_tables', 'read_table', 'table_labels', 'table_folds', 'folder_files',
            'load_array', 'array_windows', 'folder_tables']
 
@@ -33,12 +33,23 @@ class Reading:
     limit: int = 8 << 30                # most bytes of frames to hold in memory
 
     def __post_init__(self):
+        if isinstance(self.modalities, str): object.__setattr__(self, "modalities", tuple(self.modalities.split(",")))
         if self.zero_length not in ("refuse", "frame"): raise ValueError(f"zero_length is 'refuse' or 'frame', not {self.zero_length!r}")
         unknown = [m for m in self.modalities if m not in MODALITIES]
         if unknown or not self.modalities: raise ValueError(f"modalities are {MODALITIES}, not {unknown or 'an empty choice'}")
 
     @property
     def sequences(self): return tuple(k for k in SEQUENCES if k.split("_")[0] in self.modalities)
+
+# %% ../nbs/01_sources.ipynb #reading
+def reading(
+    **options: object,  # fields of Reading
+) -> Reading:           # the options, checked
+    "Options by name; raises ValueError for an unknown one."
+    known = list(Reading.__dataclass_fields__)
+    unknown = [k for k in options if k not in known]
+    if unknown: raise ValueError(f"unknown option {unknown[0]!r}: there are {known}")
+    return Reading(**options)
 
 # %% ../nbs/01_sources.ipynb #log
 @dataclass

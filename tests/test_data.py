@@ -271,7 +271,8 @@ def test_bad_pickles_are_refused_with_their_place(content, put, tmp_path, fault,
     with pytest.raises(ValueError) as error: read_corpus(path, scheme="mosi")
     assert words in str(error.value) and "corpus.pkl" in str(error.value)
     report = examine(path, scheme="mosi")
-    assert not report.ok and words in str(report) and all(f.file == "corpus.pkl" for f in report.findings)
+    assert not report.ok and words in str(report)
+    assert all(f.file == "corpus.pkl" and "refused" not in f.what for f in report.findings)  # each finding has its own place
     with pytest.raises(ValueError): convert(path, tmp_path / "store", scheme="mosi")
     assert tree(tmp_path) == before and not (tmp_path / "store").exists()
 
@@ -340,7 +341,7 @@ def test_what_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="no pickle"): read_corpus(tmp_path)
 
 
-@pytest.mark.parametrize("options", [{"zero_length": "drop"}, {"modalities": ("smell",)}, {"modalities": ()}, {"scheme": "stars"}])
+@pytest.mark.parametrize("options", [{"zero_length": "drop"}, {"modalities": ("smell",)}, {"modalities": ()}, {"scheme": "stars"}, {"zero_lenght": "frame"}])
 def test_unknown_options(content, put, options):
     with pytest.raises(ValueError): read_corpus(put(content), **options)
 
@@ -452,6 +453,15 @@ def test_a_damaged_store_is_refused(corpus, tmp_path, file):
     with pytest.raises((ValueError, OSError)): read_corpus(tmp_path / "store")
     path.write_bytes(whole)
     assert differences(corpus, open_store(tmp_path / "store", verify=True)) == []
+
+
+def test_one_bit_of_a_store_is_seen_by_the_doctor(corpus, tmp_path):
+    write_store(corpus, tmp_path / "store")
+    values = tmp_path / "store" / "train.audio.values.npy"
+    whole = values.read_bytes()
+    values.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    report = examine(tmp_path / "store")
+    assert not report.ok and "train.audio.values.npy" in str(report)
 
 
 # ---------------------------------------------------------------- in memory

@@ -87,7 +87,8 @@ def training_step(rows):
 def process(rank, folder):
     "Everything that needs two processes, in one go."
     torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", ACCELERATE_USE_CPU="1")
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="0",
+                      ACCELERATE_USE_CPU="1")  # the group exists already when accelerate looks for it
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     torch.save({"gathered": [gather_only(sizes, rank) for sizes in SIZES], "refused": refuse(rank),
                 "steps": [losses_and_gradients(sizes, modes, rank) for sizes, modes in STEPS], "trained": training_step(ROWS[rank::2])}, f"{folder}/{rank}.pt")

@@ -21,7 +21,8 @@ from .distillation import FrozenTeacher, UnimodalTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
 
 # %% auto #0
-__all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'MFON', 'unused_rows']
+__all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'GuidedModel', 'MFON',
+           'unused_rows']
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon-loss
 @equation("MFON-13")
@@ -113,30 +114,24 @@ class CommonWidth(Encoder):
     def states(self, padded): # Padded [N, T, ...] -> f [N, T, d]
         return self.mlp(self.inner.states(padded))
 
-# %% ../../nbs/53_mfon.method.ipynb #mfon
-@method("mfon")
-class MFON(CommonModel):
-    "Modal prompt attention, distillation from frozen teachers, inter-modal contrast. Raises ValueError if the guide is missing."
-    Options = MFONOptions
+# %% ../../nbs/53_mfon.method.ipynb #guided-model
+class GuidedModel(CommonModel):
+    "The common model with sequences, prompts and attention in front of its heads. Raises ValueError if the guide is missing."
     probe_only = True
 
     def __init__(
         self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # MFONOptions
+        spec,    # facts of the corpus, shared options
+        options, # MFONOptions
     ):
         Method.__init__(self, spec, options)
-        o, shared = self.options, spec.model
+        o, shared = options, spec.model
         if o.guide not in spec.modalities:
             raise ValueError(f"guide={o.guide!r} is not among the corpus's modalities {spec.modalities}: set guide to one of them")
-        others = [m for m in spec.modalities if m != o.guide]
-        taught = [m for m in others if m != "text" and o.alpha]
         inner = lambda m: make_encoder(m, spec) if m == "text" else Frames(spec.widths[m])
         self.encoders = nn.ModuleDict({m: CommonWidth(inner(m), o.common_width, o.frame_layers) for m in spec.modalities})
         self.guided = nn.ModuleDict({m: GuidedEncoder(o.common_width, o.attention_layers, o.heads, o.norm, dropout=shared.dropout,
-                                                      prompt=self.new_prompt(), future=o.future) for m in others})
-        self.teachers = nn.ModuleDict({m: FrozenTeacher(UnimodalTeacher(spec.widths[m], o.common_width, o.teacher_layers, o.heads, shared.dropout,
-                                                                        o.reduction, o.causal_teachers)).hold(False) for m in taught})
+                                                      prompt=self.new_prompt(), future=o.future) for m in spec.modalities if m != o.guide})
         branch = lambda width_in, width: Branch(width_in, width, shared.head_depth, shared.dropout)
         self.fusion = branch(len(spec.modalities) * o.common_width, shared.fusion_width)
         self.branches = nn.ModuleDict({m: branch(o.common_width, shared.of("width", m)) for m in spec.modalities})
@@ -145,19 +140,53 @@ class MFON(CommonModel):
         o = self.options
         return None if o.prompt == "none" else ModalPrompt(o.prompt_length, o.common_width, o.start, shared=o.prompt == "shared")
 
+    def sequences(self, batch): # Batch -> {modality: f^m [N, T_m, d]}
+        return {m: e.states(batch.inputs[m]) for m, e in self.encoders.items()}
+
+    def encode(self, batch): # Batch -> {modality: [N, d]}
+        o, f = self.options, self.sequences(batch)
+        positions = [0] if o.reduction == "first" else None
+        encoded = {}
+        for m in self.spec.modalities:
+            z = f[m] if m == o.guide else self.guided[m](f[o.guide], f[m], batch.inputs[m].mask, positions)  # Z_m [N, T_guide or 1, d]
+            encoded[m] = z[:, 0] if positions else reduce(z, batch.inputs[o.guide].lengths, o.reduction)     # [N, d]
+        for piece in self.pieces.values(): encoded = piece.encoded(self, batch, encoded)
+        return encoded
+
+    def attention(self, batch): # Batch -> {modality: [N, layers, heads, T_guide, T_m]}, for figures
+        f = self.sequences(batch)
+        return {m: g.attention_weights(f[self.options.guide], f[m], batch.inputs[m].mask) for m, g in self.guided.items()}
+
+register("MFON-10", CommonModel.fuse, __name__)
+register("MFON-11", Branch.predict, __name__)
+
+# %% ../../nbs/53_mfon.method.ipynb #mfon
+@method("mfon")
+class MFON(GuidedModel):
+    "Modal prompt attention, distillation from frozen teachers, inter-modal contrast. Raises ValueError if the guide is missing."
+    Options = MFONOptions
+
+    def __init__(
+        self,
+        spec,          # facts of the corpus, shared options
+        options=None,  # MFONOptions
+    ):
+        super().__init__(spec, options if options is not None else MFONOptions())
+        o = self.options
+        self.teachers = nn.ModuleDict({m: FrozenTeacher(UnimodalTeacher(spec.widths[m], o.common_width, o.teacher_layers, o.heads, spec.model.dropout,
+                                                                        o.reduction, o.causal_teachers)).hold(False) for m in self.guided if m != "text" and o.alpha})
+
     def calibrate(self, corpus): # training split only: scale of every feature
-        rows = corpus.splits["train"].sequences
-        for m, e in self.encoders.items():
-            if hasattr(e.inner, "scaler"): e.inner.scaler.fit(rows[m])
-        for m, teacher in self.teachers.items(): teacher.module.scaler.fit(rows[m])
+        inner = {m: e.inner for m, e in self.encoders.items()}
+        for m, e in [*inner.items(), *((m, t.module) for m, t in self.teachers.items())]:
+            if hasattr(e, "scaler"): e.scaler.fit(corpus.splits["train"].sequences[m])
         return self
 
     def stages(self): # teachers, then everything else
         return [Stage("teachers", {"epochs": self.options.teacher_epochs})] * bool(self.teachers) + [Stage("main")]
 
     def begin(self, stage, corpus):
-        if self.options.prompt != "step": return
-        for m in self.guided:
+        for m in self.guided if self.options.prompt == "step" else ():
             longest = max(int(s.sequences[m].lengths.max()) for s in corpus.splits.values())
             if longest > self.options.prompt_length:
                 raise ValueError(f"the longest {m} clip has {longest} positions, prompt_length is {self.options.prompt_length}: set prompt_length={longest} or more")
@@ -165,18 +194,7 @@ class MFON(CommonModel):
     def attach(self, stage, corpus):
         for teacher in self.teachers.values(): teacher.hold(stage != "teachers")
 
-    def encode(self, batch): # Batch -> {modality: [N, d]}
-        o, f = self.options, {m: e.states(batch.inputs[m]) for m, e in self.encoders.items()}            # f^m [N, T_m, d]
-        asked, lengths = f[o.guide], batch.inputs[o.guide].lengths
-        positions = [0] if o.reduction == "first" else None
-        encoded = {}
-        for m in self.spec.modalities:
-            z = asked if m == o.guide else self.guided[m](asked, f[m], batch.inputs[m].mask, positions)  # Z_m [N, T_guide or 1, d]
-            encoded[m] = z[:, 0] if positions else reduce(z, lengths, o.reduction)                       # [N, d]
-        for piece in self.pieces.values(): encoded = piece.encoded(self, batch, encoded)
-        return encoded
-
-    def forward(self, batch): # Batch -> Output
+    def forward(self, batch): # Batch -> Output with predictions [N] and encoded [N, d]
         if self.stage != "teachers": return super().forward(batch)
         return Output({m: t.module.predict(batch.inputs[m]) for m, t in self.teachers.items()}, {}, {})
 
@@ -190,16 +208,9 @@ class MFON(CommonModel):
         if o.beta and self.guided: terms["contrast"] = o.beta * inter_modal(z[o.guide], {m: z[m] for m in self.guided}, o.temperature)
         return terms
 
-    def attention(self, batch): # Batch -> {modality: [N, layers, heads, T_guide, T_m]}, for figures
-        f, guide = {m: e.states(batch.inputs[m]) for m, e in self.encoders.items()}, self.options.guide
-        return {m: g.attention_weights(f[guide], f[m], batch.inputs[m].mask) for m, g in self.guided.items()}
-
     def monitor(self, predictions, labels): # {name: [N]}, {name: [N]} -> float
         if self.stage != "teachers": return super().monitor(predictions, labels)
         return sum(float((p - labels["multimodal"]).abs().mean()) for p in predictions.values()) / len(predictions)
-
-register("MFON-10", CommonModel.fuse, __name__)
-register("MFON-11", Branch.predict, __name__)
 
 # %% ../../nbs/53_mfon.method.ipynb #unused-rows
 def unused_rows(
