@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .data import SPLITS, Corpus, Ragged, Split
+from .data import Corpus, Ragged, Split
 
 # %% auto #0
 __all__ = ['LABEL_FIELDS', 'WORDS', 'to_block', 'bert_block', 'clip_names', 'label_fields', 'check_aligned', 'mmsa_fields',

@@ -15,7 +15,7 @@ from .data import SCHEMES, Corpus, Split
 from .frames import gather
 from .soundness import CorpusError, Finding, faults
 from .store import fill_store, new_folder, open_store
-from .sources import Log, Reading, Table, folder_tables, mmsa_table, mmsa_tables, reading
+from .sources import Log, Reading, Table, folder_tables, mmsa_tables, reading
 
 # %% auto #0
 __all__ = ['guess_scheme', 'in_memory', 'build_split', 'locate', 'apply_rules', 'read', 'refuse', 'read_corpus', 'convert']
