@@ -21,6 +21,7 @@ from .fusion import ModelOptions, ModelSpec
 from .methods import Method, check_names, parse, route
 from .metrics import evaluate
 from .simulate import simulate
+from .soundness import check_corpus
 from .training import Loop, TrainOptions, on_cpu_processes, predict, seed_everything, train
 
 # %% auto #0
@@ -54,6 +55,7 @@ def check_ready(
             bad = "no multimodal labels" if y is None else f"a label of {y[~np.isfinite(y)][0]} at row {int(np.flatnonzero(~np.isfinite(y))[0])}"
             raise ValueError(f"corpus {corpus.name!r}, split {name}: {bad}; `msa_lit data check` lists every such row")
     if not corpus.modalities: raise ValueError(f"corpus {corpus.name!r} has no modality at all")
+    check_corpus(corpus)
 
 # %% ../nbs/08_runs.ipynb #build
 def choose(
