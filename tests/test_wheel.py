@@ -1,5 +1,6 @@
 "The wheel holds the whole package and works where neither jupyter nor nbdev can be imported."
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -29,8 +30,11 @@ sys.exit(status or main(["equations", "UGF-4"]))
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    out = tmp_path_factory.mktemp("wheel")
-    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, ROOT], capture_output=True, text=True)
+    out, copy = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source")  # a copy: an older build/ would slip into the wheel
+    for name in ("setup.py", "settings.ini", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy / name)
+    shutil.copytree(ROOT / "msa_lit", copy / "msa_lit", ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, copy], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return next(out.glob("msa_lit-*.whl"))
 
