@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,27 +24,35 @@ __all__ = ['load_runs', 'plot_curves', 'plot_predictions', 'plot_heads', 'embed'
 def load_runs(
     folder: str | Path,  # of a comparison
 ) -> list:               # finished runs, by method and seed
-    "Read all runs of a comparison. Raises OSError if there is none."
-    runs = [load_run(p.parent) for p in sorted(Path(folder).glob("*/*/run.json"))]
+    "Read all finished runs of a comparison; runs under way are left out. Raises OSError if there is none."
+    records = [p for p in sorted(Path(folder).glob("*/*/run.json")) if "scores" in json.loads(p.read_text(encoding="utf8"))]
+    runs = [load_run(p.parent) for p in records]
     if not runs: raise FileNotFoundError(f"{folder} holds no finished runs")
     return runs
 
 # %% ../nbs/08_report.ipynb #curves
+def _grid(n, height): # n panels, three in a row -> (figure, axes [rows, 3])
+    import matplotlib.pyplot as plt
+    wide = min(n, 3)
+    tall = -(-n // wide)
+    fig, axes = plt.subplots(tall, wide, figsize=(3.2 * wide, height * tall), sharey=True, squeeze=False)
+    for ax in axes.flat[n:]: ax.axis("off")
+    return fig, axes
+
 def plot_curves(
     runs: list,  # finished runs
 ):               # a matplotlib figure
     "Validation MAE per epoch, the selected epochs marked."
-    import matplotlib.pyplot as plt
     methods = list(dict.fromkeys(r.method for r in runs))
-    fig, axes = plt.subplots(1, len(methods), figsize=(3.2 * len(methods), 2.6), sharey=True, squeeze=False)
-    for ax, name in zip(axes[0], methods):
+    fig, axes = _grid(len(methods), 2.6)
+    for ax, name in zip(axes.flat, methods):
         for r in (r for r in runs if r.method == name):
             last = r.history[r.history.stage == r.history.stage.iloc[-1]].reset_index(drop=True)
             line, = ax.plot(last.epoch + 1, last.valid_mae_multimodal, lw=1, alpha=.8)
             best = last.valid_score.idxmin()
             ax.plot(best + 1, last.valid_mae_multimodal[best], "o", ms=4, color=line.get_color())
         ax.set(title=name, xlabel="epoch")
-    axes[0, 0].set_ylabel("validation MAE (label units)")
+    for ax in axes[:, 0]: ax.set_ylabel("validation MAE (label units)", fontsize=9)
     fig.tight_layout()
     return fig
 
@@ -51,16 +61,15 @@ def plot_predictions(
     runs: list,  # finished runs
 ):               # a matplotlib figure
     "Test predictions against labels, first seed of each method."
-    import matplotlib.pyplot as plt
     first = {r.method: r for r in reversed(runs)}
-    fig, axes = plt.subplots(1, len(first), figsize=(3.2 * len(first), 2.9), sharey=True, squeeze=False)
-    for ax, (name, r) in zip(axes[0], sorted(first.items())):
+    fig, axes = _grid(len(first), 2.9)
+    for ax, (name, r) in zip(axes.flat, sorted(first.items())):
         p = r.predictions[r.predictions.split == "test"]
         ax.scatter(p.label, p.multimodal, s=6, alpha=.4, lw=0)
         end = float(p.label.abs().max())
         ax.plot([-end, end], [-end, end], color="grey", lw=.8)
         ax.set(title=f"{name}, seed {r.seed}", xlabel="label")
-    axes[0, 0].set_ylabel("prediction (label units)")
+    for ax in axes[:, 0]: ax.set_ylabel("prediction (label units)", fontsize=9)
     fig.tight_layout()
     return fig
 
@@ -108,6 +117,7 @@ def page(
 def write_report(
     folder: str | Path,           # of a comparison, with results.csv and runs
     name: str = "report.html",    # file to write there
+    more: Sequence[tuple] = (),   # further (heading, html) pairs, put before "How it was made"
 ) -> Path:                        # the file
     "Write a comparison's report from the files of its folder. Raises OSError where they are missing."
     results, runs = read_results(folder), load_runs(folder)
@@ -116,7 +126,7 @@ def write_report(
                 ("Learning curves", embed(plot_curves(runs), "validation error per epoch, one line per seed") + _note("Dots mark the selected epochs.")),
                 ("Predicted against true", embed(plot_predictions(runs), "test predictions against labels")),
                 ("Error by head", embed(plot_heads(results), "test MAE of every head") + _note("Bars: mean over seeds; sticks: one standard deviation; dotted: the constant prediction.")),
-                ("How it was made", _settings(runs))]
+                *more, ("How it was made", _settings(runs))]
     path = Path(folder) / name
     aside = path.with_suffix(".tmp")
     aside.write_text(page(f"Comparison on {runs[0].corpus['name']}", sections), encoding="utf8")

@@ -35,12 +35,19 @@ def check_one(path, flags):
     return 0 if passed else 1
 
 
-def execute_one(path):
-    "In a process of its own: run a notebook in place, keep outputs, clean metadata."
+def execute_one(path, flags):
+    "In a process of its own: run a notebook in place, keep outputs, clean metadata. Cells whose flag is not asked for stay as they are."
     import nbformat
     from nbclient import NotebookClient
+
+    class Flagged(NotebookClient):
+        async def async_execute_cell(self, cell, *args, **kw):
+            first = cell.source.lstrip().partition("\n")[0].split()
+            if first[:1] == ["#|"] and set(first[1:]) & {"gpu", "slow"} - set(flags): return cell
+            return await super().async_execute_cell(cell, *args, **kw)
+
     nb = nbformat.read(path, as_version=4)
-    NotebookClient(nb, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    Flagged(nb, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
     nbformat.write(nb, path)
     return subprocess.run(["nbdev_clean", "--fname", str(path)], cwd=ROOT, env=child_environment()).returncode
 
@@ -96,7 +103,7 @@ def main():
     parser.add_argument("--timeout", type=float, default=900)
     args = parser.parse_args()
     if args.one:
-        return execute_one(args.one) if args.execute else check_one(args.one, args.flags)
+        return execute_one(args.one, args.flags) if args.execute else check_one(args.one, args.flags)
     found = notebooks(args.only)
     if not found:
         print(f"no notebook under {NBS} starts with {args.only!r}")

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data import Ragged, pad
 from ..encoders import Encoder, Standardise
 from ..equations import equation, register
 from ..fusion import Branch, CommonModel, make_encoder
@@ -21,8 +22,8 @@ from .distillation import FrozenTeacher, UnimodalTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
 
 # %% auto #0
-__all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'GuidedModel', 'MFON',
-           'unused_rows']
+__all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'GuidedModel', 'answers',
+           'TaughtModel', 'MFON', 'unused_rows']
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon-loss
 @equation("MFON-13")
@@ -160,21 +161,30 @@ class GuidedModel(CommonModel):
 register("MFON-10", CommonModel.fuse, __name__)
 register("MFON-11", Branch.predict, __name__)
 
-# %% ../../nbs/53_mfon.method.ipynb #mfon
-@method("mfon")
-class MFON(GuidedModel):
-    "Modal prompt attention, distillation from frozen teachers, inter-modal contrast. Raises ValueError if the guide is missing."
-    Options = MFONOptions
+# %% ../../nbs/53_mfon.method.ipynb #answers
+def answers(
+    teacher: FrozenTeacher, # held
+    rows: Ragged,           # clips of its modality, n of them
+    size: int = 64,         # clips at a time
+) -> Tensor:                # x for each clip, [n, d]
+    "Ask a frozen teacher about every clip."
+    device = next(teacher.parameters()).device
+    chunks = [[rows[i] for i in range(a, min(a + size, len(rows)))] for a in range(0, len(rows), size)]
+    return torch.cat([teacher(pad(chunk).to(device)) for chunk in chunks])
+
+# %% ../../nbs/53_mfon.method.ipynb #taught-model
+class TaughtModel(GuidedModel):
+    "A guided model and its teachers: they learn in a stage of their own, are held, and speak once per clip."
 
     def __init__(
         self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # MFONOptions
+        spec,    # facts of the corpus, shared options
+        options, # MFONOptions
     ):
-        super().__init__(spec, options if options is not None else MFONOptions())
-        o = self.options
-        self.teachers = nn.ModuleDict({m: FrozenTeacher(UnimodalTeacher(spec.widths[m], o.common_width, o.teacher_layers, o.heads, spec.model.dropout,
-                                                                        o.reduction, o.causal_teachers)).hold(False) for m in self.guided if m != "text" and o.alpha})
+        super().__init__(spec, options)
+        o = options
+        teacher = lambda m: UnimodalTeacher(spec.widths[m], o.common_width, o.teacher_layers, o.heads, spec.model.dropout, o.reduction, o.causal_teachers)
+        self.teachers = nn.ModuleDict({m: FrozenTeacher(teacher(m)).hold(False) for m in self.guided if m != "text" and o.alpha})
 
     def calibrate(self, corpus): # training split only: scale of every feature
         inner = {m: e.inner for m, e in self.encoders.items()}
@@ -185,18 +195,36 @@ class MFON(GuidedModel):
     def stages(self): # teachers, then everything else
         return [Stage("teachers", {"epochs": self.options.teacher_epochs})] * bool(self.teachers) + [Stage("main")]
 
-    def begin(self, stage, corpus):
-        for m in self.guided if self.options.prompt == "step" else ():
-            longest = max(int(s.sequences[m].lengths.max()) for s in corpus.splits.values())
-            if longest > self.options.prompt_length:
-                raise ValueError(f"the longest {m} clip has {longest} positions, prompt_length is {self.options.prompt_length}: set prompt_length={longest} or more")
-
     def attach(self, stage, corpus):
         for teacher in self.teachers.values(): teacher.hold(stage != "teachers")
+        self.said = {} if stage == "teachers" else {m: answers(t, corpus.splits["train"].sequences[m]) for m, t in self.teachers.items()}
 
     def forward(self, batch): # Batch -> Output with predictions [N] and encoded [N, d]
         if self.stage != "teachers": return super().forward(batch)
         return Output({m: t.module.predict(batch.inputs[m]) for m, t in self.teachers.items()}, {}, {})
+
+    def monitor(self, predictions, labels): # {name: [N]}, {name: [N]} -> float
+        if self.stage != "teachers": return super().monitor(predictions, labels)
+        return sum(float((p - labels["multimodal"]).abs().mean()) for p in predictions.values()) / len(predictions)
+
+# %% ../../nbs/53_mfon.method.ipynb #mfon
+@method("mfon")
+class MFON(TaughtModel):
+    "Modal prompt attention, distillation from frozen teachers, inter-modal contrast. Raises ValueError if the guide is missing."
+    Options = MFONOptions
+
+    def __init__(
+        self,
+        spec,          # facts of the corpus, shared options
+        options=None,  # MFONOptions
+    ):
+        super().__init__(spec, options if options is not None else MFONOptions())
+
+    def begin(self, stage, corpus): # raises ValueError for a clip longer than the prompt
+        for m in self.guided if self.options.prompt == "step" else ():
+            longest = max(int(s.sequences[m].lengths.max()) for s in corpus.splits.values())
+            if longest > self.options.prompt_length:
+                raise ValueError(f"the longest {m} clip has {longest} positions, prompt_length is {self.options.prompt_length}: set prompt_length={longest} or more")
 
     def losses(self, batch, out): # -> {name: scalar}
         o, y = self.options, batch.labels["multimodal"]
@@ -204,13 +232,9 @@ class MFON(GuidedModel):
         z = {m: out.encoded[m].float() for m in self.spec.modalities}
         terms = {"task" if m == "multimodal" else f"probe_{m}": F.mse_loss(p, y) for m, p in out.predictions.items()}
         if self.teachers:
-            terms["distillation"] = o.alpha * intra_modal({m: z[m] for m in self.teachers}, {m: t(batch.inputs[m]) for m, t in self.teachers.items()}, o.direction)
+            terms["distillation"] = o.alpha * intra_modal({m: z[m] for m in self.teachers}, {m: x[batch.index] for m, x in self.said.items()}, o.direction)
         if o.beta and self.guided: terms["contrast"] = o.beta * inter_modal(z[o.guide], {m: z[m] for m in self.guided}, o.temperature)
         return terms
-
-    def monitor(self, predictions, labels): # {name: [N]}, {name: [N]} -> float
-        if self.stage != "teachers": return super().monitor(predictions, labels)
-        return sum(float((p - labels["multimodal"]).abs().mean()) for p in predictions.values()) / len(predictions)
 
 # %% ../../nbs/53_mfon.method.ipynb #unused-rows
 def unused_rows(

@@ -14,8 +14,8 @@ from torch.func import functional_call
 from ..equations import equation
 
 # %% auto #0
-__all__ = ['denoising_loss', 'corrupt', 'corruption_damage', 'multimodal_denoising_loss', 'mixed_target', 'mixing_weight',
-           'denoising_batch', 'denoiser_weights', 'label_error_ratio']
+__all__ = ['denoising_loss', 'corrupt', 'corruption_damage', 'network_at', 'multimodal_denoising_loss', 'mixed_target',
+           'mixing_weight', 'denoising_batch', 'denoiser_weights', 'label_error_ratio']
 
 # %% ../../nbs/42_mug.denoising.ipynb #corrupt
 @equation("MUG-21")
@@ -40,6 +40,14 @@ def corruption_damage(
     return {"flips": below(-labels.abs() / std).mean().item(), "outside": outside.mean().item()}
 
 # %% ../../nbs/42_mug.denoising.ipynb #loss
+def network_at(
+    network: nn.Module,  # any module, or one with a method `at` of its own
+    params: dict,        # name -> parameter to use instead of its own
+    *inputs: Tensor,     # what it is given
+) -> Tensor:             # what it answers
+    "Evaluate a network at other parameters; `at`, where there is one, is the short way."
+    return network.at(params, *inputs) if hasattr(network, "at") else functional_call(network, params, inputs)
+
 @equation("MUG-14", "MUG-16", "MUG-20")
 def multimodal_denoising_loss(
     mucn: nn.Module,   # a correction network; its own parameters are not used
@@ -50,7 +58,7 @@ def multimodal_denoising_loss(
 ) -> Tensor:           # scalar, or [M]; ValueError if noisy and target differ in shape
     "Mean absolute error of the corrected labels, MUG-20; with x_m and y + noise it is MUG-14 and MUG-16."
     if noisy.shape != target.shape: raise ValueError(f"noisy {list(noisy.shape)} and target {list(target.shape)} must have one shape")
-    return (functional_call(mucn, params, (features, noisy)) - target).abs().mean(-1)
+    return (network_at(mucn, params, features, noisy) - target).abs().mean(-1)
 
 denoising_loss = multimodal_denoising_loss  # the same formula serves the unimodal task
 

@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from accelerate.utils import gather
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ..data import Corpus, Split, make_batch
 from ..encoders import Encoder
@@ -20,14 +19,14 @@ from ..equations import equation
 from ..fusion import Branch, CommonModel, make_encoder
 from ..methods import Method, Output, Stage, method
 from .denoising import corrupt, denoising_batch, denoising_loss, mixed_target, mixing_weight
-from .meta import MetaStep, inner_step, meta_update, pad_features, stack_params
+from .meta import MetaStep, direct_update, inner_step, pad_features, stack_params
 from .mucn import MUCN, check_representations
 from .projection import ACTIVATIONS, STOPS, ContrastiveProjection, contrastive_loss, projected_predictions, stage1_loss
 
 # %% auto #0
-__all__ = ['ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelLearner', 'meta_training',
-           'label_table', 'write_labels', 'read_labels', 'true_labels', 'BridgedModel', 'MUG', 'check_room',
-           'size_table']
+__all__ = ['ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory', 'LabelLearner',
+           'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels', 'BridgedModel', 'check_room',
+           'LabelledModel', 'MUG', 'size_table']
 
 # %% ../../nbs/44_mug.method.ipynb #stage3
 @equation("MUG-27")
@@ -124,11 +123,11 @@ class MUCNStack(nn.Module):
         for k, p in params.items(): self.register_buffer(self.places[k], p)
 
     def forward(self, features, noisy): # [M, n, d], [M, n] -> [M, n]
-        return functional_call(self.template[0], self.theta, (features, noisy))
+        return self.template[0].at(self.theta, features, noisy)
 
-# %% ../../nbs/44_mug.method.ipynb #learner
-class LabelLearner(nn.Module):
-    "Stage 2: MUCNs that learn on stored vectors; raises ValueError for unusable vectors."
+# %% ../../nbs/44_mug.method.ipynb #memory
+class LabelMemory(nn.Module):
+    "What stage 2 remembers: networks, labels of the epoch before, their way so far; raises ValueError for unusable vectors."
     def __init__(
         self,
         widths: dict,         # modality -> d_m
@@ -154,6 +153,22 @@ class LabelLearner(nn.Module):
         self.tick += 1
         return torch.Generator(self.y.device).manual_seed(int(self.key) + int(self.tick))
 
+    @torch.no_grad()
+    def answer(self): # -> corrected labels [M, n]
+        draws = self.options.label_draws
+        if not draws: return self.stack(self.x, self.y)
+        stream = self.stream()
+        return sum(self.stack(self.x, corrupt(self.y, self.options.noise, stream)) for _ in range(draws)) / draws
+
+    def finish_epoch(self):
+        self.labels.copy_(self.answer())
+        self.trajectory[int(self.epoch)] = self.labels
+        self.epoch += 1
+        self.visited.zero_()
+
+# %% ../../nbs/44_mug.method.ipynb #learner
+class LabelLearner(LabelMemory):
+    "Stage 2: MUCNs that learn on stored vectors."
     def target(self, index): # rows [b] -> [M, b]
         o, epoch, y = self.options, int(self.epoch), self.y[:, index]
         switch = max(o.meta_epochs // 2, 1)
@@ -171,19 +186,6 @@ class LabelLearner(nn.Module):
 
     def update(self, index, stream): return meta_training(self, index, stream)
 
-    @torch.no_grad()
-    def answer(self): # -> corrected labels [M, n]
-        draws = self.options.label_draws
-        if not draws: return self.stack(self.x, self.y)
-        stream = self.stream()
-        return sum(self.stack(self.x, corrupt(self.y, self.options.noise, stream)) for _ in range(draws)) / draws
-
-    def finish_epoch(self):
-        self.labels.copy_(self.answer())
-        self.trajectory[int(self.epoch)] = self.labels
-        self.epoch += 1
-        self.visited.zero_()
-
 def meta_training(
     learner: LabelLearner,    # with stored vectors
     index: Tensor,            # rows of S, [b]
@@ -191,15 +193,15 @@ def meta_training(
 ) -> MetaStep:                # new parameters, losses and verdicts [M]
     "One iteration of stage 2 on the batch S: both tasks and the bi-level step, or the inner step alone."
     o, net, theta = learner.options, learner.stack.template[0], learner.stack.theta
-    unimodal = learner.x[:, index], corrupt(learner.y[:, index], o.noise, stream), learner.target(index)
+    unimodal = learner.x.index_select(1, index), corrupt(learner.y[:, index], o.noise, stream), learner.target(index)
     if not o.examine:
         theta = {k: p.detach().requires_grad_() for k, p in theta.items()}
         loss = denoising_loss(net, theta, *unimodal)
         new = inner_step(theta, loss.sum(), o.inner_lr, first_order=True)
         return MetaStep({k: p.detach() for k, p in new.items()}, loss.detach(), loss.detach(), torch.ones_like(loss, dtype=torch.bool))
     d = denoising_batch(index, len(learner.visited), o.b, stream)
-    multimodal = learner.bridge[:, d], corrupt(learner.said[:, d], o.noise, stream), learner.y[:, d]
-    return meta_update(net, theta, unimodal, multimodal, o.inner_lr, o.outer_lr, o.first_order)
+    multimodal = learner.bridge.index_select(1, d), corrupt(learner.said[:, d], o.noise, stream), learner.y[:, d]
+    return direct_update(net, theta, unimodal, multimodal, o.inner_lr, o.outer_lr, o.first_order)
 
 # %% ../../nbs/44_mug.method.ipynb #table
 def label_table(
@@ -307,9 +309,40 @@ class BridgedModel(CommonModel):
         self.train(was)
         return tuple({m: torch.cat([p[i][m].float() for p in parts]) for m in self.spec.modalities} for i in range(3))
 
+# %% ../../nbs/44_mug.method.ipynb #room
+def check_room(
+    n: int,               # training clips
+    batch: int,           # clips in a batch
+    options: MUGOptions,  # its b is used
+) -> None:                # raises ValueError, in stage 1 already, for a corpus that stage 2 could not work on
+    "Is there room for D = S and b times as many others?"
+    needed = (1 + options.b) * batch
+    if options.examine and needed > n:
+        raise ValueError(f"stage 2 draws (1 + b) x batch = {needed} clips at a time, the corpus has {n}; lower b={options.b} or batch_size={batch}")
+
+# %% ../../nbs/44_mug.method.ipynb #labelled
+class LabelledModel(BridgedModel):
+    "A bridged model that finds the labels of its heads, and can begin anew."
+    def common_label(self, corpus): # -> [n]
+        return torch.as_tensor(corpus.splits["train"].labels["multimodal"], device=self.labels.device)
+
+    def find_labels(self, corpus, y): # [n] -> [M, n]
+        source = self.options.labels
+        if self.options.learns: return self.learner.labels
+        if source == "true": return true_labels(corpus, self.spec.modalities)
+        if source.endswith(".csv"): return read_labels(source, corpus.splits["train"], self.spec.modalities)
+        return y.expand_as(self.labels)
+
+    def start_again(self): # new initial weights, the same for every source of labels
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(int(self.key))
+            fresh = type(self)(self.spec, self.options)
+            for part in ("encoders", "fusion", "branches"):
+                for p, q in zip(getattr(self, part).parameters(), getattr(fresh, part).parameters()): p.copy_(q)
+
 # %% ../../nbs/44_mug.method.ipynb #method
 @method("mug")
-class MUG(BridgedModel):
+class MUG(LabelledModel):
     "Learned unimodal labels in three stages; raises ValueError for labels beyond rho and corpora smaller than (1 + b) batches."
     Learner = LabelLearner
 
@@ -337,23 +370,6 @@ class MUG(BridgedModel):
             self.labels.copy_(self.find_labels(corpus, y))
             self.start_again()
 
-    def common_label(self, corpus): # -> [n]
-        return torch.as_tensor(corpus.splits["train"].labels["multimodal"], device=self.labels.device)
-
-    def find_labels(self, corpus, y): # [n] -> [M, n]
-        source = self.options.labels
-        if self.options.learns: return self.learner.labels
-        if source == "true": return true_labels(corpus, self.spec.modalities)
-        if source.endswith(".csv"): return read_labels(source, corpus.splits["train"], self.spec.modalities)
-        return y.expand_as(self.labels)
-
-    def start_again(self): # new initial weights, the same for every source of labels
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(int(self.key))
-            fresh = type(self)(self.spec, self.options)
-            for part in ("encoders", "fusion", "branches"):
-                for p, q in zip(getattr(self, part).parameters(), getattr(fresh, part).parameters()): p.copy_(q)
-
     def attach(self, stage, corpus):
         self.projections.requires_grad_(stage == "pretrain")
         if stage == "meta": self.learner.store(*self.represent(corpus.splits["train"]), self.common_label(corpus))
@@ -373,16 +389,6 @@ class MUG(BridgedModel):
 
     def step(self, batch): # -> {name: float}
         return self.learner.step(gather(batch.index))
-
-def check_room(
-    n: int,               # training clips
-    batch: int,           # clips in a batch
-    options: MUGOptions,  # its b is used
-) -> None:                # raises ValueError, in stage 1 already, for a corpus that stage 2 could not work on
-    "Is there room for D = S and b times as many others?"
-    needed = (1 + options.b) * batch
-    if options.examine and needed > n:
-        raise ValueError(f"stage 2 draws (1 + b) x batch = {needed} clips at a time, the corpus has {n}; lower b={options.b} or batch_size={batch}")
 
 # %% ../../nbs/44_mug.method.ipynb #ablations
 ABLATIONS = {  # rows of Tables 4 and 5 -> options of `mug`

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..methods import method
-from .denoising import denoising_batch
+from .denoising import denoising_batch, network_at
 from .meta import MetaStep, inner_step
 from .method import MUG, LabelLearner, MUGOptions
 from .mucn import Affine
@@ -36,7 +36,7 @@ def look_ahead(
     "Train the main network for one step on corrected labels, on record."
     if error not in ERRORS: raise ValueError(f"error={error!r} is not one of {tuple(ERRORS)}")
     features, labels = noisy_task
-    corrected = functional_call(corrector, theta, (features, labels))   # [N]
+    corrected = network_at(corrector, theta, features, labels)           # [N]
     loss = ERRORS[error](functional_call(main, phi, (features,)), corrected).mean(-1)
     return inner_step(phi, loss.sum(), lr)
 
@@ -86,7 +86,7 @@ class Predictor(nn.Module):
 class MLCOptions(MUGOptions):
     "Options of `mug_mlc`: those of `mug` and the two rates."
     main_lr: float = 0.05   # eta, of the main networks
-    meta_lr: float = 1.0    # mu, of the correctors
+    meta_lr: float = 0.1    # mu, of the correctors
 
 class MLCLearner(LabelLearner):
     "Stage 2 by meta label correction; raises ValueError as `LabelLearner` does."

@@ -12,7 +12,7 @@ from ..equations import equation
 from ..losses import l2_normalise
 
 # %% auto #0
-__all__ = ['bounded_residual', 'identity_correction', 'reachable', 'Affine', 'MUCN', 'check_representations']
+__all__ = ['bounded_residual', 'identity_correction', 'reachable', 'affine', 'Affine', 'MUCN', 'check_representations']
 
 # %% ../../nbs/41_mug.mucn.ipynb #residual
 @equation("MUG-28")
@@ -51,8 +51,16 @@ def reachable(
     return float(bounded_residual(torch.tensor(rho, dtype=torch.double), torch.tensor(bound, dtype=torch.double), rho, scale))
 
 # %% ../../nbs/41_mug.mucn.ipynb #affine
+def affine(
+    x: Tensor,       # [N, d_in] or [M, N, d_in]
+    weight: Tensor,  # [d_in, d_out] or [M, d_in, d_out]
+    bias: Tensor,    # [1, d_out] or [M, 1, d_out]
+) -> Tensor:         # [N, d_out] or [M, N, d_out]
+    "x W + b, for one layer or a stack of layers."
+    return (torch.baddbmm if x.ndim == 3 else torch.addmm)(bias, x, weight)
+
 class Affine(nn.Module):
-    "x W + b; with a leading axis in weights and input, a stack of layers."
+    "A weight and a bias for `affine`."
     def __init__(
         self,
         width_in: int,  # d_in
@@ -64,7 +72,7 @@ class Affine(nn.Module):
         self.bias = nn.Parameter(torch.empty(1, width).uniform_(-bound, bound))
 
     def forward(self, x): # [N, d_in] -> [N, d_out], or [M, N, d_in] -> [M, N, d_out] with stacked weights
-        return (torch.baddbmm if x.ndim == 3 else torch.addmm)(self.bias, x, self.weight)
+        return affine(x, self.weight, self.bias)
 
 # %% ../../nbs/41_mug.mucn.ipynb #mucn
 @equation("MUG-13", "MUG-19")
@@ -84,15 +92,21 @@ class MUCN(nn.Module):
         if not rho > 0: raise ValueError(f"rho={rho}: the largest |label| must be positive")
         self.feature_dim, self.rho, self.scale, self.normalise = feature_dim, float(rho), scale, normalise
         widths = [1 + feature_dim] + [hidden] * depth
-        layers = [step for pair in zip(widths, widths[1:]) for step in (Affine(*pair), nn.ReLU())]
-        self.layers = nn.Sequential(*layers, Affine(hidden, 1))
+        self.layers = nn.ModuleList([Affine(*pair) for pair in zip(widths, widths[1:] + [1])])
 
-    def forward(self, features, noisy_label): # [N, d_m], [N] -> [N]; stacked: [M, N, d_m], [M, N] -> [M, N]
+    def forward(self, features, noisy_label): # [N, d_m], [N] -> [N]
+        return self.at(dict(self.named_parameters()), features, noisy_label)
+
+    def entry(self, features, noisy_label): # [N, d_m], [N] -> what the first layer reads, [N, 1 + d_m]
         if features.shape[:-1] != noisy_label.shape:
             raise ValueError(f"features {list(features.shape)} and noisy_label {list(noisy_label.shape)} must be [N, d_m] and [N]")
-        x = l2_normalise(features) if self.normalise else features                # [N, d_m]
-        correction = self.layers(torch.cat([noisy_label.unsqueeze(-1), x], -1))  # [N, 1]
-        return bounded_residual(noisy_label, correction.squeeze(-1), self.rho, self.scale)
+        return torch.cat([noisy_label.unsqueeze(-1), l2_normalise(features) if self.normalise else features], -1)
+
+    def at(self, params, features, noisy_label): # [N, d_m], [N] -> [N]; with stacked parameters [M, N, d_m], [M, N] -> [M, N]
+        h = self.entry(features, noisy_label)
+        for i in range(len(self.layers)):
+            h = affine(torch.relu(h) if i else h, params[f"layers.{i}.weight"], params[f"layers.{i}.bias"])  # [N, hidden], last [N, 1]
+        return bounded_residual(noisy_label, h.squeeze(-1), self.rho, self.scale)
 
 # %% ../../nbs/41_mug.mucn.ipynb #check
 def check_representations(

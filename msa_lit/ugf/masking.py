@@ -5,6 +5,8 @@
 # %% ../../nbs/22_ugf.masking.ipynb #imports
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,16 +19,18 @@ __all__ = ['discard_probability', 'mask_features']
 # %% ../../nbs/22_ugf.masking.ipynb #factors
 def _stacked(
     factors: dict,  # modality -> w >= 0, scalar tensor or float, or [T] for a trace
-) -> Tensor:        # [K] or [K, T]
+) -> Tensor:        # [K] or [K, T], double
     "Factors as one tensor; raises ValueError for fewer than two, or for one that is not finite or negative."
     if len(factors) < 2:
         raise ValueError(f"factors has only {list(factors)}: masking shifts weight between at least two modalities; switch it off for one")
-    w = torch.stack([torch.as_tensor(v) for v in factors.values()])
-    fine = (w >= 0) & (w < torch.inf)  # False for NaN too
-    if not fine.all():
-        bad = next(m for m, ok in zip(factors, fine) if not ok.all())
-        raise ValueError(f"factor of {bad!r} must be finite and not negative, got {factors[bad]}; see UGF-8")
-    return w
+    for m, v in factors.items():
+        if not _is_factor(v): raise ValueError(f"factor of {m!r} must be finite and not negative, got {v}; see UGF-8")
+    values = list(factors.values())
+    if any(isinstance(v, Tensor) for v in values): return torch.stack([torch.as_tensor(v, dtype=torch.double) for v in values])
+    return torch.tensor(values, dtype=torch.double)  # floats, as in training: one operation instead of four
+
+def _is_factor(v): # float or Tensor -> bool; False for NaN too
+    return bool(((v >= 0) & (v < math.inf)).all()) if isinstance(v, Tensor) else 0 <= v < math.inf
 
 # %% ../../nbs/22_ugf.masking.ipynb #printed
 def _printed(
@@ -41,8 +45,7 @@ def _clipped(
 ) -> Tensor:    # same shape, in [0, 1]
     "UGF-10 with negative numerators set to zero; all zero where no factor is below one."
     excess = (1 - w).clamp(min=0)
-    total = excess.sum(0)
-    return torch.where(total > 0, excess / total, 0.0)
+    return excess / excess.sum(0).clamp(min=torch.finfo(w.dtype).tiny)  # 0 / tiny where nobody is below one
 
 # %% ../../nbs/22_ugf.masking.ipynb #softmax
 def _softmax(
@@ -56,7 +59,7 @@ _FORMS = {"clipped": _clipped, "softmax": _softmax, "printed": _printed}
 
 @equation("UGF-10")
 def discard_probability(
-    factors: dict,          # modality -> w, finite, scalar tensor (or [T], a trace)
+    factors: dict,          # modality -> w, finite, float or scalar tensor (or [T], a trace)
     form: str = "clipped",  # "clipped", "softmax", or "printed" (for study: raw numbers, not probabilities)
     p_max: float = 0.5,     # cap of every probability, in [0, 1); the printed form has none
 ) -> dict:                  # modality -> how likely its features are discarded, in [0, p_max]
@@ -81,6 +84,7 @@ def mask_features(
         if m not in probabilities: raise ValueError(f"no discard probability for {m!r}: probabilities has {sorted(probabilities)}")
         p = float(probabilities[m])
         if not 0 <= p < 1: raise ValueError(f"discard probability of {m!r} is {p}: must lie in [0, 1); UGF-10 as printed never does")
-        shape = f.shape if unit == "element" else (len(f),) + (1,) * (f.dim() - 1)
-        masked[m] = f * F.dropout(f.new_ones(shape), p) if training and p > 0 else f
+        if not training or p == 0: masked[m] = f
+        elif unit == "element": masked[m] = F.dropout(f, p)
+        else: masked[m] = f * F.dropout(f.new_ones(len(f), *[1] * (f.dim() - 1)), p)
     return masked

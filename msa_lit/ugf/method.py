@@ -18,8 +18,8 @@ from .modulation import modulate_gradients, note_parameters, scale_changes
 from .uncertainty import RunningConfidence, relative_factor
 
 # %% auto #0
-__all__ = ['GuideOptions', 'unmasked_scores', 'Guided', 'ModulationOptions', 'Modulation', 'MaskingOptions', 'Masking',
-           'UGFOptions', 'UGF']
+__all__ = ['GuideOptions', 'unmasked_scores', 'dropout_layers', 'Guided', 'ModulationOptions', 'Modulation', 'MaskingOptions',
+           'Masking', 'UGFOptions', 'UGF']
 
 # %% ../../nbs/23_ugf.method.ipynb #options
 def _one_of(
@@ -44,13 +44,20 @@ class GuideOptions:
 def unmasked_scores(
     method,         # has `branches`: modality -> module that turns [N, h] into (features, scores [N])
     encoded: dict,  # modality -> encoder output before any masking, [N, h]
+    layers=None,    # dropout layers of the heads, if already known; None: look for them
 ) -> dict:          # modality -> scores, [N], float32
     "Predict from every modality alone, without masks and dropout."
-    noisy = [d for d in method.branches.modules() if isinstance(d, nn.Dropout) and d.training]
+    noisy = [d for d in (dropout_layers(method) if layers is None else layers) if d.training]
     for d in noisy: d.training = False
-    scores = {m: method.branches[m](f.detach())[1].float() for m, f in encoded.items()}
+    scores = {m: method.branches[m](f)[1].float() for m, f in encoded.items()}
     for d in noisy: d.training = True
     return scores
+
+def dropout_layers(
+    method,  # has `branches`
+) -> list:   # the nn.Dropout modules of its heads
+    "What must be silenced for a measurement."
+    return [d for d in method.branches.modules() if isinstance(d, nn.Dropout)]
 
 # %% ../../nbs/23_ugf.method.ipynb #guided
 class Guided(Piece):
@@ -64,14 +71,15 @@ class Guided(Piece):
     ):
         super().__init__(spec, options)
         self.judge = RunningConfidence(spec.modalities, self.options.alpha)
-        self.scores = self.latest = None
+        self.scores = self.latest = self.layers = None
 
     def active(self, method): return self.training and method.stage not in getattr(method, "unguided", ())
 
     def encoded(self, method, batch, encoded): # {modality: [N, h]} -> the same
         if self.active(method):
             first = next(p for p in method.pieces.values() if isinstance(p, Guided))
-            if first is self: self.scores = unmasked_scores(method, encoded)
+            if self.layers is None: self.layers = dropout_layers(method)  # once, not at every step
+            if first is self: self.scores = unmasked_scores(method, encoded, self.layers)
             shared = first is not self and first.options.alpha == self.options.alpha
             self.latest = first.latest if shared else self.judge(first.scores, batch.labels["multimodal"])
         return encoded
@@ -94,10 +102,13 @@ class Modulation(Guided):
     "Dynamic gradient modulation, UGF-7 and 8, on the encoders of any method."
     Options = ModulationOptions
 
+    encoders = None  # modality -> parameters, listed at the first step and kept, since walking through modules takes time
+
     def before_step(self, method, batch, out):
         if not self.active(method): return
-        if self.options.effect == "gradient": modulate_gradients(method.encoders, self.factors())
-        else: self.noted = note_parameters(method.encoders, self.factors())
+        if self.encoders is None: self.encoders = {m: list(e.parameters()) for m, e in method.encoders.items()}
+        if self.options.effect == "gradient": modulate_gradients(self.encoders, self.factors())
+        else: self.noted = note_parameters(self.encoders, self.factors())
 
     def after_step(self, method, batch, out):
         if self.active(method) and self.options.effect == "update": scale_changes(self.noted)

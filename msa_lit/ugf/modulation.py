@@ -9,6 +9,7 @@ import math
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from ..equations import equation
 
@@ -17,7 +18,7 @@ __all__ = ['modulate_gradients', 'note_parameters', 'scale_changes', 'modulate_u
 
 # %% ../../nbs/21_ugf.modulation.ipynb #pairs
 def _pairs(
-    encoders: dict,  # modality -> module
+    encoders: dict,  # modality -> module, or a list of its parameters
     factors: dict,   # modality -> w >= 0, scalar tensor or float
 ) -> list:           # (parameter that has a gradient, its factor as a float)
     "Match parameters with factors; raises ValueError for a missing or bad factor, a shared parameter, or no match."
@@ -28,7 +29,7 @@ def _pairs(
         if not 0 <= w < math.inf:
             raise ValueError(f"factor of {m!r} is {w}: must be finite and not negative; look for a prediction that "
                              "diverged, or an alpha so small that exp(u - h) overflows")
-        for p in encoder.parameters():
+        for p in encoder.parameters() if isinstance(encoder, nn.Module) else encoder:
             if owner.setdefault(id(p), m) != m:
                 raise ValueError(f"encoders {owner[id(p)]!r} and {m!r} share a parameter: it cannot follow two factors")
             if p.grad is not None: pairs.append((p, w))
@@ -41,22 +42,25 @@ def _pairs(
 @equation("UGF-7")
 @torch.no_grad()
 def modulate_gradients(
-    encoders: dict,  # modality -> encoder, any module
+    encoders: dict,  # modality -> encoder, any module, or a list of its parameters
     factors: dict,   # modality -> w, finite and not negative, scalar tensor or float
 ) -> None:           # the gradients are changed in place
     "Multiply the gradients of each encoder by its factor, UGF-7; raises ValueError when nothing would be modulated."
-    for p, w in _pairs(encoders, factors): p.grad.mul_(w)
+    pairs = _pairs(encoders, factors)
+    torch._foreach_mul_([p.grad for p, _ in pairs], [w for _, w in pairs])
 
 # %% ../../nbs/21_ugf.modulation.ipynb #note
 @torch.no_grad()
 def note_parameters(
-    encoders: dict,       # modality -> encoder, any module, after backward()
+    encoders: dict,       # modality -> encoder, any module, or a list of its parameters, after backward()
     factors: dict,        # modality -> w, finite and not negative
     decay: float = 0.0,   # lr * weight_decay of AdamW, to keep its decay unscaled; 0 scales it with the rest
 ) -> list:                # (parameter, where its scaled change starts, factor), for scale_changes
     "Before the optimiser's step: note where the parameters stand; raises ValueError for bad factors or decay."
     if not 0 <= decay < 1: raise ValueError(f"decay={decay}: the share of a weight lost per step, lr * weight_decay, lies in [0, 1)")
-    return [(p, p * (1 - decay), w) for p, w in _pairs(encoders, factors)]
+    pairs = _pairs(encoders, factors)
+    starts = torch._foreach_mul([p for p, _ in pairs], 1 - decay)
+    return [(p, start, w) for (p, w), start in zip(pairs, starts)]
 
 # %% ../../nbs/21_ugf.modulation.ipynb #scale
 @torch.no_grad()
@@ -64,12 +68,15 @@ def scale_changes(
     noted: list,  # what note_parameters returned before the optimiser's step
 ) -> None:        # parameters are changed in place
     "After the optimiser's step: scale the change of every noted parameter by its factor."
-    for p, start, w in noted: p.copy_(start + w * (p - start))
+    params, starts, factors = (list(part) for part in zip(*noted))
+    changes = torch._foreach_sub(params, starts)
+    torch._foreach_mul_(changes, factors)
+    torch._foreach_copy_(params, torch._foreach_add(starts, changes))
 
 # %% ../../nbs/21_ugf.modulation.ipynb #context
 @contextmanager
 def modulate_updates(
-    encoders: dict,      # modality -> encoder, any module, after backward()
+    encoders: dict,      # modality -> encoder, any module, or a list of its parameters, after backward()
     factors: dict,       # modality -> w, finite and not negative
     decay: float = 0.0,  # lr * weight_decay of AdamW, to keep its decay unscaled
 ):                       # a context for optimizer.step()

@@ -68,42 +68,45 @@ def running_mean(
     if not (t >= 1 and t == int(t)):
         raise ValueError(f"t={t}: counts the batches seen so far including this one, so it starts at 1; use the global step")
     if t == 1: return value / t
-    return previous * (t - 1) / t + value / t
+    return (previous * (t - 1) + value) / t
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #relative
 @equation("UGF-6", "UGF-9")
 def relative_confidence(
-    scores: dict,  # modality -> confidence, scalar tensor (or [T], a trace)
-) -> dict:         # modality -> exp(own score minus the mean of the others), product 1
+    scores: dict,  # modality -> confidence, scalar tensor or float (or [T], a trace)
+) -> dict:         # modality -> exp(own score minus the mean of the others), same kind as the scores, product 1
     "Confidence of each modality relative to the others, UGF-6 and 9; raises ValueError for fewer than two."
     if len(scores) < 2:
         raise ValueError(f"scores has only {list(scores)}: relative confidence compares at least two modalities; "
                          "with one modality switch modulation and masking off")
-    a = torch.stack(list(scores.values()))       # [K], or [K, T] for a trace
-    others = (a.sum(0) - a) / (len(scores) - 1)  # mean of the others
-    return dict(zip(scores, (a - others).exp()))
+    total = sum(scores.values())
+    return {m: _exp(a - (total - a) / (len(scores) - 1)) for m, a in scores.items()}  # own score minus the mean of the others
+
+def _exp(x): # Tensor or float -> the same, inf where a float is too large
+    if isinstance(x, Tensor): return x.exp()
+    return math.inf if x > 709 else math.exp(x)
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #factor
 @equation("UGF-8")
 def modulation_factor(
-    history: dict,  # u: modality -> relative confidence over the run so far, scalar tensor
-    batch: dict,    # h: modality -> relative confidence in this batch, scalar tensor
+    history: dict,  # u: modality -> relative confidence over the run so far, scalar tensor or float
+    batch: dict,    # h: modality -> relative confidence in this batch, scalar tensor or float
 ) -> dict:          # modality -> w > 0, above 1 where the batch is worse than the history
     "Gradient factor of each modality against its own history, UGF-8; raises ValueError unless the keys agree."
     if history.keys() != batch.keys():
         raise ValueError(f"history has {sorted(history)} and batch {sorted(batch)}: both must name the same modalities")
-    return {m: (u - batch[m]).exp() for m, u in history.items()}
+    return {m: _exp(u - batch[m]) for m, u in history.items()}
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #relative-factor
 def relative_factor(
-    history: dict,  # u: modality -> relative confidence over the run so far, scalar tensor
+    history: dict,  # u: modality -> relative confidence over the run so far, scalar tensor or float
 ) -> dict:          # modality -> w > 0, above 1 for a modality less confident than the others
     "Gradient factor of each modality against the other modalities: exp(1 - u)."
-    return {m: (1 - u).exp() for m, u in history.items()}
+    return {m: _exp(1 - u) for m, u in history.items()}
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #assessment
 class Assessment(NamedTuple):
-    "What UGF knows after one batch; every field is modality -> scalar tensor in double precision."
+    "What UGF knows after one batch; every field is modality -> float."
     batch: dict    # a, confidence in this batch, UGF-4
     mean: dict     # a-hat, mean over the run so far, UGF-5
     history: dict  # u, relative confidence over the run, UGF-6
@@ -144,10 +147,10 @@ class RunningConfidence(nn.Module):
         "Judge one batch; in training also remember it."
         for m in self.modalities: _check_scores(m, preds[m], target)
         terms = _certainty(torch.stack([preds[m] for m in self.modalities]), target, self.alpha)  # [K, N], UGF-4 for all at once
-        a = mean_over_processes(terms.double().mean(-1))  # [K]
+        a = mean_over_processes(terms.mean(-1, dtype=torch.double))  # [K]
         if self.training:
-            self.step += 1
+            self.step.add_(1)
             self.mean = running_mean(self.mean, a, int(self.step))  # [K]
-        batch, mean = (dict(zip(self.modalities, v)) for v in (a, self.mean))
+        mean, batch = (dict(zip(self.modalities, v)) for v in torch.stack([self.mean, a]).tolist())  # from here on: floats
         u, h = relative_confidence(mean), relative_confidence(batch)
         return Assessment(batch, mean, u, h, modulation_factor(u, h))
