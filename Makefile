@@ -17,7 +17,7 @@ $(VENV)/installed: constraints.txt settings.ini setup.py
 	touch $@
 
 demo: install
-	$(BIN)/msa_lit compare --corpus simulated --methods late_fusion,self_mm --seeds 1111,1112 --jobs 2 --out $(OUT)
+	$(BIN)/msa_lit compare --corpus simulated --methods late_fusion,self_mm,ugf,spil,mug,mfon --seeds 1111,1112 --jobs 2 --verdicts results/claims --out $(OUT)
 
 test: install
 	$(BIN)/python tests/run.py

@@ -42,7 +42,7 @@ def kill_when(process, ready):
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mfon"])
+@pytest.mark.parametrize("method", ["late_fusion", "self_mm", "ugf", "spil"])
 def test_killed_runs_end_in_the_same_bits(method, tmp_path):
     whole = finish(method, tmp_path / "whole")
     cut, checkpoint = tmp_path / "cut", tmp_path / "cut" / "checkpoint.pt"

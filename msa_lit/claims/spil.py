@@ -458,8 +458,8 @@ def figure(
     rows = rows_of("S4", folder)
     spread = np.linspace(-0.18, 0.18, len(rows))
     fig, axes = plt.subplots(1, 2, figsize=(7, 2.9), layout="constrained")
-    panels = [("shuffled / paired", {"covariance loss": rows["loss_shuffled"] / rows["loss"], "CKA (sees pairs)": rows["cka_shuffled"] / rows["cka"]}, "Shuffle the pairs: what changes?", 1),
-              ("change of $R^2$ of $g$ in audio", {"covariance loss (V-A)": rows["audio"], "contrast (sees pairs)": rows["control_audio"]}, "Train on it: what is learned?", 0)]
+    panels = [("shuffled / paired", {"covariance\nloss": rows["loss_shuffled"] / rows["loss"], "CKA\n(sees pairs)": rows["cka_shuffled"] / rows["cka"]}, "Shuffle the pairs: what changes?", 1),
+              ("change of $R^2$ of $g$ in audio", {"covariance loss\n(V-A)": rows["audio"], "contrast\n(sees pairs)": rows["control_audio"]}, "Train on it: what is learned?", 0)]
     for ax, (label, groups, title, rest) in zip(axes, panels):
         ax.axhline(rest, color="grey", lw=0.8, ls=":")
         for k, values in enumerate(groups.values()): ax.plot(k + spread, values, "o", ms=4, alpha=0.7, color=f"C{k}")

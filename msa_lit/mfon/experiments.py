@@ -24,8 +24,8 @@ from ..runs import Run, fit, read
 from ..simulate import simulate
 
 # %% auto #0
-__all__ = ['AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'probe', 'r_squared', 'retrieval', 'features', 'measure', 'Trial',
-           'run_trial', 'random_batch', 'step_cost', 'cost_table', 'run_missing', 'main']
+__all__ = ['DEVIATIONS', 'AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'probe', 'r_squared', 'retrieval', 'features', 'measure',
+           'Trial', 'run_trial', 'random_batch', 'step_cost', 'cost_table', 'run_missing', 'main']
 
 # %% ../../nbs/54_mfon.experiments.ipynb #probe
 def probe(
@@ -107,12 +107,18 @@ class Trial:
     modalities: tuple = ("text", "audio", "vision")   # what the corpus shows
     world: dict = field(default_factory=dict)         # knobs of the simulator
 
+DEVIATIONS = {  # one habit of the release at a time -> options, and the trial it is compared with
+    "first, future mask": ({"reduction": "first", "future": True}, "first, teacher_first"),
+    "first, causal teachers": ({"reduction": "first", "causal_teachers": True}, "first, teacher_first"),
+    "uniform prompts": ({"start": "uniform"}, "mfon"), "one linear map": ({"frame_layers": 1}, "mfon"),
+}
 AUDIO_STRONG = {"kappa": {"text": 1.5, "audio": 0.3}, "noise": {"text": 1.5, "audio": 0.4}}
 
 TRIALS = {
     **{name: Trial(options) for name, options in ABLATIONS.items()},
     **{f"{m} only": Trial({"guide": m}, modalities=(m,)) for m in ("text", "audio", "vision")},
-    "release": Trial(RELEASE), "temperature 0.1": Trial({"temperature": 0.1}),
+    "release": Trial(RELEASE), **{name: Trial(options) for name, (options, _) in DEVIATIONS.items()},
+    "temperature 0.1": Trial({"temperature": 0.1}),
     "late fusion": Trial(method="late_fusion"),
     **{f"late fusion, {m} only": Trial(method="late_fusion", modalities=(m,)) for m in ("text", "audio", "vision")},
     **{f"audio strong, {m} guides": Trial({"guide": m}, world=AUDIO_STRONG) for m in ("text", "audio", "vision")},
