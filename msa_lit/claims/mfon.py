@@ -29,8 +29,14 @@ from ..reported import TEST_CLASSES, TEST_CLIPS, records
 from ..simulate import simulate
 
 # %% auto #0
-__all__ = ['ENOUGH', 'LOSSES', 'ARMS', 'GUIDED', 'few', 'bags', 'clips', 'vectors', 'OneFrame', 'extra_loss', 'fit_arm',
-           'answers', 'arm_row', 'main']
+__all__ = ['ENOUGH', 'LOSSES', 'ARMS', 'GUIDED', 'WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'few', 'bags', 'clips', 'vectors',
+           'OneFrame', 'extra_loss', 'fit_arm', 'answers', 'arm_row', 'main', 'by_trial', 'side_by_side', 'again',
+           'both_ways', 'first_line', 'second_line', 'guided_attention', 'salient_first', 'arranged', 'OneLook',
+           'fit_look', 'prompt_steers', 'prompt_gains', 'prompt_helps', 'kept', 'kept_small', 'distillation_keeps',
+           'on_distributions', 'separated', 'contrast_separates', 'guide_gains', 'best_guide', 'removal_losses',
+           'printed_worse', 'both_losses', 'under_optimised', 'under_optimised_small', 'under_optimisation',
+           'spread_ratio', 'setting_errors', 'direction_gain', 'settings_matter', 'printed_accuracies', 'single_run',
+           'single_share', 'as_many', 'means_of_five', 'figure']
 
 # %% ../../nbs/73_claims.mfon.ipynb #few
 ENOUGH = 20
@@ -105,6 +111,7 @@ def extra_loss(
     taught = sum(distillation(z[m], said[m], o.direction) for m in GUIDED) if o.alpha else 0.0
     return o.alpha * taught + (o.beta * sum(info_nce(z[m], z["text"], o.temperature) for m in GUIDED) if o.beta else 0.0)
 
+# %% ../../nbs/73_claims.mfon.ipynb #fit-arm
 def fit_arm(
     arm: str,          # one of ARMS
     seed: int,         # of corpus, start and batches
@@ -166,3 +173,405 @@ def main(
     parser.add_argument("--seeds", type=int, default=ENOUGH, help="how many, from 0")
     parsed = parser.parse_args(argv)
     print(run_missing(parsed.path, range(parsed.seeds), list(ARMS), arm_row), "rows added to", parsed.path)
+
+# %% ../../nbs/73_claims.mfon.ipynb #table
+def by_trial(
+    rows,  # DataFrame: trial, seed, measurements
+):         # DataFrame: a row per seed, columns (measurement, trial)
+    "A column per measurement and trial."
+    return rows.pivot(index="seed", columns="trial")
+
+def side_by_side(
+    results: str | Path,  # folder that holds mfon/trials.csv and mfon/one_frame.csv
+    full,                 # table of `by_trial` -> dict of columns, or None
+    small=None,           # the same for the miniature
+):                        # DataFrame: seed, columns of both
+    "Differences of the full method and of the miniature, matched by seed."
+    import pandas as pd
+    table = lambda name, columns: pd.DataFrame(columns(by_trial(pd.read_csv(Path(results) / "mfon" / name))))
+    found = table("trials.csv", full)
+    if small: found = found.join(table("one_frame.csv", small).add_prefix("small_"), how="outer")
+    return found.rename_axis("seed").reset_index().sort_values("seed", ignore_index=True)
+
+# %% ../../nbs/73_claims.mfon.ipynb #again
+def again(
+    seed: int,         # of everything
+    full,              # as for `side_by_side`
+    trials: list,      # names that `full` needs
+    small=None,        # as for `side_by_side`
+    arms: list = (),   # names that `small` needs
+) -> dict:             # one row of `side_by_side`, measured now
+    "Repeat one seed from scratch."
+    import pandas as pd
+    table = lambda run, names: by_trial(pd.DataFrame([run(name, seed) for name in names]))
+    row = pd.DataFrame(full(table(run_trial, trials)))
+    if small: row = row.join(pd.DataFrame(small(table(arm_row, arms))).add_prefix("small_"))
+    return row.iloc[0].to_dict()
+
+def both_ways(
+    check,         # above or below
+    what: str,     # the quantity, in words
+    rows,          # as from `side_by_side`
+    column: str,   # without the prefix
+) -> list:         # of two Findings: full method, miniature
+    "The same question to the full method and to the miniature."
+    return [few(check(what, rows[column])), few(check(f"one frame: {what}", rows[f"small_{column}"]))]
+
+# %% ../../nbs/73_claims.mfon.ipynb #f1-measure
+def first_line(
+    text: Tensor,    # f^t, [Tq, d]
+    frames: Tensor,  # prompted frames, [T, d]
+    maps: tuple,     # W_Q [d, k], W_K [d, k], W_V [d, z]
+) -> Tensor:         # Z, [Tq, z]
+    "Eq 5, first line, written out."
+    q, k, v = text @ maps[0], frames @ maps[1], frames @ maps[2]
+    return (q @ k.T / q.shape[1] ** 0.5).softmax(1) @ v
+
+def second_line(
+    text: Tensor,    # as for `first_line`
+    frames: Tensor,  # as for `first_line`
+    maps: tuple,     # as for `first_line`
+) -> Tensor:         # Z, [Tq, z]; RuntimeError where the factors do not multiply
+    "Eq 5, second line, in the printed order."
+    return (text @ maps[0] @ frames.T @ maps[1].T / maps[0].shape[1] ** 0.5).softmax(1) @ frames @ maps[2]
+
+def _exists(function, *arguments):
+    try: return int(function(*arguments) is not None)
+    except RuntimeError: return 0
+
+@claim("F1", "eq 5 is text-guided attention", "first line: T_t x d, each row from its own word; second line: exists for T_t != T_v and equals the first",
+       lambda rows: [exactly("first line: shape T_t x d", rows["shape"] == 1, rows["shape"].mean()), exactly("first line: error of the function", rows["error"] < 1e-10, rows["error"].max()),
+                     exactly("first line: a word changes only its own row", rows["own_row"] == 1, rows["own_row"].mean()),
+                     exactly("second line: share of cases in which it multiplies", rows["exists"] == 1, rows["exists"].mean()),
+                     exactly("second line: least relative difference where all sizes agree", rows["square"] < 1e-6, rows["square"].min())],
+       reason="with the key map before the frames, W_K^T (f^v)^T, the second line equals the first")
+def guided_attention(seed):
+    g = torch.Generator().manual_seed(seed)
+    words, frames, d, k, z = ((torch.randperm(12, generator=g) + 3)[:5]).tolist()
+    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
+    text, seen, maps = draw(words, d), draw(frames, d), (draw(d, k), draw(d, k), draw(d, z))
+    Z, other = first_line(text, seen, maps), text.clone()
+    other[1] += 1
+    moved = (first_line(other, seen, maps) - Z).abs().amax(1) > 1e-12
+    alike, same = [draw(d, d), draw(d, d)], tuple(draw(d, d) for _ in range(3))
+    return {"shape": int(Z.shape == (words, z)), "error": float((prompt_attention(text[None], seen[None], *maps)[0] - Z).abs().max()),
+            "own_row": int(moved.tolist() == [i == 1 for i in range(words)]), "exists": _exists(second_line, text, seen, maps),
+            "square": float((second_line(*alike, same) - first_line(*alike, same)).norm() / first_line(*alike, same).norm())}
+
+# %% ../../nbs/73_claims.mfon.ipynb #look
+def salient_first(
+    frames: Padded,   # [N, T, d]
+    salient: Tensor,  # bool [N, T]
+) -> tuple:           # (Padded, bool [N, T]), salient frames leading, order kept otherwise
+    "The same frames, those that matter in front."
+    order = (2 * salient.int() + frames.mask.int()).argsort(dim=1, descending=True, stable=True)
+    return Padded(frames.values.gather(1, order[..., None].expand_as(frames.values)), frames.lengths), salient.gather(1, order)
+
+def arranged(
+    split: tuple,  # one of those of `clips`
+    first: bool,   # salient frames in front
+) -> tuple:        # bag [N, V], audio Padded [N, T, 16], salient [N, T], y [N]
+    "What one look gets to see of a split."
+    inputs, bag, truth, y = split
+    frames, salient = inputs["audio"], pad([truth["salient"]["audio"][i] for i in range(len(y))]).values.bool()
+    return bag, *(salient_first(frames, salient) if first else (frames, salient)), y
+
+class OneLook(nn.Module):
+    "A question, prompted frames, one attention, a linear head."
+    def __init__(
+        self,
+        words: int,                # size of the vocabulary, V
+        width: int,                # features per frame
+        prompt: str = "none",      # "none", "shared" or "step"
+        d: int = 16,               # common width
+    ):
+        super().__init__()
+        self.ask, self.frames = nn.Linear(words, d, bias=False), FrameMLP(width, d)
+        nn.init.normal_(self.ask.weight)  # a column is a word's vector, so the question is their mean
+        self.prompt = nn.Identity() if prompt == "none" else ModalPrompt(32, d, shared=prompt == "shared")
+        self.attention, self.head = PromptAttention(d), nn.Linear(d, 1)
+
+    def forward(self, bag, frames): # [N, V], Padded [N, T, width] -> [N]
+        return self.head(self.attention(self.ask(bag)[:, None], self.prompt(self.frames(frames.values)), frames.mask))[:, 0, 0]
+
+    def weights(self, bag, frames, prompted=True): # [N, V], Padded [N, T, width] -> attention [N, T]
+        seen = self.frames(frames.values)
+        return self.attention.attention_weights(self.ask(bag)[:, None], self.prompt(seen) if prompted else seen, frames.mask[:, None])[:, 0, 0]
+
+# %% ../../nbs/73_claims.mfon.ipynb #look-measure
+def fit_look(
+    prompt: str,         # "none", "shared" or "step"
+    first: bool,         # salient frames in front
+    seed: int,           # of corpus, start and batches
+    steps: int = 150,    # of the optimiser, 64 clips each
+) -> tuple:              # (network, {measurement: number})
+    "Train one look and measure where it looks, on test clips."
+    (bag, frames, _, y), (bag_test, frames_test, salient, y_test) = (arranged(split, first) for split in clips(seed, (1000, 400)))
+    torch.manual_seed(seed)
+    net = OneLook(bag.shape[1], frames.values.shape[2], prompt)
+    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
+    for _ in range(steps):
+        i = torch.randint(len(y), (64,))
+        loss = F.mse_loss(net(bag[i], Padded(frames.values[i], frames.lengths[i])), y[i])
+        optimiser.zero_grad(); loss.backward(); optimiser.step()
+    with torch.no_grad():
+        mass = salient_mass(net.weights(bag_test, frames_test), salient).mean() / (salient.sum(1) / frames_test.lengths).mean()
+        return net, {"lift": float(mass), "mae": float((net(bag_test, frames_test) - y_test).abs().mean())}
+
+# %% ../../nbs/73_claims.mfon.ipynb #f2-measure
+def _f2(rows):
+    return [exactly("largest change of attention by a trained shared prompt", rows["shared_change"] > 1e-9, rows["shared_change"].max()),
+            above("lift by a prompt per step minus none, salient frames anywhere", rows["lift_anywhere"] - rows["lift_none"]),
+            above("lift by a prompt per step minus none, salient frames first", rows["lift_first"] - rows["lift_none"])]
+
+@claim("F2", "the prompt steers attention to the features that need it", "a shared prompt changes the attention; a prompt per step raises the attention on salient frames, anywhere and in front", _f2)
+def prompt_steers(seed):
+    looks = {"none": ("none", False), "shared": ("shared", False), "anywhere": ("step", False), "first": ("step", True)}
+    found = {name: fit_look(*how, seed) for name, how in looks.items()}
+    inputs, bag = clips(seed, (1000, 400))[1][:2]
+    net, exact = found["shared"][0].double(), Padded(inputs["audio"].values.double(), inputs["audio"].lengths)
+    with torch.no_grad(): change = (net.weights(bag.double(), exact) - net.weights(bag.double(), exact, prompted=False)).abs().max()
+    return {f"{k}_{name}": v for name, (_, row) in found.items() for k, v in row.items()} | {"shared_change": float(change)}
+
+# %% ../../nbs/73_claims.mfon.ipynb #f3-measure
+def prompt_gains(
+    table,  # from `by_trial`
+) -> dict:  # column -> Series
+    "What either shape of prompt does to the error."
+    return {shape: table["mae"][trial] - table["mae"]["w/o prompt"] for shape, trial in (("step", "mfon"), ("shared", "shared prompt"))}
+
+def _with_looks(results):
+    looks = rows_of("F2", Path(results) / "claims").set_index("seed")
+    gain = (looks["mae_anywhere"] - looks["mae_none"]).rename("look").reset_index()
+    return side_by_side(results, prompt_gains).merge(gain, on="seed", how="outer")
+
+@claim("F3", "the prompt improves the results", "lower error with a prompt than without, for both shapes; lower error of one look with a prompt per step",
+       lambda rows: [few(below(f"MAE with a prompt ({k}) minus without", rows[k])) for k in ("step", "shared")] + [few(below("one look: MAE with a prompt per step minus without", rows["look"]))],
+       source=_with_looks)
+def prompt_helps(seed):
+    look = prompt_steers(seed)
+    return again(seed, prompt_gains, ["mfon", "shared prompt", "w/o prompt"]) | {"look": look["mae_anywhere"] - look["mae_none"]}
+
+# %% ../../nbs/73_claims.mfon.ipynb #f4-measure
+def kept(
+    table,                        # from `by_trial`
+    arm: str = "mfon",            # with distillation
+    other: str = "w/o distillation", # without
+) -> dict:                        # column -> Series
+    "What distillation does to the probe of u_m."
+    return {m: table[f"probe_{m}"][arm] - table[f"probe_{m}"][other] for m in GUIDED}
+
+def kept_small(
+    table,  # from `by_trial`, of the miniature
+) -> dict:  # column -> Series
+    "The same, and with the contrast off."
+    return kept(table) | {f"plain_{m}": v for m, v in kept(table, "w/o contrast", "w/o both losses").items()}
+
+def _f4(rows):
+    pairs = [f for m in GUIDED for f in both_ways(above, f"change of R2 of u in {m} by distillation", rows, m)]
+    return pairs + [few(above(f"one frame, no contrast: change of R2 of u in {m} by distillation", rows[f"small_plain_{m}"])) for m in GUIDED]
+
+@claim("F4", "distillation keeps unimodal information", "higher R2 of the modality's own sentiment with distillation, in audio and vision", _f4,
+       source=lambda results: side_by_side(results, kept, kept_small))
+def distillation_keeps(seed): return again(seed, kept, ["mfon", "w/o distillation"], kept_small, list(LOSSES))
+
+# %% ../../nbs/73_claims.mfon.ipynb #f5-measure
+@claim("F5", "the distillation compares distributions rather than values", "no change by constants, a change by a factor, never negative, zero for equal features",
+       lambda rows: [exactly("largest change by constants", rows["constant"] < 1e-10, rows["constant"].max()), exactly("least change by a factor of two", rows["factor"] > 1e-3, rows["factor"].min()),
+                     exactly("least value", rows["value"] >= 0, rows["value"].min()), exactly("value for equal features", rows["equal"].abs() < 1e-12, rows["equal"].abs().max())],
+       reason="with a softmax that eq 6 does not have; on raw signed features it is undefined (MFON-E3)")
+def on_distributions(seed):
+    g = torch.Generator().manual_seed(seed)
+    z, x, c, other = (torch.randn(32, w, generator=g, dtype=torch.float64) for w in (16, 16, 1, 1))
+    loss, change = distillation(z, x), lambda a, b: float((distillation(a, b) / distillation(z, x) - 1).abs())
+    raw = (z * (z / x).log()).sum(1)
+    return {"constant": change(z + 9 * c, x + 9 * other), "factor": change(2 * z, 2 * x), "value": float(loss), "equal": float(distillation(x, x)), "raw_defined": float(raw.isfinite().double().mean())}
+
+# %% ../../nbs/73_claims.mfon.ipynb #f6-measure
+def separated(
+    table,  # from `by_trial`
+) -> dict:  # column -> Series
+    "What the contrast does to retrieval and to the classes."
+    names = ("top1_audio", "top1_vision", "silhouette_vision")
+    return {k: table[k]["mfon"] - table[k]["w/o contrast"] for k in names}
+
+def _f6(rows):
+    words = {"top1_audio": "share of own texts found from Z_a", "top1_vision": "share of own texts found from Z_v", "silhouette_vision": "silhouette of classes in Z_v"}
+    return [f for k, what in words.items() for f in both_ways(above, f"change of {what}", rows, k)]
+
+@claim("F6", "the contrastive loss builds more discriminative boundaries", "more own texts found, better separated classes with the contrast", _f6,
+       source=lambda results: side_by_side(results, separated, separated),
+       reason=f"the loss as printed cannot fall below {info_nce_floor(128):.3f} at N = 128, where guessing costs {math.log(128):.3f}")
+def contrast_separates(seed): return again(seed, separated, ["mfon", "w/o contrast"], separated, ["mfon", "w/o contrast"])
+
+# %% ../../nbs/73_claims.mfon.ipynb #f7-measure
+WORLDS = {"text": {"text": "mfon", "audio": "audio as query", "vision": "vision as query"}, "audio": {m: f"audio strong, {m} guides" for m in ("text", "audio", "vision")}}
+GUIDES = {f"{strong}_{m}": (trials[strong], trials[m]) for strong, trials in WORLDS.items() for m in trials if m != strong}
+
+def guide_gains(
+    table,  # from `by_trial`
+) -> dict:  # "strong_other" -> Series
+    "Error under the strong guide minus error under another."
+    return {k: table["mae"][ours] - table["mae"][other] for k, (ours, other) in GUIDES.items()}
+
+@claim("F7", "the most informative modality, text, is the best query", "lower error with the strong modality as guide, where text is strong and where audio is",
+       lambda rows: [few(below("{} strong: MAE with it as guide minus {}".format(*k.split("_")), rows[k])) for k in GUIDES], source=lambda results: side_by_side(results, guide_gains))
+def best_guide(seed): return again(seed, guide_gains, sorted({t for pair in GUIDES.values() for t in pair}))
+
+# %% ../../nbs/73_claims.mfon.ipynb #f8-measure
+REMOVED = {"distillation": "w/o distillation", "contrast": "w/o contrast", "both": "w/o both losses"}
+
+def removal_losses(
+    table,  # from `by_trial`
+) -> dict:  # removed loss -> Series, and the interaction
+    "Error with both losses minus error without one or both, and the interaction."
+    mae = table["mae"]
+    gains = {k: mae["mfon"] - mae[trial] for k, trial in REMOVED.items()}
+    return gains | {"interaction": (mae[REMOVED["both"]] - mae[REMOVED["distillation"]]) - (mae[REMOVED["contrast"]] - mae["mfon"])}
+
+def printed_worse() -> float:  # share of cells, 0 to 1
+    "Share of the printed cells without a loss that are worse than the full model's."
+    cells = records().query("paper == 'MFON' and table in ['4', '5']")
+    full = cells[cells["model"] == "MFON"].set_index(["dataset", "metric"])["value"]
+    others = cells[cells["model"].isin(["w/o L_va", "w/o L_ICL", "w/o L_ICL, L_va"])]
+    worse = [(r.value > full[r.dataset, r.metric]) if r.metric == "mae" else (r.value < full[r.dataset, r.metric]) for r in others.itertuples()]
+    return float(np.mean(worse))
+
+def _f8(rows):
+    pairs = [f for k in REMOVED for f in both_ways(below, f"MAE with both losses minus without {k}", rows, k)]
+    return pairs + [exactly("share of printed cells without a loss that are worse", rows["printed"] == 1, rows["printed"].iloc[0])]
+
+@claim("F8", "both losses together are best; each removal hurts", "lower error with both than without either or both; no printed cell contradicts it", _f8,
+       source=lambda results: side_by_side(results, removal_losses, removal_losses).assign(printed=printed_worse()))
+def both_losses(seed): return again(seed, removal_losses, list(LOSSES), removal_losses, list(LOSSES)) | {"printed": printed_worse()}
+
+# %% ../../nbs/73_claims.mfon.ipynb #f9-measure
+def under_optimised(
+    table,                            # from `by_trial`
+    alone: str = "late fusion, ",     # prefix of the trial that a late fusion is compared with
+) -> dict:                            # column -> Series
+    "Ratios of own errors, joint over alone."
+    ratio = lambda m, trial, single: table[f"own_mae_{m}"][trial] / table[f"own_mae_{m}"][single]
+    late, ours = ({m: ratio(m, trial, f"{prefix}{m} only") for m in GUIDED} for trial, prefix in (("late fusion", alone), ("mfon", "")))
+    return {f"late_{m}": late[m] - 1 for m in GUIDED} | {f"mended_{m}": late[m] - ours[m] for m in GUIDED}
+
+def under_optimised_small(
+    table,  # from `by_trial`, of the miniature
+) -> dict:  # column -> Series
+    "The same in the miniature, where a network alone is one and the same for both."
+    return under_optimised(table, alone="")
+
+def _f9(rows):
+    late = [f for m in GUIDED for f in both_ways(above, f"{m}: ratio of late fusion minus 1", rows, f"late_{m}")]
+    return late + [f for m in GUIDED for f in both_ways(above, f"{m}: ratio of late fusion minus that of MFON", rows, f"mended_{m}")]
+
+@claim("F9", "non-text modalities are under-optimised in joint training, and less so with MFON", "own error joint over alone above 1 in late fusion, smaller in MFON", _f9,
+       source=lambda results: side_by_side(results, under_optimised, under_optimised_small))
+def under_optimisation(seed):
+    alone = [f"{p}{m} only" for p in ("", "late fusion, ") for m in GUIDED]
+    return again(seed, under_optimised, ["mfon", "late fusion", *alone], under_optimised_small, ["mfon", "late fusion", "audio only", "vision only"])
+
+# %% ../../nbs/73_claims.mfon.ipynb #f10-measure
+SETTINGS = {f"{how}, {direction}": "mfon" if (how, direction) == ("mean", "teacher_first") else f"{how}, {direction}"
+            for how in ("first", "mean", "attention") for direction in ("teacher_first", "student_first")}
+
+def spread_ratio(
+    what: str,            # the quantity, in words
+    table,                # DataFrame: a row per seed, a column per setting
+    level: float = 0.95,  # of the interval
+) -> Finding:             # shown where the spread is below the seed noise
+    "Spread of settings as a multiple of the noise of a run. Raises ValueError for fewer than two complete seeds."
+    from scipy import stats
+    x = table.dropna().to_numpy()
+    n, k = x.shape
+    if n < 2: raise ValueError(f"{what}: {n} complete seeds, two are needed")
+    rest = x - x.mean(1, keepdims=True) - x.mean(0) + x.mean()
+    F_ratio = n * x.mean(0).var(ddof=1) / ((rest**2).sum() / ((n - 1) * (k - 1)))
+    side = lambda q: math.sqrt(max(F_ratio / stats.f.ppf(q, k - 1, (n - 1) * (k - 1)) - 1, 0) / n)
+    low, high = side(0.5 + level / 2), side(0.5 - level / 2)
+    return Finding(what, "shown" if high < 1 else "contradicted" if low > 1 else "not seen", math.sqrt(max(F_ratio - 1, 0) / n), low, high, n)
+
+def setting_errors(
+    table,  # from `by_trial`
+) -> dict:  # setting -> Series
+    "Error of each setting."
+    return {name: table["mae"][trial] for name, trial in SETTINGS.items()}
+
+def direction_gain(
+    table,  # from `by_trial`, of the miniature
+) -> dict:  # column -> Series
+    "Error student first minus teacher first."
+    return {"direction": table["mae"]["mean, student_first"] - table["mae"]["mfon"]}
+
+def _f10(rows):
+    gain = rows["small_direction"]
+    return [few(spread_ratio("spread of six settings over the noise of a run", rows[list(SETTINGS)])), few(within("one frame: effect of the direction in standard deviations", gain / gain.std(), 1))]
+
+@claim("F10", "direction and reduction of the divergence do not matter much", "spread between the settings below the noise of a run", _f10,
+       source=lambda results: side_by_side(results, setting_errors, direction_gain))
+def settings_matter(seed): return again(seed, setting_errors, list(SETTINGS.values()), direction_gain, ["mfon", "mean, student_first"])
+
+# %% ../../nbs/73_claims.mfon.ipynb #f11-measure
+def printed_accuracies(
+    dataset: str,  # "SIMS", "MOSI" or "MOSEI"
+) -> list:         # of (percent, clips), distinct
+    "Accuracies that the MFON paper reports of its own models, with the clips they are about."
+    cells = records().query("paper == 'MFON' and table in ['2', '3', '4', '5'] and dataset == @dataset")
+    cells = cells[(cells["model"] == "MFON") | cells["table"].isin(["4", "5"])]
+    cells = cells[cells["metric"].str.startswith("acc") & cells["value"].notna()]
+    clips_of = lambda metric: sum(TEST_CLASSES[dataset, "_non0"]) if metric.endswith("_non0") else TEST_CLIPS[dataset]
+    return sorted({(v, clips_of(m)) for v, m in zip(cells["value"], cells["metric"])})
+
+@lru_cache
+def single_run(
+    value: float,  # percent, two decimals
+    n: int,        # clips
+) -> bool:         # one run of n clips can have this accuracy
+    "Is a printed accuracy that of a single run?"
+    return bool(reachable(value, n, runs=(1,)))
+
+def single_share(
+    dataset: str,  # as for `printed_accuracies`
+) -> float:        # 0 to 1
+    "Share of the printed accuracies that a single run explains."
+    return float(np.mean([single_run(*pair) for pair in printed_accuracies(dataset)]))
+
+def as_many(
+    dataset: str,      # as for `printed_accuracies`
+    seed: int,         # of the draws
+    draws: int = 500,  # sets of simulated means of five
+) -> float:            # share of the sets with at least as many single-run values as printed
+    "How often means of five runs look as much like single runs as the printed values do."
+    rng, counts = np.random.default_rng(seed), np.zeros(draws)
+    for value, n in printed_accuracies(dataset):
+        totals = round(value * 5 * n / 100) + np.arange(-50, 51)
+        fits = np.array([single_run(round(100 * h / (5 * n), 2), n) for h in totals])
+        counts += fits[rng.integers(len(totals), size=draws)]
+    return float(np.mean(counts >= round(single_share(dataset) * len(printed_accuracies(dataset)))))
+
+def _f11(rows):
+    return [exactly(f"{d}: chance that means of five runs look so much like single runs ({100 * rows[f'share_{d}'].iloc[0]:.0f} % of the values)", rows[f"chance_{d}"] > 0.05, rows[f"chance_{d}"].max()) for d in ("SIMS", "MOSI")]
+
+@claim("F11", "the printed results are means of five runs", "as many values that a single run explains as means of five would show, p > 0.05, on SIMS and on MOSI", _f11)
+def means_of_five(seed): return {f"{k}_{d}": v for d in ("SIMS", "MOSI") for k, v in (("share", single_share(d)), ("chance", as_many(d, seed)))}
+
+# %% ../../nbs/73_claims.mfon.ipynb #figure
+def figure(
+    folder: str | Path = FOLDER,  # holds the claims' rows
+):                                # matplotlib Figure
+    "A prompt marks places: it finds salient frames only where they have one."
+    import matplotlib.pyplot as plt
+    rows = rows_of("F2", folder)
+    spread = np.linspace(-0.18, 0.18, len(rows))
+    fig, axes = plt.subplots(1, 2, figsize=(7, 2.9), sharey=True, layout="constrained")
+    for ax, (where, title) in zip(axes, (("anywhere", "salient frames lie anywhere"), ("first", "salient frames come first"))):
+        ax.axhline(1, color="grey", lw=0.8, ls=":")
+        for k, arm in enumerate(("none", "shared", where)): ax.plot(k + spread, rows[f"lift_{arm}"], "o", ms=4, alpha=0.7, color=f"C{k}")
+        ax.set_xticks(range(3), ["none", "shared", "per step"], fontsize=9); ax.set_xlim(-0.5, 2.5)
+        ax.set_xlabel("prompt", fontsize=9); ax.set_title(title, fontsize=10)
+    axes[0].set_ylabel("attention on salient frames\n(multiples of chance)", fontsize=9)
+    fig.suptitle("A prompt marks places; it does not find what lies anywhere", fontsize=11)
+    return fig
+
+# %% ../../nbs/73_claims.mfon.ipynb #command
+if __name__ == "__main__" and "__file__" in globals(): main()

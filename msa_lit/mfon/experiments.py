@@ -118,7 +118,7 @@ TRIALS = {
     **{name: Trial(options) for name, options in ABLATIONS.items()},
     **{f"{m} only": Trial({"guide": m}, modalities=(m,)) for m in ("text", "audio", "vision")},
     "release": Trial(RELEASE), **{name: Trial(options) for name, (options, _) in DEVIATIONS.items()},
-    "temperature 0.1": Trial({"temperature": 0.1}),
+    "temperature 0.1": Trial({"temperature": 0.1}), "light weights": Trial({"alpha": 0.05, "beta": 0.05}),
     "late fusion": Trial(method="late_fusion"),
     **{f"late fusion, {m} only": Trial(method="late_fusion", modalities=(m,)) for m in ("text", "audio", "vision")},
     **{f"audio strong, {m} guides": Trial({"guide": m}, world=AUDIO_STRONG) for m in ("text", "audio", "vision")},

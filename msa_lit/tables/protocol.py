@@ -170,7 +170,8 @@ def plot_seeds(
         ax.plot(values, [k] * len(values), "o", ms=4, alpha=0.6); ax.plot(values.mean(), k, "k|", ms=14)
     if dataset:
         for v in printed_rows(dataset)[metric].str.strip("*").replace("", np.nan).dropna().astype(float): ax.axvline(v, color="grey", ls=":", lw=0.8)
-    ax.set_yticks(range(len(names)), names); ax.invert_yaxis(); ax.set_xlabel(f"test {metric}" + " (label units)" * (metric == "mae"))
+    ax.set_yticks(range(len(names)), names); ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_xlabel("test MAE (label units)" if metric == "mae" else f"test {metric}")
     return ax
 
 # %% ../../nbs/80_tables.protocol.ipynb #pairs
