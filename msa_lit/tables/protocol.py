@@ -43,7 +43,7 @@ def paper_settings(
     if method not in PAPER_OF: raise ValueError(f"method={method!r}: settings are known for {list(PAPER_OF)}")
     paper = PAPER_OF[method]
     said = reported.hyperparameters(paper, dataset)
-    ours = said["name"].map(OPTION_OF[paper]).fillna("no option").where(said["kind"] != "missing", "open")
+    ours = said["name"].map(OPTION_OF[paper]).astype(object).fillna("no option").where(said["kind"] != "missing", "open")
     return said.assign(ours=ours)[["name", "value", "where", "kind", "ours"]]
 
 def paper_options(
