@@ -245,7 +245,10 @@ def _exists(function, *arguments):
                      exactly("second line: share of cases in which it multiplies", rows["exists"] == 1, rows["exists"].mean()),
                      exactly("second line: least relative difference where all sizes agree", rows["square"] < 1e-6, rows["square"].min())],
        reason="with the key map before the frames, W_K^T (f^v)^T, the second line equals the first")
-def guided_attention(seed):
+def guided_attention(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F1 once."
     g = torch.Generator().manual_seed(seed)
     words, frames, d, k, z = ((torch.randperm(12, generator=g) + 3)[:5]).tolist()
     draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
@@ -325,7 +328,10 @@ def _f2(rows):
             above("lift by a prompt per step minus none, salient frames first", rows["lift_first"] - rows["lift_none"])]
 
 @claim("F2", "the prompt steers attention to the features that need it", "a shared prompt changes the attention; a prompt per step raises the attention on salient frames, anywhere and in front", _f2)
-def prompt_steers(seed):
+def prompt_steers(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F2 once."
     looks = {"none": ("none", False), "shared": ("shared", False), "anywhere": ("step", False), "first": ("step", True)}
     found = {name: fit_look(*how, seed) for name, how in looks.items()}
     inputs, bag = clips(seed, (1000, 400))[1][:2]
@@ -348,7 +354,10 @@ def _with_looks(results):
 @claim("F3", "the prompt improves the results", "lower error with a prompt than without, for both shapes; lower error of one look with a prompt per step",
        lambda rows: [few(below(f"MAE with a prompt ({k}) minus without", rows[k])) for k in ("step", "shared")] + [few(below("one look: MAE with a prompt per step minus without", rows["look"]))],
        source=_with_looks)
-def prompt_helps(seed):
+def prompt_helps(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F3 once."
     look = prompt_steers(seed)
     return again(seed, prompt_gains, ["mfon", "shared prompt", "w/o prompt"]) | {"look": look["mae_anywhere"] - look["mae_none"]}
 
@@ -373,14 +382,21 @@ def _f4(rows):
 
 @claim("F4", "distillation keeps unimodal information", "higher R2 of the modality's own sentiment with distillation, in audio and vision", _f4,
        source=lambda results: side_by_side(results, kept, kept_small))
-def distillation_keeps(seed): return again(seed, kept, ["mfon", "w/o distillation"], kept_small, list(LOSSES))
+def distillation_keeps(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F4 once."
+    return again(seed, kept, ["mfon", "w/o distillation"], kept_small, list(LOSSES))
 
 # %% ../../nbs/73_claims.mfon.ipynb #f5-measure
 @claim("F5", "the distillation compares distributions rather than values", "no change by constants, a change by a factor, never negative, zero for equal features",
        lambda rows: [exactly("largest change by constants", rows["constant"] < 1e-10, rows["constant"].max()), exactly("least change by a factor of two", rows["factor"] > 1e-3, rows["factor"].min()),
                      exactly("least value", rows["value"] >= 0, rows["value"].min()), exactly("value for equal features", rows["equal"].abs() < 1e-12, rows["equal"].abs().max())],
        reason="with a softmax that eq 6 does not have; on raw signed features it is undefined (MFON-E3)")
-def on_distributions(seed):
+def on_distributions(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F5 once."
     g = torch.Generator().manual_seed(seed)
     z, x, c, other = (torch.randn(32, w, generator=g, dtype=torch.float64) for w in (16, 16, 1, 1))
     loss, change = distillation(z, x), lambda a, b: float((distillation(a, b) / distillation(z, x) - 1).abs())
@@ -402,7 +418,11 @@ def _f6(rows):
 @claim("F6", "the contrastive loss builds more discriminative boundaries", "more own texts found, better separated classes with the contrast", _f6,
        source=lambda results: side_by_side(results, separated, separated),
        reason=f"the loss as printed cannot fall below {info_nce_floor(128):.3f} at N = 128, where guessing costs {math.log(128):.3f}")
-def contrast_separates(seed): return again(seed, separated, ["mfon", "w/o contrast"], separated, ["mfon", "w/o contrast"])
+def contrast_separates(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F6 once."
+    return again(seed, separated, ["mfon", "w/o contrast"], separated, ["mfon", "w/o contrast"])
 
 # %% ../../nbs/73_claims.mfon.ipynb #f7-measure
 WORLDS = {"text": {"text": "mfon", "audio": "audio as query", "vision": "vision as query"}, "audio": {m: f"audio strong, {m} guides" for m in ("text", "audio", "vision")}}
@@ -416,7 +436,11 @@ def guide_gains(
 
 @claim("F7", "the most informative modality, text, is the best query", "lower error with the strong modality as guide, where text is strong and where audio is",
        lambda rows: [few(below("{} strong: MAE with it as guide minus {}".format(*k.split("_")), rows[k])) for k in GUIDES], source=lambda results: side_by_side(results, guide_gains))
-def best_guide(seed): return again(seed, guide_gains, sorted({t for pair in GUIDES.values() for t in pair}))
+def best_guide(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F7 once."
+    return again(seed, guide_gains, sorted({t for pair in GUIDES.values() for t in pair}))
 
 # %% ../../nbs/73_claims.mfon.ipynb #f8-measure
 REMOVED = {"distillation": "w/o distillation", "contrast": "w/o contrast", "both": "w/o both losses"}
@@ -443,7 +467,11 @@ def _f8(rows):
 
 @claim("F8", "both losses together are best; each removal hurts", "lower error with both than without either or both; no printed cell contradicts it", _f8,
        source=lambda results: side_by_side(results, removal_losses, removal_losses).assign(printed=printed_worse()))
-def both_losses(seed): return again(seed, removal_losses, list(LOSSES), removal_losses, list(LOSSES)) | {"printed": printed_worse()}
+def both_losses(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F8 once."
+    return again(seed, removal_losses, list(LOSSES), removal_losses, list(LOSSES)) | {"printed": printed_worse()}
 
 # %% ../../nbs/73_claims.mfon.ipynb #f9-measure
 def under_optimised(
@@ -467,7 +495,10 @@ def _f9(rows):
 
 @claim("F9", "non-text modalities are under-optimised in joint training, and less so with MFON", "own error joint over alone above 1 in late fusion, smaller in MFON", _f9,
        source=lambda results: side_by_side(results, under_optimised, under_optimised_small))
-def under_optimisation(seed):
+def under_optimisation(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F9 once."
     alone = [f"{p}{m} only" for p in ("", "late fusion, ") for m in GUIDED]
     return again(seed, under_optimised, ["mfon", "late fusion", *alone], under_optimised_small, ["mfon", "late fusion", "audio only", "vision only"])
 
@@ -509,7 +540,11 @@ def _f10(rows):
 
 @claim("F10", "direction and reduction of the divergence do not matter much", "spread between the settings below the noise of a run", _f10,
        source=lambda results: side_by_side(results, setting_errors, direction_gain))
-def settings_matter(seed): return again(seed, setting_errors, list(SETTINGS.values()), direction_gain, ["mfon", "mean, student_first"])
+def settings_matter(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F10 once."
+    return again(seed, setting_errors, list(SETTINGS.values()), direction_gain, ["mfon", "mean, student_first"])
 
 # %% ../../nbs/73_claims.mfon.ipynb #f11-measure
 def printed_accuracies(
@@ -553,7 +588,11 @@ def _f11(rows):
     return [exactly(f"{d}: chance that means of five runs look so much like single runs ({100 * rows[f'share_{d}'].iloc[0]:.0f} % of the values)", rows[f"chance_{d}"] > 0.05, rows[f"chance_{d}"].max()) for d in ("SIMS", "MOSI")]
 
 @claim("F11", "the printed results are means of five runs", "as many values that a single run explains as means of five would show, p > 0.05, on SIMS and on MOSI", _f11)
-def means_of_five(seed): return {f"{k}_{d}": v for d in ("SIMS", "MOSI") for k, v in (("share", single_share(d)), ("chance", as_many(d, seed)))}
+def means_of_five(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure F11 once."
+    return {f"{k}_{d}": v for d in ("SIMS", "MOSI") for k, v in (("share", single_share(d)), ("chance", as_many(d, seed)))}
 
 # %% ../../nbs/73_claims.mfon.ipynb #figure
 def figure(

@@ -141,7 +141,10 @@ def gap_measures(
 @claim("M1", "contrastive training narrows the gap between unimodal and projected vectors", "with minus without contrast: cosine above 0; rank, classifier, MMD and difference of length below 0",
        lambda rows: [above("cosine of pairs", rows["cosine"])] + [below(what, rows[k]) for k, what in
             (("rank", "rank of the partner"), ("classifier", "accuracy of telling them apart"), ("mmd", "discrepancy"), ("length", "difference of length"))])
-def gap(seed):
+def gap(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M1 once."
     with_contrast, without = (gap_measures(*stage1_vectors(trial, seed)) for trial in ("printed", "no contrast"))
     return {k: with_contrast[k] - without[k] for k in without} | {f"{k}_left": v for k, v in with_contrast.items()}
 
@@ -164,7 +167,10 @@ def encoder_gradient(
        lambda rows: [exactly("encoder gradient, share of that without a stop", rows["unimodal"] == 0, (rows["unimodal"] / rows["none"]).mean()),
                      below("change of unimodal vectors", rows["moved"], 0.1), above("change of projected minus unimodal vectors", rows["moved_projected"] - rows["moved"])],
        reason="with x stopped too the gradient is zero")
-def gradient_stop(seed):
+def gradient_stop(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M2 once."
     x, bridged = stage1_vectors("no contrast", seed)
     (x1, bridged1), (x2, _) = (stage1_vectors(trial, seed) for trial in ("printed", "both stopped"))
     return {stop: encoder_gradient(stop, seed) for stop in STOPS} | {"moved": change(x1, x), "moved_projected": change(bridged1, bridged), "moved_both": change(x2, x)}
@@ -173,7 +179,10 @@ def gradient_stop(seed):
 @claim("M3", "noise on the label keeps the correction network from becoming the identity", "distance to y without noise below rho/10; with noise larger, and more dependence on the vector",
        lambda rows: [below("distance to y without noise", rows["distance_0"], RHO / 10), above("distance, with minus without noise", rows["distance_1"] - rows["distance_0"]),
                      above("effect of swapping vectors, with minus without", rows["swap_1"] - rows["swap_0"])])
-def noise(seed):
+def noise(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M3 once."
     runs = {1: learned(seed), 0: learned(seed, noise=0.0)}
     return {f"{k}_{s}": average(run[k]) for k in ("distance", "swap") for s, run in runs.items()}
 
@@ -187,7 +196,10 @@ def per_kind(
 
 @claim("M4", "learned labels are closer to the modality's own sentiment than the common label", "error of the learned minus error of the common label below 0, for each kind of modality",
        lambda rows: per_kind("error of label minus error of y", rows))
-def closer(seed):
+def closer(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M4 once."
     run = learned(seed)
     return {kind: run["error"][kind] - run["error_y"][kind] for kind in KINDS}
 
@@ -195,14 +207,20 @@ def closer(seed):
 @claim("M5", "a modality without information gets near-neutral labels", "silent modality: more than half of the labels below 0.5 in size; slope below that of pure shrinkage; smaller than the readable one's",
        lambda rows: [above("share of neutral labels", rows["neutral"], 0.5), below("slope minus that of shrinkage", rows["slope"] - rows["shrinkage"]),
                      below("size, silent minus readable", rows["size"] - rows["size_readable"])])
-def neutral(seed):
+def neutral(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M5 once."
     run = learned(seed)
     return {k: run[k]["silent"] for k in ("neutral", "slope", "size")} | {"size_readable": run["size"]["readable"], "shrinkage": run["shrinkage"], "slope_unexamined": learned(seed, examine=False)["slope"]["silent"]}
 
 # %% ../../nbs/72_claims.mug.ipynb #m6-measure
 @claim("M6", "the multimodal denoising task improves the labels", "error to the true sentiment, with minus without, below 0 for each kind of modality",
        lambda rows: per_kind("error with minus without", rows))
-def examination(seed):
+def examination(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M6 once."
     with_exam, without = learned(seed), learned(seed, examine=False)
     return {kind: with_exam["error"][kind] - without["error"][kind] for kind in KINDS}
 
@@ -231,7 +249,10 @@ def second_order_error(
 @claim("M7", "the accept-or-refuse rule with its second-order step makes learning stable", "eq 23 matches finite differences; post loss falls; labels move less than with a first-order step and than without the rule",
        lambda rows: [exactly("largest relative error of eq 23", rows["error"] < 1e-4, rows["error"].max()), below("post loss, last minus first epoch", rows["last_post"] - rows["first_post"]),
                      below("moves, second minus first order", rows["moves"] - rows["moves_first"]), below("moves, with minus without the rule", rows["moves"] - rows["moves_plain"])])
-def stability(seed):
+def stability(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M7 once."
     run = learned(seed)
     return {"error": second_order_error(seed)} | {k: run[k] for k in ("first_post", "last_post", "moves", "refused")} | {
         "moves_first": learned(seed, first_order=True)["moves"], "moves_plain": learned(seed, examine=False)["moves"]}
@@ -242,14 +263,20 @@ LAMBDAS = (0.9, 0.99)
 
 @claim("M8", "mixing in the network's earlier label moves labels away from the common label", "distance to y, minus that for lambda 0, above 0 for lambda_init 0.9 and 0.99, counted as printed and as we do",
        lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"] - rows["zero"]) for lam in LAMBDAS for count in COUNTS])
-def mixing(seed):
+def mixing(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M8 once."
     distance = lambda lam, count: average(learned(seed, count_from=COUNTS[count], lambda_init=same_decay(lam))["distance"])
     return {"zero": average(learned(seed, lambda_init=0.0)["distance"])} | {f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in COUNTS}
 
 # %% ../../nbs/72_claims.mug.ipynb #m9-measure
 @claim("M9", "the last layer keeps the label in the scale", "|label| - rho at most 0 for random networks and inputs",
        lambda rows: [exactly("largest |label| - rho", rows["excess"] <= 0, rows["excess"].max())])
-def bound(seed):
+def bound(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M9 once."
     g = torch.Generator().manual_seed(seed)
     excess = []
     for rho in (1.0, 3.0):
@@ -264,7 +291,10 @@ MLC_RATES = (0.1, 1.0)
 
 @claim("M10", "MUG's labels are better than those of MLC", "error to the true sentiment, MUG minus the better of two rates of MLC, below 0 for each kind of modality",
        lambda rows: per_kind("error of MUG minus MLC", rows))
-def against_mlc(seed):
+def against_mlc(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M10 once."
     mug, mlc = learned(seed), [learned(seed, rate=r) for r in MLC_RATES]
     best = {kind: min(run["error"][kind] for run in mlc) for kind in KINDS}
     return {kind: mug["error"][kind] - best[kind] for kind in KINDS} | {f"{kind}_mlc_minus_y": best[kind] - mug["error_y"][kind] for kind in KINDS}
@@ -303,7 +333,11 @@ STAGE3 = ("labels copied", "mug", "true labels")
 @claim("M11", "corrected labels beat the common label in stage 3, and true labels beat both", "MAE, corrected minus copied and true minus corrected, below 0",
        lambda rows: [below(counted("MAE, corrected minus copied", rows), rows["mug"] - rows["labels copied"]), below(counted("MAE, true minus corrected", rows), rows["true labels"] - rows["mug"])],
        seeds=range(5), source=lambda results: trial_table(results, STAGE3), reason="stage 3 is trained in full for every row, hence fewer seeds")
-def stage3(seed): return fresh_trials(seed, STAGE3)
+def stage3(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M11 once."
+    return fresh_trials(seed, STAGE3)
 
 # %% ../../nbs/72_claims.mug.ipynb #m12-measure
 SWEEP = tuple(f"beta {b:g}" for b in (1e-4, 1e-3, 0.01, 0.1, 1.0))
@@ -315,7 +349,11 @@ def _m12(rows):
 
 @claim("M12", "beta between 0.01 and 1 is good, small values are bad", "MAE falls from 0.0001 to 0.001 to 0.01; mean of the large values below mean of the small ones", _m12,
        seeds=range(5), source=lambda results: trial_table(results, SWEEP), reason="stage 3 is trained in full for every row, hence fewer seeds")
-def sweep(seed): return fresh_trials(seed, SWEEP)
+def sweep(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M12 once."
+    return fresh_trials(seed, SWEEP)
 
 # %% ../../nbs/72_claims.mug.ipynb #m13-measure
 PRINTED = {"mug": 110_089_956, "self_mm": 109_647_908, "bert": 109_482_240, "encoders": 179_520, "bridges": 4_352}
@@ -326,7 +364,10 @@ PRINTED = {"mug": 110_089_956, "self_mm": 109_647_908, "bert": 109_482_240, "enc
                      exactly("bridges minus what the text gives", rows["bridges"] == PRINTED["bridges"], (rows["bridges"] - PRINTED["bridges"]).max()),
                      exactly("parameters of MUG that the text does not determine", rows["rest"] == 0, rows["rest"].max())],
        seeds=(0,), reason="the widths of fusion, heads and MUCNs are in a figure only")
-def parameters(seed):
+def parameters(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M13 once."
     spec = lambda **widths: ModelSpec(("text", "audio", "vision"), {"audio": 74, "vision": 35}, 16_326, RHO, None, ModelOptions(text="random:bert", **widths))
     sizes = size_table(spec(**{k: v for k, v in TABLE_2["mosei"].items() if k.endswith(("width", "hidden"))}))
     with torch.device("meta"): lstms = nn.LSTM(74, 128), nn.LSTM(35, 64)
@@ -340,7 +381,10 @@ PRINTED_RATIO = 1.16 / 0.86
 @claim("M14", "a step of stage 3 is faster than a step of Self-MM (1.16 s against 0.86 s)", "ratio of processor times above 1, and above the printed ratio less a tenth",
        lambda rows: [above("time of Self-MM over time of MUG", rows["ratio"], 1), above("the same, minus the printed ratio less a tenth", rows["ratio"] - PRINTED_RATIO + 0.1)],
        reason="the seconds themselves belong to the authors' machine")
-def step_ratio(seed):
+def step_ratio(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M14 once."
     torch.manual_seed(seed)
     cost = step_cost("tiny", repeats=5)
     return {"ratio": cost["self_mm"] / cost["mug"]}
@@ -370,7 +414,10 @@ def count_calls(
        lambda rows: [exactly("times a stage is entered", (rows["pretrain"] == 1) & (rows["meta"] == 1) & (rows["joint"] == 1), rows[["pretrain", "meta", "joint"]].to_numpy().max()),
                      exactly("MUCN calls in stage 3", rows["mucn_joint"] == 0, rows["mucn_joint"].max()),
                      exactly("module calls in stage 3, minus those of the plain model", rows["parts"] <= rows["parts_plain"], (rows["parts"] - rows["parts_plain"]).max())], seeds=range(3))
-def stage3_calls(seed):
+def stage3_calls(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure M15 once."
     mug, plain = count_calls(seed), count_calls(seed, labels="copy")
     return {s: mug["entered"][s] for s in ("pretrain", "meta", "joint")} | {f"mucn_{s}": mug["mucn"][s] for s in ("meta", "joint")} | {"parts": mug["parts"]["joint"], "parts_plain": plain["parts"]["joint"]}
 

@@ -57,7 +57,10 @@ def relative_error(
 
 @claim("S1", "eq 12 is the sample covariance", "relative error to the unbiased estimator below 1e-10",
        lambda rows: [exactly("relative error of eq 12", rows["error"] < 1e-10, rows["error"].max())])
-def sample_covariance(seed):
+def sample_covariance(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S1 once."
     m = latent_pair(seed, n=50)[0] + 3
     return {"error": relative_error(two_term_covariance(m), torch.as_tensor(np.cov(m.numpy(), rowvar=False)))}
 
@@ -78,7 +81,10 @@ def _conforms(a, v):
        lambda rows: [exactly("share of cases in which the products exist", rows["exists"] == 1, rows["exists"].mean()),
                      exactly("least relative error of eq 15", rows["eq15"] < 1e-6, rows["eq15"].min()), exactly("least relative error of eq 16", rows["eq16"] < 1e-6, rows["eq16"].min())],
        reason="with a transpose in both and a minus sign in eq 16 they are")
-def gradients(seed):
+def gradients(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S2 once."
     square, tall = latent_pair(seed, n=8)[:2], (latent_pair(seed, n=12)[0], latent_pair(seed, n=15)[1])
     eq15, eq16 = map(relative_error, printed_alignment_grad(*square), true_gradients(*square))
     corrected = max(map(relative_error, covariance_alignment_grad(*tall), true_gradients(*tall)))
@@ -98,7 +104,10 @@ def random_rotation(
        lambda rows: [exactly(f"change by {k}", rows[k] < 1e-10, rows[k].max()) for k in INVARIANCES] + [
            exactly("least change by rotating one modality", rows["one_rotated"] > 1e-3, rows["one_rotated"].min()),
            exactly("error of degree four", rows["degree"] < 1e-10, rows["degree"].max())])
-def invariances(seed):
+def invariances(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S3 once."
     a, v, _ = latent_pair(seed)
     Q, loss = random_rotation(seed, a.shape[1]), covariance_alignment(a, v)
     change = lambda *pair, factor=1: float((covariance_alignment(*pair) / (factor * loss) - 1).abs())
@@ -163,7 +172,10 @@ def _s4(rows):
 
 @claim("S4", "minimising the loss makes the network learn shared information", "(a) destroying pairs changes the loss; (b) V-A raises R2 of the shared latent in audio and in vision", _s4,
        source=lambda results: with_columns(shared_changes(mode_table(results)), pair_sight))
-def shared_information(seed):
+def shared_information(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S4 once."
     return first_row(with_columns(shared_changes(fresh_modes(seed, ("none", "V-A", "pairs"))), pair_sight))
 
 # %% ../../nbs/74_claims.spil.ipynb #s5-measure
@@ -199,7 +211,10 @@ def descend_maps(
        lambda rows: [exactly("largest excess of the corrected map", rows["corrected"] < 1e-9, rows["corrected"].max()),
                      exactly("lowest descent, relative to the bound", rows["descent"] > -1e-9, rows["descent"].min()),
                      exactly("least excess of eq 29 as printed", rows["printed"] < 1e-9, rows["printed"].min())])
-def optimal_map(seed):
+def optimal_map(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S5 once."
     pairs = [(covariance_of_rank(100 * seed + i, i), covariance_of_rank(100 * seed + 10 + j, j)) for i in range(1, 6) for j in range(1, 6)]
     C_a, C_v = map(torch.stack, zip(*pairs))
     size, bound = C_v.square().sum((-1, -2)), torch.stack([attainable_loss(*p) for p in pairs])
@@ -216,7 +231,10 @@ def rank_of(
 
 @claim("S6", "a linear map does not raise the rank of a covariance", "rank after minus rank before is at most 0",
        lambda rows: [exactly("largest gain of rank", rows["gain"] <= 0, rows["gain"].max())])
-def rank_after(seed):
+def rank_after(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S6 once."
     g = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
     cases = [(covariance_of_rank(100 * seed + r, r), A) for r in range(1, 6) for A in (draw(5, 5), draw(5, 8), draw(5, 2) @ draw(2, 5))]
@@ -243,7 +261,10 @@ def align_alone(
 
 @claim("S7", "joint training needs no map", "with the alignment loss alone at least half of the variance is left, and R2 of the shared latent rises",
        lambda rows: [above("log2 of the variance left", rows["log2_left"], -1), above("change of R2 of g", rows["after"] - rows["before"])])
-def joint_training(seed):
+def joint_training(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S7 once."
     before, after, g = align_alone(seed)
     total = lambda parts: sum(x.var(0).sum() for x in parts)
     reads = lambda parts: float(np.mean([linear_probe(x[:400], g[:400], x[400:], g[400:]) for x in parts]))
@@ -284,7 +305,10 @@ def private_changes(
 @claim("S8", "the module can learn private information", "private modes raise R2 of the private latents; descent on the loss with its sign turned stays bounded",
        lambda rows: [above(f"change of R2 of the private latent in {m}", rows[m]) for m in PRIVATE_ARMS] + [exactly("least growth of variance under -l3", rows["growth"] < 10, rows["growth"].min())],
        source=lambda results: with_columns(private_changes(mode_table(results)), growth))
-def private_information(seed):
+def private_information(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S8 once."
     return first_row(with_columns(private_changes(fresh_modes(seed, ("none", "T+A", "T+V", "V+A"))), growth))
 
 # %% ../../nbs/74_claims.spil.ipynb #path
@@ -334,7 +358,10 @@ def _s9(rows):
     return ask("corr", "") + ask("given", " given y")
 
 @claim("S9", "generated labels lie on the right side of the multimodal label", "correlation of y_s - y with u_s - y is positive, also given y", _s9)
-def right_side(seed):
+def right_side(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S9 once."
     path = label_path(seed)
     moved = {s: (x[-1] - path.target, path.truth[s] - path.target) for s, x in path.labels.items()}
     distance = {f"gain_{s}": float(np.abs(t).mean() - np.abs(m - t).mean()) for s, (m, t) in moved.items()}
@@ -363,7 +390,10 @@ def weight_error(
 @claim("S10", "the momentum rule stabilises the labels", "weights 2i/(n(n+1)); the last change is smaller than the first, and than without averaging",
        lambda rows: [exactly("error of the weights", rows["weights"] < 1e-12, rows["weights"].max()), below("last change minus first", rows["late"] - rows["early"]),
                      below("last change minus that without averaging", rows["late"] - rows["raw_late"])])
-def momentum(seed):
+def momentum(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S10 once."
     labels = label_path(seed).labels.values()
     step = lambda parts: np.mean([np.abs(np.diff(x, axis=0)).mean(1) for x in parts], axis=0)   # [E] mean change of a label
     averaged, raw = step(labels), step([before_averaging(x) for x in labels])
@@ -383,7 +413,10 @@ def _weights(labels, reference):
 
 @claim("S11", "the weight focuses on samples whose modalities differ", "positive rank correlation of the weight with |u_s - y|, for the label and for the printed prediction",
        lambda rows: [above(f"rank correlation in {s}, {kind}", rows[f"{kind}_{s}"]) for kind in ("label", "prediction") for s in ("text", "audio", "vision")])
-def focus(seed):
+def focus(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S11 once."
     path = label_path(seed)
     differ = {s: np.abs(u - path.target) for s, u in path.truth.items()}
     rank = lambda reference: {s: rank_correlation(_weights(x[-1], reference), differ[s]) for s, x in path.labels.items()}
@@ -416,7 +449,11 @@ def _s12(rows):
 
 @claim("S12", "V-A is the best mode, and T+A and T+V are the worst", "V-A has a lower error than each other mode; each other mode has a lower one than T+A and than T+V", _s12,
        source=lambda results: mode_errors(mode_table(results), TABLE_II))
-def best_mode(seed): return first_row(mode_errors(fresh_modes(seed, TABLE_II), TABLE_II))
+def best_mode(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S12 once."
+    return first_row(mode_errors(fresh_modes(seed, TABLE_II), TABLE_II))
 
 # %% ../../nbs/74_claims.spil.ipynb #s13-measure
 def _s13(rows):
@@ -425,7 +462,11 @@ def _s13(rows):
 
 @claim("S13", "the module improves the results whatever the mode", "each mode has a lower error than no module, and so has their mean", _s13,
        source=lambda results: mode_errors(mode_table(results), ("none", *TABLE_II)))
-def always_better(seed): return first_row(mode_errors(fresh_modes(seed, ("none", *TABLE_II)), ("none", *TABLE_II)))
+def always_better(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S13 once."
+    return first_row(mode_errors(fresh_modes(seed, ("none", *TABLE_II)), ("none", *TABLE_II)))
 
 # %% ../../nbs/74_claims.spil.ipynb #s14-measure
 def message_last(
@@ -444,7 +485,10 @@ def message_last(
 
 @claim("S14", "aligned data is easier than unaligned data", "lower error aligned than with shuffled frames, and than with unaligned frames that hold the message last",
        lambda rows: [below("MAE aligned minus shuffled", rows["aligned"] - rows["shuffled"]), below("MAE aligned minus unaligned, message last", rows["aligned"] - rows["last"])])
-def alignment_helps(seed):
+def alignment_helps(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure S14 once."
     corpus = simulate((200, 60, 400), seed=seed, aligned=True)
     score = lambda c: fit("spil", c, seed, progress=False, epochs=6).metrics["mae"]
     return {"aligned": score(corpus), "shuffled": score(misalign(corpus, seed)), "last": score(message_last(corpus))}

@@ -62,7 +62,10 @@ def graded_confidences(
        lambda rows: [exactly("least fall of a from one level of noise to the next", rows["fall"] > 0, rows["fall"].min()),
                      exactly("largest rank correlation of a with the Bayes error", rows["rank"] < -1 + 1e-9, rows["rank"].max())],
        reason="for errors of one kind on data the heads were not fitted to; bursts and memorised labels deceive a")
-def confidence_is_order(seed):
+def confidence_is_order(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U1 once."
     from scipy.stats import spearmanr
     a = graded_confidences(seed)
     return {"fall": float(-a.diff().max()), "rank": float(spearmanr(a, [bayes_error(s) for s in GRID]).statistic)}
@@ -70,7 +73,10 @@ def confidence_is_order(seed):
 # %% ../../nbs/71_claims.ugf.ipynb #u2-measure
 @claim("U2", "eq 5 is the running statistical average", "difference to the arithmetic mean below 1e-12 at every step",
        lambda rows: [exactly("largest difference to the mean", rows["error"] < 1e-12, rows["error"].max())])
-def average(seed):
+def average(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U2 once."
     a = torch.rand(500, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     mean, errors = float("nan"), []
     for t in range(1, 501):
@@ -83,7 +89,10 @@ def average(seed):
        lambda rows: [exactly("least fall of u from one level of noise to the next", rows["fall"] > 0, rows["fall"].min()),
                      exactly("largest change of u by a constant", rows["shift"] < 1e-12, rows["shift"].max()),
                      exactly("largest error of the product", rows["product"] < 1e-12, rows["product"].max())])
-def relative(seed):
+def relative(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U3 once."
     a = dict(zip(map(str, GRID), graded_confidences(seed)))
     u, moved = (torch.stack([*relative_confidence({k: v + c for k, v in a.items()}).values()]) for c in (0, 7))
     return {"fall": float(-u.diff().max()), "shift": float((u - moved).abs().max()), "product": abs(float(u.prod()) - 1)}
@@ -160,7 +169,11 @@ def averages(
 # %% ../../nbs/71_claims.ugf.ipynb #u4-measure
 @claim("U4", "uncertain modalities get bigger gradients", "mean w of the noisiest modality exceeds that of the cleanest by 0.01: settled, learning, in the method",
        lambda rows: [above(f"{k}: mean w of the noisiest minus the cleanest", rows[f"w {k} vision"] - rows[f"w {k} text"], 0.01) for k in WORLDS])
-def magnified(seed): return averages(seed)
+def magnified(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U4 once."
+    return averages(seed)
 
 # %% ../../nbs/71_claims.ugf.ipynb #u5-measure
 def auc(
@@ -173,7 +186,10 @@ def auc(
 
 @claim("U5", "eq 8 magnifies a modality that is worse in this batch than usual", "mean w above 1 in batches with a burst, AUC of w for the burst above 0.5: settled, learning, in the method",
        lambda rows: [f for k in WORLDS for f in (above(f"{k}: mean w when hit", rows[f"{k} w"], 1), above(f"{k}: AUC", rows[f"{k} auc"], 0.5))])
-def bursts(seed):
+def bursts(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U5 once."
     row = {}
     for name, world in WORLDS.items():
         a, hit = world(seed, 0.1)
@@ -191,7 +207,11 @@ def _rows_of_u4(results):
 @claim("U6", "the dominant modality is masked more", "mean rate of the cleanest modality above that of each other: settled, learning, in the method",
        lambda rows: [above(f"{k}: mean p of the cleanest minus the largest other", _lead(rows, k)) for k in WORLDS],
        source=_rows_of_u4, reason="repaired eq 10")
-def masked(seed): return averages(seed)
+def masked(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U6 once."
+    return averages(seed)
 
 # %% ../../nbs/71_claims.ugf.ipynb #u7-measure
 def share_valid(
@@ -203,7 +223,10 @@ def share_valid(
 
 @claim("U7", "eq 10 is a probability", "all p in [0, 1] at every step: random confidences, learning, settled",
        lambda rows: [exactly(f"largest share of valid steps, {k}", rows[k] == 1, rows[k].max()) for k in ("random", "learning", "settled")])
-def probability(seed):
+def probability(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U7 once."
     g = torch.Generator().manual_seed(seed)
     random = [{str(k): 0.5 + 0.5 * torch.rand(2000, generator=g, dtype=torch.float64) for k in range(K)} for K in (2, 3, 4, 5)]
     return {"random": max(map(share_valid, random)), "learning": share_valid(learning(seed)[0]), "settled": share_valid(settled(seed)[0])}
@@ -265,7 +288,11 @@ def effect(
 @claim("U8", "modulation helps under-optimised modalities", "lower error of the heads of audio and vision and of the fused head, printed form and the form that the text describes",
        lambda rows: [counted(below(f"{form}: change of MAE, {h}", effect(rows, form, h))) for form in FORMS for h in ("audio", "vision", "fused")],
        seeds=range(1, 21), source=committed("forms", metrics=tuple(HEADS.values())), reason="under AdamW, as in the paper")
-def lifted(seed): return fresh_cells(seed, "forms", metrics=tuple(HEADS.values()))
+def lifted(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U8 once."
+    return fresh_cells(seed, "forms", metrics=tuple(HEADS.values()))
 
 # %% ../../nbs/71_claims.ugf.ipynb #u9-measure
 def _against_dropout(rows, name):
@@ -275,13 +302,21 @@ def _against_dropout(rows, name):
 @claim("U9", "UFM beats random dropout", "lower MAE than dropout at each rate from 0.1 to 0.5, without and with DGM",
        lambda rows: [counted(_against_dropout(rows, name)) for name in ("dropout", "dropout_dgm")],
        seeds=range(1, 21), source=committed("dropout", "dropout_dgm"), reason="the hardest rate is shown")
-def against_dropout(seed): return fresh_cells(seed, "dropout", "dropout_dgm")
+def against_dropout(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U9 once."
+    return fresh_cells(seed, "dropout", "dropout_dgm")
 
 # %% ../../nbs/71_claims.ugf.ipynb #u10-measure
 @claim("U10", "results are insensitive to alpha", "mean MAE at 0.1, 0.5 and 2 within 0.01 of that at 1",
        lambda rows: [counted(within(f"MAE at alpha {a} minus 1", rows[f"alpha: {a}, mae"] - rows["alpha: 1, mae"], 0.01)) for a in COMPARISONS["alpha"] if a != "1"],
        seeds=range(1, 21), source=committed("alpha"), reason="alpha sets the strength of the method, so this also says insensitive to the method")
-def alpha_matters(seed): return fresh_cells(seed, "alpha")
+def alpha_matters(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U10 once."
+    return fresh_cells(seed, "alpha")
 
 # %% ../../nbs/71_claims.ugf.ipynb #u11-measure
 SINGLES, PAIRS = ("T", "A", "V"), ("T+A", "T+V", "A+V")
@@ -295,7 +330,11 @@ def _subset_findings(rows):
 
 @claim("U11", "three modalities beat two beat one; text is the most predictive", "mean MAE falls with the number of modalities; all three beat each pair; singles in the order of their noise",
        lambda rows: [*map(counted, _subset_findings(rows))], seeds=range(1, 21), source=committed("subsets"))
-def subsets(seed): return fresh_cells(seed, "subsets")
+def subsets(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U11 once."
+    return fresh_cells(seed, "subsets")
 
 # %% ../../nbs/71_claims.ugf.ipynb #u12-measure
 CLIPS = TEST_CLIPS["MOSI"]
@@ -319,7 +358,10 @@ def step_interval(
        lambda rows: [exactly("DGM: least lower end of the interval (points)", rows["dgm_low"] > 0, rows["dgm_low"].min()),
                      exactly("UFM: largest lower end (points)", rows["ufm_low"] > 0, rows["ufm_low"].max())],
        reason="the step of UFM is one clip; the row without DGM is no count of clips, so not a single run like the others")
-def printed_steps(seed):
+def printed_steps(
+    seed: int, # of everything that is drawn
+) -> dict:     # one row
+    "Measure U12 once."
     rng, (none, dgm, both) = np.random.default_rng(seed), map(printed_count, ("DGM- UFM-", "DGM+ UFM-", "DGM+ UFM+"))
     right = lambda k: rng.permutation(CLIPS) < k
     first, alike = step_interval(right(dgm) * 1 - right(none), seed), (np.arange(CLIPS) < both - dgm).astype(int)
