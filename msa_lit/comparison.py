@@ -17,8 +17,8 @@ from .metrics import constant_row, higher_is_better
 from .runs import Run, check_ready, choose, fit, load_run
 
 # %% auto #0
-__all__ = ['COLUMNS', 'tidy', 'constant_rows', 'compare', 'write_results', 'read_results', 'summary', 'table', 'caption',
-           'best_of']
+__all__ = ['COLUMNS', 'tidy', 'constant_rows', 'compare', 'write_results', 'read_results', 'run_missing', 'summary', 'table',
+           'caption', 'best_of']
 
 # %% ../nbs/08_comparison.ipynb #rows
 COLUMNS = ["corpus", "modalities", "text", "method", "seed", "split", "head", "metric", "value", "selected_on"]
@@ -131,6 +131,27 @@ def read_results(
     table = pd.read_csv(path)
     if list(table.columns) != COLUMNS: raise ValueError(f"{path}: columns {list(table.columns)} should be {COLUMNS}")
     return table
+
+# %% ../nbs/08_comparison.ipynb #missing
+def run_missing(
+    path: str | Path,   # the result file, made if absent
+    names: list,        # of trials
+    seeds: list,        # whole numbers
+    run,                # (name, seed) -> row
+) -> int:               # how many were run
+    "Append every trial and seed that the file lacks, one row at a time."
+    import pandas as pd
+    path, count = Path(path), 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        for name in names:
+            old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["trial", "seed"])
+            if ((old.trial == name) & (old.seed == seed)).any(): continue
+            new, aside = pd.concat([old, pd.DataFrame([run(name, seed)])]), path.with_suffix(".tmp")
+            new.round(5).to_csv(aside, index=False)
+            aside.replace(path)  # never half a file
+            count += 1
+    return count
 
 # %% ../nbs/08_comparison.ipynb #table
 def summary(

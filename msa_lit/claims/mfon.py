@@ -21,7 +21,8 @@ from ..encoders import WordTokeniser, pool
 from ..losses import info_nce, info_nce_floor
 from ..mfon.attention import PromptAttention, prompt_attention, salient_mass
 from ..mfon.distillation import distillation
-from ..mfon.experiments import probe, r_squared, retrieval, run_missing, run_trial
+from ..comparison import run_missing
+from ..mfon.experiments import probe, r_squared, retrieval, run_trial
 from ..mfon.method import ABLATIONS, MFONOptions
 from ..mfon.prompt import FrameMLP, ModalPrompt
 from ..plausible import reachable
@@ -172,7 +173,7 @@ def main(
     parser.add_argument("path", help="result file, for example results/mfon/one_frame.csv")
     parser.add_argument("--seeds", type=int, default=ENOUGH, help="how many, from 0")
     parsed = parser.parse_args(argv)
-    print(run_missing(parsed.path, range(parsed.seeds), list(ARMS), arm_row), "rows added to", parsed.path)
+    print(run_missing(parsed.path, list(ARMS), range(parsed.seeds), arm_row), "rows added to", parsed.path)
 
 # %% ../../nbs/73_claims.mfon.ipynb #table
 def by_trial(

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..comparison import run_missing
 from ..data import Batch, Corpus, Padded, Split, make_batch
 from ..encoders import pool
 from ..fusion import ModelSpec
@@ -25,7 +26,7 @@ from ..simulate import simulate
 
 # %% auto #0
 __all__ = ['DEVIATIONS', 'AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'probe', 'r_squared', 'retrieval', 'features', 'measure',
-           'Trial', 'run_trial', 'random_batch', 'step_cost', 'cost_table', 'run_missing', 'main']
+           'Trial', 'run_trial', 'random_batch', 'step_cost', 'cost_table', 'main']
 
 # %% ../../nbs/54_mfon.experiments.ipynb #probe
 def probe(
@@ -188,24 +189,6 @@ def cost_table() -> list:  # of dicts: clips, frames, reduction, part, ms
             for n, t in grid for how in ("first", "mean") for part, ms in step_cost(n, t, how).items()]
 
 # %% ../../nbs/54_mfon.experiments.ipynb #run-missing
-def run_missing(
-    path: str | Path, # the result file, made if absent
-    seeds: list,      # whole numbers
-    trials: list | None = None, # names; None: all
-    run=run_trial,    # (name, seed) -> row
-) -> int:             # how many were run
-    "Append every (trial, seed) that the file lacks, one row at a time."
-    import pandas as pd
-    path, count = Path(path), 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        for name in trials or TRIALS:
-            old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["trial", "seed"])
-            if ((old.trial == name) & (old.seed == seed)).any(): continue
-            pd.concat([old, pd.DataFrame([run(name, seed)])]).round(5).to_csv(path, index=False)
-            count += 1
-    return count
-
 def main(
     argv: list | None = None, # command line; None: the process's own
 ) -> None:
@@ -220,6 +203,6 @@ def main(
         import pandas as pd
         torch.set_num_threads(1)
         pd.DataFrame(cost_table()).to_csv(parsed.path, index=False)
-    else: print(run_missing(parsed.path, parsed.seeds, parsed.trials), "runs added to", parsed.path)
+    else: print(run_missing(parsed.path, parsed.trials or list(TRIALS), parsed.seeds, run_trial), "runs added to", parsed.path)
 
 if __name__ == "__main__" and "__file__" in globals(): main()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..comparison import run_missing
 from ..data import Corpus, make_batch
 from ..fusion import ModelSpec
 from .denoising import corrupt, denoising_batch
@@ -32,7 +33,7 @@ from ..training import Loop, train, train_step
 # %% auto #0
 __all__ = ['WORLD', 'KINDS', 'SCALE', 'STAGES', 'LABELS', 'REUSED', 'BETAS', 'ALPHAS', 'TRIALS', 'GAPS', 'three_kinds', 'measure',
            'learned', 'run_trial', 'pretrained', 'gap_rows', 'picture_points', 'PlainMUCN', 'plain_update', 'alternate',
-           'meta_cost', 'step_cost', 'run_missing', 'cost_table', 'keep_labels', 'main']
+           'meta_cost', 'step_cost', 'cost_table', 'keep_labels', 'main']
 
 # %% ../../nbs/47_mug.experiments.ipynb #world
 WORLD = dict(kappa=dict(text=0.9, audio=0.9, vision=0.9), noise=dict(text=1.0, audio=0.4), signal=dict(vision=0.0), length=dict(audio=(5, 15), vision=(5, 12)))
@@ -241,26 +242,6 @@ def step_cost(
     return alternate(parts, repeats)
 
 # %% ../../nbs/47_mug.experiments.ipynb #file
-def run_missing(
-    path: str | Path,   # the result file, made if absent
-    names: list,        # of trials
-    seeds: list,        # whole numbers
-    run,                # (name, seed) -> row
-) -> int:               # how many were run
-    "Append every trial and seed that the file lacks, one row at a time."
-    import pandas as pd
-    path, count = Path(path), 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        for name in names:
-            old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["trial", "seed"])
-            if ((old.trial == name) & (old.seed == seed)).any(): continue
-            new, aside = pd.concat([old, pd.DataFrame([run(name, seed)])]), path.with_suffix(".tmp")
-            new.round(5).to_csv(aside, index=False)
-            aside.replace(path)  # never half a file
-            count += 1
-    return count
-
 def cost_table(): # -> DataFrame: what, setting, version, ms
     "Time stage 2 at several widths and stage 3 with two text encoders."
     import pandas as pd
