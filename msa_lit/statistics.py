@@ -10,7 +10,8 @@ import numpy as np
 from .metrics import METRICS, as_vector, check_pair, class_views, higher_is_better, scores
 
 # %% auto #0
-__all__ = ['resample_counts', 'bootstrap', 'paired_bootstrap', 'sign_flip_test', 'mcnemar', 'across_seeds', 'holm']
+__all__ = ['resample_counts', 'bootstrap', 'paired_bootstrap', 'sign_flip_test', 'mcnemar', 'across_seeds', 'mean_interval',
+           'holm']
 
 # %% ../nbs/03_statistics.ipynb #resample-code
 def resample_counts(
@@ -141,6 +142,19 @@ def across_seeds(
     t = stats.ttest_rel(a, b)
     low, high = t.confidence_interval(level)
     return out | {"low": float(low), "high": float(high), "p_t": float(t.pvalue), "p_wilcoxon": float(stats.wilcoxon(d).pvalue)}
+
+# %% ../nbs/03_statistics.ipynb #mean-seeds-code
+def mean_interval(
+    values,               # one number per seed, [n]; NaN are left out
+    level: float = 0.95,  # of the interval
+) -> tuple:               # (mean, low, high, n)
+    "Student's interval for a mean over seeds. Raises ValueError for fewer than two numbers."
+    from scipy import stats
+    x = np.asarray(values, float)
+    x = x[~np.isnan(x)]
+    if len(x) < 2: raise ValueError(f"{len(x)} values: an interval over seeds needs at least two")
+    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5
+    return float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x)
 
 # %% ../nbs/03_statistics.ipynb #holm-code
 def holm(

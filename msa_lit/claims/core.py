@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..statistics import mean_interval
+
 # %% auto #0
-__all__ = ['STATES', 'VERDICTS', 'PAPERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'mean_interval', 'above', 'below', 'within',
-           'decide', 'Claim', 'claim', 'run_claim', 'known', 'rows_of', 'verdict_of', 'recheck', 'repeats']
+__all__ = ['STATES', 'VERDICTS', 'PAPERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'above', 'below', 'within', 'decide',
+           'Claim', 'claim', 'run_claim', 'known', 'rows_of', 'verdict_of', 'recheck', 'repeats']
 
 # %% ../../nbs/70_claims.core.ipynb #finding
 STATES = ("shown", "contradicted", "not seen")
@@ -47,18 +49,6 @@ def exactly(
     return Finding(what, "shown" if holds.all() else "contradicted", float(value), n=len(holds))
 
 # %% ../../nbs/70_claims.core.ipynb #interval
-def mean_interval(
-    values,               # one number per seed, [n]; NaN are left out
-    level: float = 0.95,  # of the interval
-) -> tuple:               # (mean, low, high, n)
-    "Student's interval for a mean over seeds. Raises ValueError for fewer than two numbers."
-    from scipy import stats
-    x = np.asarray(values, float)
-    x = x[~np.isnan(x)]
-    if len(x) < 2: raise ValueError(f"{len(x)} values: an interval over seeds needs at least two")
-    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5
-    return float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x)
-
 def _compare(what, values, shown, contradicted, level):
     mean, low, high, n = mean_interval(values, level)
     state = "shown" if shown(low, high) else "contradicted" if contradicted(low, high) else "not seen"

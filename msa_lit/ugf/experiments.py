@@ -16,7 +16,7 @@ import torch
 from ..data import Padded, make_batch
 from ..fusion import ModelSpec
 from ..runs import build, choose, fit, load_corpus, read
-from ..statistics import across_seeds
+from ..statistics import across_seeds, mean_interval
 from ..training import Loop, train, train_step
 from .masking import discard_probability
 from .method import UGF
@@ -114,13 +114,15 @@ def summarise(
 ):                           # DataFrame, one row per cell
     "Mean and interval of every cell, and the paired difference to the first one."
     import pandas as pd
-    from scipy import stats
+    def shown(values):
+        mean, _, high, _ = mean_interval(values)
+        return f"{mean:.3f} ± {high - mean:.3f}"
     reference = runs[runs["cell"] == runs["cell"].iloc[0]].set_index("seed")[versus]
     rows = []
     for cell, group in runs.groupby("cell", sort=False):
         group = group[group["mae"].notna()].set_index("seed")
         n, row = len(group), {"cell": cell, "seeds": len(group)}
-        for m in metrics: row[m] = f"{group[m].mean():.3f} ± {stats.t.ppf(0.975, n - 1) * group[m].std() / n**0.5:.3f}" if n > 1 else "-"
+        for m in metrics: row[m] = shown(group[m]) if n > 1 else "-"
         if n > 1 and cell != runs["cell"].iloc[0]:
             d = across_seeds(group[versus], reference[group.index])
             row |= {"difference": d["difference"], "low": d["low"], "high": d["high"], "p": d["p_t"]}
