@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tqdm import tqdm
+
 from .data import Corpus
 from .methods import parse
 from .metrics import constant_row, higher_is_better
@@ -60,7 +62,6 @@ def compare(
     **options,                        # for all methods; see `fit`
 ):                                    # DataFrame with COLUMNS
     "Fit all methods with all seeds. Raises ValueError before training for names, seeds or options that do not fit."
-    from tqdm import tqdm
     check_ready(corpus)
     plans = _plan(methods, seeds, options)
     tables = [constant_rows(corpus, choose(plans[0][0], plans[0][2])["model"].text)]
@@ -134,24 +135,25 @@ def read_results(
 
 # %% ../nbs/08_comparison.ipynb #missing
 def run_missing(
-    path: str | Path,   # the result file, made if absent
-    names: list,        # of trials
-    seeds: list,        # whole numbers
-    run,                # (name, seed) -> row
-) -> int:               # how many were run
-    "Append every trial and seed that the file lacks, one row at a time."
+    path: str | Path,       # the result file, made if absent
+    jobs: list[dict],       # the columns that tell one row from another, for example {"trial": "mfon", "seed": 0}
+    run,                    # called with a job's values in their order -> dict, the row
+    progress: bool = True,  # show a bar
+) -> int:                   # how many were run
+    "Append the row of every job that the file lacks, one at a time; six significant digits are kept."
     import pandas as pd
-    path, count = Path(path), 0
+    from filelock import FileLock
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        for name in names:
-            old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["trial", "seed"])
-            if ((old.trial == name) & (old.seed == seed)).any(): continue
-            new, aside = pd.concat([old, pd.DataFrame([run(name, seed)])]), path.with_suffix(".tmp")
-            new.round(5).to_csv(aside, index=False)
+    old = pd.read_csv(path) if path.exists() else None
+    todo = [job for job in jobs if old is None or not (old[list(job)] == list(job.values())).all(axis=1).any()]
+    for job in tqdm(todo, desc=path.stem, disable=not progress or not todo):
+        row = pd.DataFrame([job | run(*job.values())])
+        with FileLock(f"{path}.lock"):
+            rows, aside = pd.concat([pd.read_csv(path), row]) if path.exists() else row, path.with_suffix(".tmp")
+            rows.to_csv(aside, index=False, float_format="%.6g")
             aside.replace(path)  # never half a file
-            count += 1
-    return count
+    return len(todo)
 
 # %% ../nbs/08_comparison.ipynb #table
 def summary(

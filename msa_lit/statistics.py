@@ -11,7 +11,7 @@ from .metrics import METRICS, as_vector, check_pair, class_views, higher_is_bett
 
 # %% auto #0
 __all__ = ['resample_counts', 'bootstrap', 'paired_bootstrap', 'sign_flip_test', 'mcnemar', 'across_seeds', 'mean_interval',
-           'holm']
+           'linear_probe', 'r_squared', 'holm']
 
 # %% ../nbs/03_statistics.ipynb #resample-code
 def resample_counts(
@@ -155,6 +155,27 @@ def mean_interval(
     if len(x) < 2: raise ValueError(f"{len(x)} values: an interval over seeds needs at least two")
     half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5
     return float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x)
+
+# %% ../nbs/03_statistics.ipynb #probe-code
+def linear_probe(
+    train: np.ndarray,   # features to learn from, [N, h]
+    target: np.ndarray,  # what they should reveal, [N] or [N, r]
+    test: np.ndarray,    # features to be judged, [M, h]
+    ridge: float = 1.0,  # lambda, on standardised features
+) -> np.ndarray:         # predictions, [M] or [M, r]
+    "Predict a known quantity from features by ridge regression."
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    return make_pipeline(StandardScaler(), Ridge(ridge)).fit(np.asarray(train, float), np.asarray(target, float)).predict(np.asarray(test, float))
+
+def r_squared(
+    predicted: np.ndarray, # [M] or [M, r]
+    truth: np.ndarray,     # the same shape
+) -> float:                # 1 for perfect, 0 for the mean, negative for worse
+    "Share of variance explained, pooled over columns."
+    from sklearn.metrics import r2_score
+    return float(r2_score(truth, predicted, multioutput="variance_weighted"))
 
 # %% ../nbs/03_statistics.ipynb #holm-code
 def holm(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..comparison import run_missing
 from ..statistics import mean_interval
 
 # %% auto #0
@@ -138,16 +139,13 @@ def run_claim(
 ):                                      # DataFrame, one row per seed
     "Measure what the file lacks. Raises ValueError for an unknown claim or columns that differ from the file's."
     import pandas as pd
-    from tqdm import tqdm
     c, path = known(id), Path(folder) / f"{id}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    old = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["seed"])
-    missing = [s for s in (c.seeds if seeds is None else seeds) if s not in set(old["seed"])]
-    for seed in tqdm(missing, desc=id, disable=not progress or not missing):
-        row = pd.DataFrame([{"seed": seed} | c.measure(seed)])
-        if len(old) and list(row) != list(old): raise ValueError(f"{path}: columns {list(old)}, but {id} now measures {list(row)}; delete the file to start anew")
-        row.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.6g")
-        old = pd.concat([old, row]) if len(old) else row
+    def measured(seed):
+        row = {"seed": seed} | c.measure(seed)
+        there = list(pd.read_csv(path, nrows=0)) if path.exists() else list(row)
+        if there != list(row): raise ValueError(f"{path}: columns {there}, but {id} now measures {list(row)}; delete the file to start anew")
+        return row
+    run_missing(path, [{"seed": seed} for seed in (c.seeds if seeds is None else seeds)], measured, progress)
     return rows_of(id, folder)
 
 def known(

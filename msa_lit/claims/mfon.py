@@ -16,18 +16,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core import FOLDER, Finding, above, below, claim, exactly, rows_of, within
+from ..comparison import run_missing
 from ..data import Padded, make_batch, pad
 from ..encoders import WordTokeniser, pool
 from ..losses import info_nce, info_nce_floor
 from ..mfon.attention import PromptAttention, prompt_attention, salient_mass
 from ..mfon.distillation import distillation
-from ..comparison import run_missing
-from ..mfon.experiments import probe, r_squared, retrieval, run_trial
+from ..mfon.experiments import RIDGE, retrieval, run_trial
 from ..mfon.method import ABLATIONS, MFONOptions
 from ..mfon.prompt import FrameMLP, ModalPrompt
 from ..plausible import reachable
 from ..reported import TEST_CLASSES, TEST_CLIPS, records
 from ..simulate import simulate
+from ..statistics import linear_probe, r_squared
 
 # %% auto #0
 __all__ = ['ENOUGH', 'LOSSES', 'ARMS', 'GUIDED', 'WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'few', 'bags', 'clips', 'vectors',
@@ -157,8 +158,8 @@ def arm_row(
     (_, z, own), (predicted, z_test, own_test) = net(vectors(train)), net(vectors(test))
     row = {"trial": arm, "seed": seed, "mae": float((predicted - test[3]).abs().mean())}
     for m in set(GUIDED) & set(z):
-        row[f"probe_{m}"] = r_squared(probe(z[m], train[2][m], z_test[m]), test[2][m])
-        row[f"own_mae_{m}"] = float(np.abs(probe(own[m], train[3].numpy(), own_test[m]) - test[3].numpy()).mean())
+        row[f"probe_{m}"] = r_squared(linear_probe(z[m], train[2][m], z_test[m], RIDGE), test[2][m])
+        row[f"own_mae_{m}"] = float(np.abs(linear_probe(own[m], train[3], own_test[m], RIDGE) - test[3].numpy()).mean())
         if "text" in z: row[f"top1_{m}"] = retrieval(z_test[m], z_test["text"])["top1"]
     if "vision" in z:
         thirds = np.digitize(test[3].numpy(), np.quantile(train[3].numpy(), [1 / 3, 2 / 3]))
@@ -173,7 +174,8 @@ def main(
     parser.add_argument("path", help="result file, for example results/mfon/one_frame.csv")
     parser.add_argument("--seeds", type=int, default=ENOUGH, help="how many, from 0")
     parsed = parser.parse_args(argv)
-    print(run_missing(parsed.path, list(ARMS), range(parsed.seeds), arm_row), "rows added to", parsed.path)
+    jobs = [{"trial": arm, "seed": seed} for seed in range(parsed.seeds) for arm in ARMS]
+    print(run_missing(parsed.path, jobs, arm_row), "rows added to", parsed.path)
 
 # %% ../../nbs/73_claims.mfon.ipynb #table
 def by_trial(

@@ -22,7 +22,8 @@ from ..simulate import misalign, simulate
 from ..spil.covariance import covariance_alignment, covariance_alignment_grad, printed_alignment_grad, two_term_covariance
 from ..spil.modes import TABLE_II, covariance_overlap
 from ..spil.optimal_map import attainable_loss, map_loss, optimal_alignment, printed_alignment, transport
-from ..spil.probes import ARMS, arm_row, linear_cka, linear_probe
+from ..spil.probes import ARMS, arm_row, linear_cka
+from ..statistics import linear_probe, r_squared
 from ..training import Loop, predict, run_epoch
 
 # %% auto #0
@@ -267,7 +268,7 @@ def joint_training(
     "Measure S7 once."
     before, after, g = align_alone(seed)
     total = lambda parts: sum(x.var(0).sum() for x in parts)
-    reads = lambda parts: float(np.mean([linear_probe(x[:400], g[:400], x[400:], g[400:]) for x in parts]))
+    reads = lambda parts: float(np.mean([r_squared(linear_probe(x[:400], g[:400], x[400:]), g[400:]) for x in parts]))
     return {"log2_left": float(np.log2(total(after) / total(before))), "before": reads(before), "after": reads(after)}
 
 # %% ../../nbs/74_claims.spil.ipynb #s8-measure

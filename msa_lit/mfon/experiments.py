@@ -23,31 +23,11 @@ from ..methods import Method
 from .method import ABLATIONS, MFON, RELEASE, MFONOptions
 from ..runs import Run, fit, read
 from ..simulate import simulate
+from ..statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['DEVIATIONS', 'AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'probe', 'r_squared', 'retrieval', 'features', 'measure',
-           'Trial', 'run_trial', 'random_batch', 'step_cost', 'cost_table', 'main']
-
-# %% ../../nbs/54_mfon.experiments.ipynb #probe
-def probe(
-    train: Tensor,        # features, [N, d]
-    u: np.ndarray,        # quantity, [N]
-    test: Tensor,         # features, [M, d]
-    ridge: float = 10.0,  # lambda, in units of one clip
-) -> np.ndarray:          # predictions of the quantity, [M]
-    "Predict a known quantity from features by ridge regression."
-    x, z = train.double().numpy(), test.double().numpy()
-    mean, scale = x.mean(0), x.std(0) + 1e-8
-    x, z, u = (x - mean) / scale, (z - mean) / scale, np.asarray(u, float)
-    return z @ np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ (u - u.mean())) + u.mean()
-
-def r_squared(
-    predicted: np.ndarray, # [M]
-    truth: np.ndarray,     # [M]
-) -> float:                # 1 for perfect, 0 for the mean, negative for worse
-    "Share of variance explained."
-    truth = np.asarray(truth, float)
-    return float(1 - ((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+__all__ = ['RIDGE', 'DEVIATIONS', 'AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'retrieval', 'features', 'measure', 'Trial',
+           'run_trial', 'random_batch', 'step_cost', 'cost_table', 'main']
 
 # %% ../../nbs/54_mfon.experiments.ipynb #retrieval
 def retrieval(
@@ -78,6 +58,8 @@ def features(
     return {kind: {m: torch.cat([p[kind][m] for p in parts]) for m in parts[0][kind]} for kind in ("guided", "own")}
 
 # %% ../../nbs/54_mfon.experiments.ipynb #measure
+RIDGE = 10.0  # lambda of the probes
+
 def measure(
     run: Run,        # finished, with weights
     corpus: Corpus,  # simulated, the one it was trained on
@@ -91,8 +73,8 @@ def measure(
     row = {k: run.metrics[k] for k in ("mae", "corr", "acc2_non0", "acc7")}
     for m in model.spec.modalities:
         u_train, u_test = (corpus.truth[s][m] for s in ("train", "test"))
-        row[f"probe_{m}"] = r_squared(probe(train["guided"][m], u_train, test["guided"][m]), u_test)
-        row[f"own_mae_{m}"] = float(np.abs(probe(train["own"][m], y_train, test["own"][m]) - y_test).mean())
+        row[f"probe_{m}"] = r_squared(linear_probe(train["guided"][m], u_train, test["guided"][m], RIDGE), u_test)
+        row[f"own_mae_{m}"] = float(np.abs(linear_probe(train["own"][m], y_train, test["own"][m], RIDGE) - y_test).mean())
     for m in model.guided if isinstance(model, MFON) else ():
         row |= {f"{k}_{m}": v for k, v in retrieval(test["guided"][m], test["guided"][model.options.guide]).items()}
     if "vision" in model.spec.modalities:
@@ -203,6 +185,8 @@ def main(
         import pandas as pd
         torch.set_num_threads(1)
         pd.DataFrame(cost_table()).to_csv(parsed.path, index=False)
-    else: print(run_missing(parsed.path, parsed.trials or list(TRIALS), parsed.seeds, run_trial), "runs added to", parsed.path)
+    else:
+        jobs = [{"trial": trial, "seed": seed} for seed in parsed.seeds for trial in parsed.trials or TRIALS]
+        print(run_missing(parsed.path, jobs, run_trial), "rows added to", parsed.path)
 
 if __name__ == "__main__" and "__file__" in globals(): main()

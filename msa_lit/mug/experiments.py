@@ -280,6 +280,8 @@ def main(
     parsed = parser.parse_args(argv)
     known, run = (GAPS, gap_rows) if parsed.what == "gap" else (TRIALS, run_trial)
     if parsed.what in tables: tables[parsed.what]().to_csv(parsed.path, index=False)
-    else: print(run_missing(parsed.path, parsed.trials or list(known), parsed.seeds, run), "rows added to", parsed.path)
+    else:
+        jobs = [{"trial": trial, "seed": seed} for seed in parsed.seeds for trial in parsed.trials or known]
+        print(run_missing(parsed.path, jobs, run), "rows added to", parsed.path)
 
 if __name__ == "__main__" and "__file__" in globals(): main()

@@ -6,35 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ..comparison import run_missing
 from ..data import Split, make_batch
 from ..losses import info_nce
 from ..methods import Method, method
 from ..runs import fit, load_corpus, read
 from .method import SPIL
 from .modes import TABLE_II
+from ..statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['ARMS', 'linear_probe', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'arm_row', 'run_arms']
-
-# %% ../../nbs/34_spil.probes.ipynb #probe
-def linear_probe(
-    train: np.ndarray,   # [N, h] features to learn from
-    target: np.ndarray,  # [N, r] what they should reveal
-    test: np.ndarray,    # [M, h] features to be judged
-    truth: np.ndarray,   # [M, r]
-    ridge: float = 1.0,  # lambda, on standardised features
-) -> float:              # R^2 on the test rows, pooled over the r columns
-    "How much of a latent a linear map can read off features."
-    mean, spread = train.mean(0), train.std(0) + 1e-9
-    x, centre = (train - mean) / spread, target.mean(0)
-    weights = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ (target - centre))  # [h, r]
-    residual = truth - centre - (test - mean) / spread @ weights
-    return float(1 - (residual**2).sum() / ((truth - truth.mean(0)) ** 2).sum())
+__all__ = ['ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'arm_row', 'run_arms']
 
 # %% ../../nbs/34_spil.probes.ipynb #encode
 @torch.no_grad()
@@ -64,8 +52,8 @@ def probe_latents(
 ) -> dict:         # "shared_audio", "private_text", ... -> R^2
     "What each modality's features know of the shared latent and of their own private one."
     known, asked = truth
-    shared = {f"shared_{m}": linear_probe(x, known["shared"], test[m], asked["shared"]) for m, x in train.items()}
-    return shared | {f"private_{m}": linear_probe(x, known["private"][m], test[m], asked["private"][m]) for m, x in train.items()}
+    shared = {f"shared_{m}": r_squared(linear_probe(x, known["shared"], test[m]), asked["shared"]) for m, x in train.items()}
+    return shared | {f"private_{m}": r_squared(linear_probe(x, known["private"][m], test[m]), asked["private"][m]) for m, x in train.items()}
 
 # %% ../../nbs/34_spil.probes.ipynb #control
 @method("spil_pairs")
@@ -103,15 +91,10 @@ def run_arms(
     path: str | Path,                  # a CSV file, made or continued
     seeds: Sequence[int] = range(8),   # of corpus and training
     arms: Sequence[tuple] = ARMS,      # (modes, weight) pairs
+    progress: bool = True,             # show a bar
     **options,                         # for `arm_row`
 ):                                     # DataFrame, all rows of the file
     "Run what the file lacks."
     import pandas as pd
-    path = Path(path)
-    done = set(pd.read_csv(path)[["modes", "weight", "seed"]].itertuples(index=False, name=None)) if path.exists() else set()
-    for seed in seeds:
-        for modes, weight in arms:
-            if (modes, weight, seed) in done: continue
-            row = pd.DataFrame([arm_row(modes, seed, weight, **options)])
-            row.to_csv(path, mode="a", header=not path.exists(), index=False, float_format="%.5f")
+    run_missing(path, [{"modes": modes, "seed": seed, "weight": weight} for seed in seeds for modes, weight in arms], partial(arm_row, **options), progress)
     return pd.read_csv(path)

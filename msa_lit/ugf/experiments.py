@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ..comparison import run_missing
 from ..data import Padded, make_batch
 from ..fusion import ModelSpec
 from ..runs import build, choose, fit, load_corpus, read
@@ -77,20 +78,13 @@ def ablate(
     name: str,                            # one of COMPARISONS
     seeds=SEEDS,                          # which seeds
     folder: str | Path = "results/ugf",   # holds runs.csv
+    progress: bool = True,                # show a bar
     **setting,                            # loop options to change, for quick trials
 ):                                        # DataFrame, one row per cell and seed of this comparison
     "Run what is missing of one comparison; raises ValueError for an unknown name."
-    import pandas as pd
     if name not in COMPARISONS: raise ValueError(f"name={name!r}: choose one of {list(COMPARISONS)}")
-    path = Path(folder) / "runs.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
-    done = {(r["options"], r["seed"]) for r in rows}
-    for seed in seeds:
-        for options in COMPARISONS[name].values():
-            if (_key(options), seed) in done: continue
-            rows.append({"options": _key(options), "seed": seed} | _attempt(options, seed, setting))
-            pd.DataFrame(rows).to_csv(path, index=False, float_format="%.5g")
+    jobs = [{"options": _key(options), "seed": seed} for seed in seeds for options in COMPARISONS[name].values()]
+    run_missing(Path(folder) / "runs.csv", jobs, lambda options, seed: _attempt(json.loads(options), seed, setting), progress)
     return runs_of(name, folder)
 
 def _attempt(options, seed, setting):
