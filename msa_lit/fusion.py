@@ -143,7 +143,7 @@ class CommonModel(Method):
     def fuse(self, encoded): # {modality: [N, h]} -> ([N, fusion_width], [N])
         return self.fusion(torch.cat(list(encoded.values()), -1))
 
-    def forward(self, batch): # Batch -> Output
+    def forward(self, batch): # Batch, {m: [N, T, d]} -> Output, {head: [N]}
         encoded = self.encode(batch)
         feature, y = self.fuse(encoded)
         unimodal = {m: b(encoded[m].detach() if self.probe_only else encoded[m]) for m, b in self.branches.items()}

@@ -285,7 +285,7 @@ class BridgedModel(CommonModel):
     def bridge(self, x): # [N, d] -> {m: x_m' [N, d_m]}, {m: [N]}
         return projected_predictions(self.projections, {m: lambda v, b=b: b(v)[1] for m, b in self.branches.items()}, x)
 
-    def forward(self, batch): # Batch -> Output
+    def forward(self, batch): # Batch, {m: [N, T, d]} -> Output, {head: [N]}
         if self.stage != "pretrain": return super().forward(batch)
         encoded = self.encode(batch)
         x, y = self.fuse(encoded)
