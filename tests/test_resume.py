@@ -1,4 +1,5 @@
 "A run that is killed from outside, at any moment, ends in the same bits as one that was not."
+import json
 import os
 import signal
 import subprocess
@@ -11,16 +12,17 @@ import torch
 from msa_lit.runs import load_run
 
 SCRIPT = """
-import sys, torch
+import json, sys, torch
 torch.set_num_threads(1)
 from msa_lit.runs import fit
 from msa_lit.simulate import simulate
-fit(sys.argv[1], simulate(n=(96, 24, 24), seed=3), seed=1, folder=sys.argv[2], save_seconds=float(sys.argv[3]), progress=False, epochs=4, batch_size=16)
+fit(sys.argv[1], simulate(n=(96, 24, 24), seed=3), seed=1, folder=sys.argv[2], save_seconds=float(sys.argv[3]), progress=False, epochs=4, batch_size=16, **json.loads(sys.argv[4]))
 """
+EARLIER = {"mug": dict(b=4, pretrain_epochs=2, meta_epochs=3), "mfon": dict(teacher_epochs=2)}  # short earlier stages
 
 
 def start(method, folder, save_seconds=0.0):
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, method, str(folder), str(save_seconds)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, method, str(folder), str(save_seconds), json.dumps(EARLIER.get(method, {}))], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def finish(method, folder):
@@ -42,7 +44,7 @@ def kill_when(process, ready):
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("method", ["late_fusion", "self_mm", "ugf", "spil"])
+@pytest.mark.parametrize("method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mfon"])
 def test_killed_runs_end_in_the_same_bits(method, tmp_path):
     whole = finish(method, tmp_path / "whole")
     cut, checkpoint = tmp_path / "cut", tmp_path / "cut" / "checkpoint.pt"
