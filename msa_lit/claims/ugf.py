@@ -389,6 +389,6 @@ def figure(
     left.set_xticks(range(3), WORLDS); right.set_xticks(range(4), HEADS)
     left.set_ylabel("mean factor w"); right.set_ylabel("change of MAE (label points)")
     left.set_title("Who gets larger gradients?", fontsize=10); right.set_title("What does it buy each head?", fontsize=10)
-    right.set_ylim(-0.05, 0.05); left.legend(fontsize=7, frameon=False)
+    right.set_ylim(-0.08, 0.08); left.legend(fontsize=7, frameon=False)
     fig.suptitle("Only while honest learning lasts is the noisy modality magnified", fontsize=11)
     return fig
