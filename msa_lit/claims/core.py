@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ from ..comparison import run_missing
 from ..statistics import mean_interval
 
 # %% auto #0
-__all__ = ['STATES', 'VERDICTS', 'PAPERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'above', 'below', 'within', 'decide',
-           'Claim', 'claim', 'run_claim', 'known', 'rows_of', 'verdict_of', 'recheck', 'repeats']
+__all__ = ['STATES', 'ENOUGH', 'VERDICTS', 'PAPERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'above', 'below', 'within', 'few',
+           'decide', 'Claim', 'claim', 'run_claim', 'known', 'rows_of', 'verdict_of', 'recheck', 'repeats']
 
 # %% ../../nbs/70_claims.core.ipynb #finding
 STATES = ("shown", "contradicted", "not seen")
@@ -81,6 +81,15 @@ def within(
 ) -> Finding:             # with the interval
     "Is the mean over seeds small?"
     return _compare(what, values, lambda low, high: -border < low and high < border, lambda low, high: high < -border or low > border, level)
+
+# %% ../../nbs/70_claims.core.ipynb #few
+ENOUGH = 20  # seeds
+
+def few(
+    finding: Finding,  # over seeds
+) -> Finding:          # the same, its words with the number of seeds if that is below ENOUGH
+    "Let a finding say that it rests on few seeds."
+    return finding if finding.n >= ENOUGH else replace(finding, what=f"{finding.what} ({finding.n} seeds)")
 
 # %% ../../nbs/70_claims.core.ipynb #rule
 VERDICTS = ("holds", "holds partly", "fails", "not testable here")

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import FOLDER, Finding, above, below, claim, exactly, rows_of, within
+from .core import ENOUGH, FOLDER, Finding, above, below, claim, exactly, few, rows_of, within
 from ..comparison import run_missing
 from ..data import Padded, make_batch, pad
 from ..encoders import WordTokeniser, pool
@@ -31,24 +31,14 @@ from ..simulate import simulate
 from ..statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['ENOUGH', 'LOSSES', 'ARMS', 'GUIDED', 'WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'few', 'bags', 'clips', 'vectors',
-           'OneFrame', 'extra_loss', 'fit_arm', 'answers', 'arm_row', 'main', 'by_trial', 'side_by_side', 'again',
-           'both_ways', 'first_line', 'second_line', 'guided_attention', 'salient_first', 'arranged', 'OneLook',
-           'fit_look', 'prompt_steers', 'prompt_gains', 'prompt_helps', 'kept', 'kept_small', 'distillation_keeps',
+__all__ = ['LOSSES', 'ARMS', 'GUIDED', 'WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'bags', 'clips', 'vectors', 'OneFrame',
+           'extra_loss', 'fit_arm', 'answers', 'arm_row', 'main', 'by_trial', 'side_by_side', 'again', 'both_ways',
+           'first_line', 'second_line', 'guided_attention', 'salient_first', 'arranged', 'OneLook', 'fit_look',
+           'prompt_steers', 'prompt_gains', 'prompt_helps', 'kept', 'kept_small', 'distillation_keeps',
            'on_distributions', 'separated', 'contrast_separates', 'guide_gains', 'best_guide', 'removal_losses',
            'printed_worse', 'both_losses', 'under_optimised', 'under_optimised_small', 'under_optimisation',
            'spread_ratio', 'setting_errors', 'direction_gain', 'settings_matter', 'printed_accuracies', 'single_run',
            'single_share', 'as_many', 'means_of_five', 'figure']
-
-# %% ../../nbs/73_claims.mfon.ipynb #few
-ENOUGH = 20
-
-def few(
-    finding: Finding,  # as judged
-) -> Finding:          # the same, its text with the number of seeds if that is below ENOUGH
-    "Let a finding say that it rests on few seeds."
-    what = finding.what if finding.n >= ENOUGH else f"{finding.what} ({finding.n} seeds)"
-    return Finding(what, finding.state, finding.value, finding.low, finding.high, finding.n)
 
 # %% ../../nbs/73_claims.mfon.ipynb #bag
 def bags(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .core import FOLDER, above, below, claim, exactly, rows_of
+from .core import FOLDER, above, below, claim, exactly, few, rows_of
 from ..fusion import ModelOptions, ModelSpec, count_parameters
 from ..mug.denoising import denoiser_weights, denoising_loss
 from ..mug.experiments import GAPS, pretrained, run_trial, step_cost, three_kinds
@@ -33,8 +33,8 @@ __all__ = ['KINDS', 'SIGMA', 'KAPPA', 'RHO', 'EPOCHS', 'RATES', 'SMALL', 'COUNTS
            'PRINTED', 'PRINTED_RATIO', 'given_vectors', 'same_decay', 'learner_for', 'learned', 'average',
            'stage1_vectors', 'change', 'gap_measures', 'gap', 'encoder_gradient', 'gradient_stop', 'noise', 'per_kind',
            'closer', 'neutral', 'examination', 'second_order_error', 'stability', 'mixing', 'bound', 'against_mlc',
-           'trial_table', 'fresh_trials', 'counted', 'stage3', 'sweep', 'parameters', 'step_ratio', 'count_calls',
-           'stage3_calls', 'figure']
+           'trial_table', 'fresh_trials', 'stage3', 'sweep', 'parameters', 'step_ratio', 'count_calls', 'stage3_calls',
+           'figure']
 
 # %% ../../nbs/72_claims.mug.ipynb #given
 KINDS = {"readable": 0.4, "weak": 1.5, "silent": math.inf}  # nu, error of the reading
@@ -320,18 +320,11 @@ def fresh_trials(
     "Train some trials of one seed now."
     return {name: run_trial(name, seed, **options)["mae"] for name in names}
 
-def counted(
-    what: str,  # quantity in words
-    rows,       # DataFrame, a row per seed
-) -> str:       # the words, with the number of seeds where that is small
-    "Say so where there are fewer than twenty seeds."
-    return what if len(rows) >= 20 else f"{what} ({len(rows)} seeds only)"
-
 # %% ../../nbs/72_claims.mug.ipynb #m11-measure
 STAGE3 = ("labels copied", "mug", "true labels")
 
 @claim("M11", "corrected labels beat the common label in stage 3, and true labels beat both", "MAE, corrected minus copied and true minus corrected, below 0",
-       lambda rows: [below(counted("MAE, corrected minus copied", rows), rows["mug"] - rows["labels copied"]), below(counted("MAE, true minus corrected", rows), rows["true labels"] - rows["mug"])],
+       lambda rows: [few(below("MAE, corrected minus copied", rows["mug"] - rows["labels copied"])), few(below("MAE, true minus corrected", rows["true labels"] - rows["mug"]))],
        seeds=range(20), source=lambda results: trial_table(results, STAGE3), reason="stage 3 is trained in full for every row")
 def stage3(
     seed: int, # of everything that is drawn
@@ -344,8 +337,8 @@ SWEEP = tuple(f"beta {b:g}" for b in (1e-4, 1e-3, 0.01, 0.1, 1.0))
 
 def _m12(rows):
     mae = rows[list(SWEEP)].to_numpy()
-    return [below(counted("MAE, beta 0.001 minus 0.0001", rows), mae[:, 1] - mae[:, 0]), below(counted("MAE, beta 0.01 minus 0.001", rows), mae[:, 2] - mae[:, 1]),
-            below(counted("MAE, large minus small beta", rows), mae[:, 2:].mean(1) - mae[:, :2].mean(1))]
+    return [few(below("MAE, beta 0.001 minus 0.0001", mae[:, 1] - mae[:, 0])), few(below("MAE, beta 0.01 minus 0.001", mae[:, 2] - mae[:, 1])),
+            few(below("MAE, large minus small beta", mae[:, 2:].mean(1) - mae[:, :2].mean(1)))]
 
 @claim("M12", "beta between 0.01 and 1 is good, small values are bad", "MAE falls from 0.0001 to 0.001 to 0.01; mean of the large values below mean of the small ones", _m12,
        seeds=range(20), source=lambda results: trial_table(results, SWEEP), reason="stage 3 is trained in full for every row")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .core import FOLDER, Finding, above, below, claim, exactly, rows_of, within
+from .core import FOLDER, Finding, above, below, claim, exactly, few, rows_of, within
 from ..reported import TEST_CLIPS, cell
 from ..statistics import resample_counts
 from ..ugf.experiments import COMPARISONS, NOISY, run_cell, runs_of, small_corpus, trace
@@ -23,8 +23,8 @@ from ..ugf.uncertainty import confidence, joint_loss, modulation_factor, relativ
 __all__ = ['SIGMA_Y', 'GRID', 'SIGMA', 'BURST', 'WORLDS', 'HEADS', 'FORMS', 'SINGLES', 'PAIRS', 'CLIPS', 'bayes_error',
            'best_head', 'graded_confidences', 'confidence_is_order', 'average', 'relative', 'settled', 'learning',
            'in_method', 'guidance', 'averages', 'magnified', 'auc', 'bursts', 'masked', 'share_valid', 'probability',
-           'wide', 'committed', 'fresh_cells', 'weakest', 'counted', 'effect', 'lifted', 'against_dropout',
-           'alpha_matters', 'subsets', 'printed_count', 'step_interval', 'printed_steps', 'figure']
+           'wide', 'committed', 'fresh_cells', 'weakest', 'effect', 'lifted', 'against_dropout', 'alpha_matters',
+           'subsets', 'printed_count', 'step_interval', 'printed_steps', 'figure']
 
 # %% ../../nbs/71_claims.ugf.ipynb #heads
 SIGMA_Y = 1.6  # label points, as on MOSI
@@ -266,13 +266,6 @@ def weakest(
     "The comparison on which a claim about all rivals depends."
     return max(findings, key=lambda f: (f.state == "contradicted", f.high))
 
-def counted(
-    finding: Finding,  # over seeds
-) -> Finding:          # with the number of seeds in its words if it is below 20
-    "Let a finding on few seeds say so."
-    if finding.n >= 20: return finding
-    return Finding(f"{finding.what} ({finding.n} seeds)", finding.state, finding.value, finding.low, finding.high, finding.n)
-
 # %% ../../nbs/71_claims.ugf.ipynb #u8-measure
 HEADS = {"text": "mae_text", "audio": "mae_audio", "vision": "mae_vision", "fused": "mae"}
 FORMS = ("printed, gradient", "relative, update")
@@ -286,7 +279,7 @@ def effect(
     return rows[f"forms: {form}, {HEADS[head]}"] - rows[f"forms: neither, {HEADS[head]}"]
 
 @claim("U8", "modulation helps under-optimised modalities", "lower error of the heads of audio and vision and of the fused head, printed form and the form that the text describes",
-       lambda rows: [counted(below(f"{form}: change of MAE, {h}", effect(rows, form, h))) for form in FORMS for h in ("audio", "vision", "fused")],
+       lambda rows: [few(below(f"{form}: change of MAE, {h}", effect(rows, form, h))) for form in FORMS for h in ("audio", "vision", "fused")],
        seeds=range(1, 21), source=committed("forms", metrics=tuple(HEADS.values())), reason="under AdamW, as in the paper")
 def lifted(
     seed: int, # of everything that is drawn
@@ -300,7 +293,7 @@ def _against_dropout(rows, name):
     return weakest([below(f"UFM minus {c}, {'with' if 'dgm' in name else 'without'} DGM", rows[f"{name}: UFM, mae"] - rows[f"{name}: {c}, mae"]) for c in rivals])
 
 @claim("U9", "UFM beats random dropout", "lower MAE than dropout at each rate from 0.1 to 0.5, without and with DGM",
-       lambda rows: [counted(_against_dropout(rows, name)) for name in ("dropout", "dropout_dgm")],
+       lambda rows: [few(_against_dropout(rows, name)) for name in ("dropout", "dropout_dgm")],
        seeds=range(1, 21), source=committed("dropout", "dropout_dgm"), reason="the hardest rate is shown")
 def against_dropout(
     seed: int, # of everything that is drawn
@@ -310,7 +303,7 @@ def against_dropout(
 
 # %% ../../nbs/71_claims.ugf.ipynb #u10-measure
 @claim("U10", "results are insensitive to alpha", "mean MAE at 0.1, 0.5 and 2 within 0.01 of that at 1",
-       lambda rows: [counted(within(f"MAE at alpha {a} minus 1", rows[f"alpha: {a}, mae"] - rows["alpha: 1, mae"], 0.01)) for a in COMPARISONS["alpha"] if a != "1"],
+       lambda rows: [few(within(f"MAE at alpha {a} minus 1", rows[f"alpha: {a}, mae"] - rows["alpha: 1, mae"], 0.01)) for a in COMPARISONS["alpha"] if a != "1"],
        seeds=range(1, 21), source=committed("alpha"), reason="alpha sets the strength of the method, so this also says insensitive to the method")
 def alpha_matters(
     seed: int, # of everything that is drawn
@@ -329,7 +322,7 @@ def _subset_findings(rows):
             weakest([below(f"of {a} minus {b}", mae[a] - mae[b]) for a, b in zip(SINGLES, SINGLES[1:])])]
 
 @claim("U11", "three modalities beat two beat one; text is the most predictive", "mean MAE falls with the number of modalities; all three beat each pair; singles in the order of their noise",
-       lambda rows: [*map(counted, _subset_findings(rows))], seeds=range(1, 21), source=committed("subsets"))
+       lambda rows: [*map(few, _subset_findings(rows))], seeds=range(1, 21), source=committed("subsets"))
 def subsets(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
