@@ -140,12 +140,14 @@ def run_missing(
     run,                    # called with a job's values in their order -> dict, the row
     progress: bool = True,  # show a bar
 ) -> int:                   # how many were run
-    "Append the row of every job that the file lacks, one at a time; six significant digits are kept."
+    "Append the row of every job that the file lacks, one at a time; six significant digits are kept. Raises ValueError for a file without a job's columns."
     import pandas as pd
     from filelock import FileLock
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     old = pd.read_csv(path) if path.exists() else None
+    if old is not None and (absent := {k for job in jobs for k in job} - set(old)):
+        raise ValueError(f"{path} has no column {sorted(absent)}; it has {list(old)}: give another path or delete the file")
     todo = [job for job in jobs if old is None or not (old[list(job)] == list(job.values())).all(axis=1).any()]
     for job in tqdm(todo, desc=path.stem, disable=not progress or not todo):
         row = pd.DataFrame([job | run(*job.values())])
