@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lab install minilm nbs readme export check clean wheel
+.PHONY: demo test fuzz lab install minilm nbs readme export check clean wheel
 
 install: $(VENV)/installed
 
@@ -21,6 +21,9 @@ demo: install
 
 test: install
 	$(BIN)/python tests/run.py
+
+fuzz: install     # 10,000 odd and hostile inputs, about half an hour
+	$(BIN)/python tests/fuzz.py
 
 lab: install
 	$(BIN)/jupyter lab nbs
