@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 import torch
 from torch import Tensor, nn
 
+from .catalogue import load, near
 from .data import Batch, Corpus
 
 # %% auto #0
@@ -149,9 +150,7 @@ def parse(
     return _find(METHODS, first, "method"), {p: _find(PIECES, p, "piece") for p in rest}
 
 def _find(registry, name, kind):
-    if name not in registry: import_all()
-    if name not in registry:
-        raise ValueError(f"unknown {kind} {name!r}; known: {', '.join(sorted(registry)) or 'none'}")
+    if name not in registry: load(kind, name)
     return registry[name]
 
 def import_all() -> list:  # names of the modules imported
@@ -171,17 +170,12 @@ def route(
              for owner, cls in classes.items() for f in (x.name for x in fields(cls))}
     for name in options:
         if name not in known:
-            raise ValueError(f"unknown option {name!r}; {_near(name, known)}")
+            raise ValueError(f"unknown option {name!r}; {near(name, known)}")
     chosen = {owner: {} for owner in classes}
     for name, value in options.items():
         owner, f = known[name]
         chosen[owner][f] = _typed(name, value, classes[owner])
     return {owner: cls(**chosen[owner]) for owner, cls in classes.items()}
-
-def _near(name, known):
-    from difflib import get_close_matches
-    near = get_close_matches(name, known, 3)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(sorted(known))}"
 
 def _typed(name, value, cls):
     default = getattr(cls(), name.split(".")[-1])
