@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 # %% auto #0
-__all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'check_offsets', 'spans', 'Ragged', 'Split', 'Corpus', 'Padded',
-           'Batch', 'pad', 'make_batch', 'example_corpus']
+__all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'check_offsets', 'spans', 'Ragged', 'Split', 'Corpus', 'array_hash',
+           'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad', 'make_batch', 'example_corpus']
 
 # %% ../nbs/01_data.ipynb #names
 MODALITIES = ("text", "audio", "vision")
@@ -154,15 +154,66 @@ class Corpus:
 
     @property
     def fingerprint(self):
-        "A short hash of ids, transcripts, labels, lengths and a thousand frames per sequence, kept with every result."
-        h = hashlib.sha256(repr((self.scheme, self.modalities, self.widths)).encode())
-        for name, s in sorted(self.splits.items()):
-            h.update(repr((name, s.ids, s.text)).encode())
-            for _, y in sorted(s.labels.items()): h.update(np.ascontiguousarray(y, np.float32).tobytes())
-            for key, rows in sorted(s.sequences.items()):
-                some = rows.values[::max(1, len(rows.values) // 1000)]  # a sample, so that a corpus larger than memory is not read
-                h.update(key.encode() + np.ascontiguousarray(rows.lengths, np.int64).tobytes() + np.ascontiguousarray(some).tobytes())
-        return h.hexdigest()[:12]
+        "A short hash of everything a run can learn from, kept with every result."
+        return content_hash(self)
+
+    @property
+    def sampled_fingerprint(self):
+        "What results of format 1 kept: a hash that looks at a thousand frames of each sequence."
+        return sampled_hash(self)
+
+    def known_as(
+        self,
+        fingerprint: str,  # as a result keeps it
+    ) -> bool:             # was the result made on this corpus?
+        "Compare with a result's fingerprint, whichever way it was computed."
+        return fingerprint == self.fingerprint or fingerprint == self.sampled_fingerprint
+
+# %% ../nbs/01_data.ipynb #hash-code
+def array_hash(
+    array: np.ndarray,     # of any shape and size
+    piece: int = 1 << 24,  # bytes read at a time
+) -> str:                  # 64 hexadecimal digits
+    "SHA-256 of an array's type, shape and bytes."
+    h = hashlib.sha256(repr((str(array.dtype), array.shape)).encode())
+    rows = max(1, piece // max(1, array.itemsize * int(np.prod(array.shape[1:]))))
+    for start in range(0, len(array), rows):
+        h.update(np.ascontiguousarray(array[start:start + rows]))
+    return h.hexdigest()
+
+def _sequence_hash(rows):
+    fixed = isinstance(rows.values, np.memmap) and not rows.values.flags.writeable
+    if fixed and "_hash" in rows.__dict__: return rows.__dict__["_hash"]
+    found = array_hash(rows.values) + array_hash(rows.offsets)
+    if fixed: rows.__dict__["_hash"] = found  # mapped from a store, so it will not change
+    return found
+
+def content_hash(
+    corpus: Corpus,  # in memory or mapped from a store
+) -> str:            # 12 hexadecimal digits
+    "Hash all that a run can learn from; names of corpora and notes are left out."
+    h = hashlib.sha256(repr((corpus.scheme, corpus.modalities, corpus.widths)).encode())
+    for name, s in sorted(corpus.splits.items()):
+        h.update(repr((name, s.ids, s.videos, s.text)).encode("utf8", "surrogatepass"))
+        for key, y in sorted(s.labels.items()):
+            h.update(f"{key} {array_hash(np.asarray(y, np.float32))}".encode())
+        for key, rows in sorted(s.sequences.items()):
+            h.update(f"{key} {_sequence_hash(rows)}".encode())
+    return h.hexdigest()[:12]
+
+def sampled_hash(
+    corpus: Corpus,  # in memory or mapped from a store
+) -> str:            # 12 hexadecimal digits
+    "The hash of format 1: ids, transcripts, labels, lengths and a thousand frames a sequence."
+    h = hashlib.sha256(repr((corpus.scheme, corpus.modalities, corpus.widths)).encode())
+    for name, s in sorted(corpus.splits.items()):
+        h.update(repr((name, s.ids, s.text)).encode("utf8", "surrogatepass"))
+        for _, y in sorted(s.labels.items()): h.update(np.ascontiguousarray(y, np.float32).tobytes())
+        for key, rows in sorted(s.sequences.items()):
+            some = np.ascontiguousarray(rows.values[::max(1, len(rows.values) // 1000)])
+            lengths = np.ascontiguousarray(rows.lengths, np.int64)
+            h.update(key.encode() + lengths.tobytes() + some.tobytes())
+    return h.hexdigest()[:12]
 
 # %% ../nbs/01_data.ipynb #padded
 @dataclass
