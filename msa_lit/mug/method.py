@@ -211,7 +211,7 @@ def label_table(
     "The labels a run has learned, with their trajectory. Raises ValueError for a run without any or for another corpus."
     import pandas as pd
     if run.state is None or "labels" not in run.state: raise ValueError(f"this run of {run.method!r} keeps no labels; fit 'mug' with weights=True")
-    if run.corpus["fingerprint"] != corpus.fingerprint: raise ValueError(f"the run was trained on {run.corpus['name']!r} {run.corpus['fingerprint']}, this corpus is {corpus.fingerprint}")
+    if not corpus.known_as(run.corpus["fingerprint"]): raise ValueError(f"the run was trained on {run.corpus['name']!r} {run.corpus['fingerprint']}, this corpus is {corpus.fingerprint}")
     split, path = corpus.splits["train"], run.state.get("learner.trajectory")
     parts = []
     for i, m in enumerate(run.spec["modalities"]):

@@ -23,7 +23,7 @@ def generator_labels(
     "The unimodal labels a run ended with. Raises ValueError for a run that keeps none or for another corpus."
     import pandas as pd
     if run.state is None or not any(k.endswith("label_multimodal") for k in run.state): return label_table(run, corpus)
-    if run.corpus["fingerprint"] != corpus.fingerprint: raise ValueError(f"the run was trained on {run.corpus['fingerprint']}, this corpus is {corpus.fingerprint}")
+    if not corpus.known_as(run.corpus["fingerprint"]): raise ValueError(f"the run was trained on {run.corpus['fingerprint']}, this corpus is {corpus.fingerprint}")
     bank = next(k for k in run.state if k.endswith("label_multimodal")).removesuffix("multimodal")
     split = corpus.splits["train"]
     return pd.concat([pd.DataFrame({"id": split.ids, "modality": m, "multimodal": split.labels["multimodal"], "label": run.state[bank + m].numpy()})
