@@ -16,21 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from .data import Batch, Corpus, Split, make_batch
-from .encoders import parameter_groups
 from .methods import Method, Stage, total_losses
+from .optimisers import UpdateOptions, batch_shares, grouped, make_optimiser, rate_factor, set_rates
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
            'Progress', 'write_checkpoint', 'read_checkpoint', 'on_cpu_processes', 'Loop', 'hooks', 'train_step',
-           'run_epoch', 'validate', 'train']
+           'run_epoch', 'plan_rates', 'validate', 'train']
 
 # %% ../nbs/07_training.ipynb #options
 @dataclass(frozen=True)
-class TrainOptions:
-    "How to train; shared by all methods."
+class TrainOptions(UpdateOptions):
+    "How to train; shared by all methods. The rest is in the notebook of optimisers."
     epochs: int = 30            # at most
     patience: int = 8           # epochs without a better validation score before stopping
-    batch_size: int = 32        # utterances per step
+    batch_size: int = 32        # utterances per batch
     lr: float = 1e-3            # of everything but pretrained text
     text_lr: float = 5e-5       # of pretrained text networks
     weight_decay: float = 0.01  # of weights; biases and norms have none
@@ -38,6 +38,7 @@ class TrainOptions:
     precision: str = "fp32"     # "fp32" or "bf16" (autocast in the forward pass)
 
     def __post_init__(self):
+        super().__post_init__()
         for name in ("epochs", "patience", "lr"):
             if not getattr(self, name) > 0: raise ValueError(f"{name}={getattr(self, name)} must be above 0")
         for name in ("text_lr", "weight_decay", "clip"):
@@ -172,8 +173,7 @@ class Loop:
     def set_up(self): # optimiser and wrapper of the current stage
         stage = self.stages[self.progress.stage]
         self.method.stage, self.now = stage.name, replace(self.options, **stage.train)
-        self.optimiser = None if stage.own_step else torch.optim.AdamW(
-            parameter_groups(self.method, self.now.lr, self.now.text_lr, self.now.weight_decay))
+        self.optimiser = None if stage.own_step else make_optimiser(self.method, self.now)
         self.model = self.method if self.accelerator.num_processes == 1 else self.accelerator.prepare(self.method)
 
     def save(self, now=False): # at most every save_seconds, unless now
@@ -206,23 +206,42 @@ def hooks(method, name, batch, out):
     for piece in method.pieces.values(): getattr(piece, name)(method, batch, out)
 
 def train_step(
-    loop: Loop,    # set up for a stage
-    batch: Batch,  # N training utterances, on the loop's device
-) -> dict:         # loss terms of this step, floats
+    loop: Loop,     # set up for a stage
+    *batches: Batch, # N training utterances each, on the loop's device; together they make one step
+) -> dict:          # loss terms of this step, floats, mean over utterances
     "Forward, backward, hooks, update."
     method, stage = loop.method, loop.stages[loop.progress.stage]
     method.train()
-    if stage.own_step: return method.step(batch)
-    with autocast(loop.accelerator.device, loop.now.precision): out = loop.model(batch)
-    out.predictions = {k: v.float() for k, v in out.predictions.items()}
-    terms = total_losses(method, batch, out)
-    loop.optimiser.zero_grad(set_to_none=True)
-    loop.accelerator.backward(sum(terms.values()))
-    hooks(method, "before_step", batch, out)
+    if stage.own_step: return method.step(*batches)
+    weights, done, gathered, sums = batch_shares([len(b) for b in batches]), [], {}, {}
+    for batch, weight in zip(batches, weights, strict=True):
+        out, terms = _backward(loop, batch, weight)
+        hooks(method, "before_step", batch, out)
+        if len(batches) > 1: _put_aside(method, gathered)
+        done.append((batch, out))
+        sums = {k: sums.get(k, 0.0) + weight * float(v.detach()) for k, v in terms.items()}
+    for p, g in gathered.values(): p.grad = g
     if loop.now.clip: nn.utils.clip_grad_norm_(method.parameters(), loop.now.clip)
     loop.optimiser.step()
-    hooks(method, "after_step", batch, out)
-    return {k: float(v.detach()) for k, v in terms.items()}
+    for batch, out in done: hooks(method, "after_step", batch, out)
+    return sums
+
+def _backward(loop, batch, weight):
+    "The gradient of one batch alone, multiplied by its share of the step."
+    with autocast(loop.accelerator.device, loop.now.precision): out = loop.model(batch)
+    out.predictions = {k: v.float() for k, v in out.predictions.items()}
+    terms = total_losses(loop.method, batch, out)
+    loop.optimiser.zero_grad(set_to_none=True)
+    loss = sum(terms.values())
+    loop.accelerator.backward(loss if weight == 1 else weight * loss)
+    return out, terms
+
+def _put_aside(method, gathered): # id -> (parameter, sum of its gradients)
+    "Add up what the hooks have left of this batch's gradients."
+    for p in method.parameters():
+        if p.grad is None: continue
+        p_and_sum = gathered.get(id(p))
+        gathered[id(p)] = (p, p.grad if p_and_sum is None else p_and_sum[1] + p.grad)
 
 # %% ../nbs/07_training.ipynb #epoch
 def run_epoch(
@@ -232,8 +251,11 @@ def run_epoch(
     here, train, started = loop.progress, loop.corpus.splits["train"], time.monotonic()
     parts = epoch_batches(len(train), loop.now.batch_size, (loop.seed, here.stage, here.epoch),
                           loop.accelerator.process_index, loop.accelerator.num_processes)
-    for rows in parts[here.step:]:
-        terms = train_step(loop, make_batch(train, rows).to(loop.accelerator.device))
+    together = 1 if loop.stages[here.stage].own_step else loop.now.accumulate
+    steps = grouped(parts, together)
+    for group in steps[here.step:]:
+        plan_rates(loop, len(steps))
+        terms = train_step(loop, *(make_batch(train, rows).to(loop.accelerator.device) for rows in group))
         here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
         here.step += 1
         loop.save()
@@ -242,6 +264,15 @@ def run_epoch(
     here.epoch, here.step, here.sums = here.epoch + 1, 0, {}
     here.rows.append(row)
     return row
+
+def plan_rates(
+    loop: Loop,  # set up for a stage
+    steps: int,  # steps of an epoch
+) -> None:       # the optimiser's rates are set for the coming step
+    "Set the rates of a schedule, from the place in the stage alone."
+    if loop.optimiser is None or not loop.now.moves: return
+    here, o = loop.progress, loop.now
+    set_rates(loop.optimiser, rate_factor(here.epoch * steps + here.step, o.epochs * steps, o.schedule, o.warmup))
 
 def validate(
     loop: Loop,  # after an epoch

@@ -13,6 +13,7 @@ from torch import nn
 
 from ..fusion import CommonModel
 from ..methods import Piece, Stage, method, piece
+from ..optimisers import check_rate
 from .masking import discard_probability, mask_features
 from .modulation import modulate_gradients, note_parameters, scale_changes
 from .uncertainty import RunningConfidence, relative_factor
@@ -102,6 +103,7 @@ class Modulation(Guided):
     "Dynamic gradient modulation, UGF-7 and 8, on the encoders of any method."
     Options = ModulationOptions
 
+    noted = None     # where the encoders stood before the step
     encoders = None  # modality -> parameters, listed at the first step and kept, since walking through modules takes time
 
     def before_step(self, method, batch, out):
@@ -111,7 +113,8 @@ class Modulation(Guided):
         else: self.noted = note_parameters(self.encoders, self.factors())
 
     def after_step(self, method, batch, out):
-        if self.active(method) and self.options.effect == "update": scale_changes(self.noted)
+        if self.noted is not None: scale_changes(self.noted)
+        self.noted = None  # a step of several batches calls this once for each of them
 
 # %% ../../nbs/23_ugf.method.ipynb #ufm
 @dataclass(frozen=True)
@@ -159,7 +162,17 @@ class UGFOptions:
     rate: float = 0.0             # rate of form="random"
     unit: str = "element"         # masking drops an "element" or a whole "modality"
     pretrain_epochs: int = 5      # at most, of the first stage; 0 leaves it out
+    pretrain_lr: float | None = None  # rate of the first stage, for all; None: lr and text_lr
     pretrain_decay: float = 0.3   # weight decay of the first stage
+
+    def __post_init__(self): check_rate("pretrain_lr", self.pretrain_lr)
+
+    @property
+    def pretraining(self): # what the first stage overrides in the options of the loop
+        rates = {} if self.pretrain_lr is None else dict(
+            lr=self.pretrain_lr, text_lr=self.pretrain_lr, audio_lr=None, vision_lr=None)
+        decays = dict(weight_decay=self.pretrain_decay, text_decay=None, audio_decay=None, vision_decay=None)
+        return {"epochs": self.pretrain_epochs} | rates | decays
 
     def piece(self, cls): # a piece's dataclass -> an instance of it, filled from these options
         return cls(**{f.name: getattr(self, f.name) for f in fields(cls)})
@@ -182,7 +195,7 @@ class UGF(CommonModel):
         if o.ufm: self.pieces["ufm"] = Masking(spec, o.piece(MaskingOptions))
 
     def stages(self): # pre-training of the encoders, then fusion
-        first = Stage("pretrain", {"epochs": self.options.pretrain_epochs, "weight_decay": self.options.pretrain_decay})
+        first = Stage("pretrain", self.options.pretraining)
         return [first] * (self.options.pretrain_epochs > 0) + [Stage("fusion")]
 
     def losses(self, batch, out): # -> {name: scalar}, the terms of UGF-3
