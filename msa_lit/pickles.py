@@ -10,62 +10,112 @@ import mmap
 import os
 import pickle
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 # %% auto #0
-__all__ = ['INSTRUCTIONS', 'GLOBALS', 'LARGE', 'TypeStandIn', 'build_array', 'ArrayStandIn', 'scalar', 'from_buffer', 'encode',
-           'Unknown', 'Machine', 'resolve', 'MappedFile', 'load_pickle']
+__all__ = ['INSTRUCTIONS', 'DEPTH', 'FACTOR', 'CONSTANT', 'PIECE', 'AXES', 'EMPTY', 'KEYS', 'GLOBALS', 'PAID', 'WHOLE', 'LARGE',
+           'budget', 'brief', 'TypeStandIn', 'check_shape', 'build_array', 'ArrayStandIn', 'scalar', 'from_buffer',
+           'encode', 'check_keys', 'ordered', 'Unknown', 'Machine', 'worth', 'GuardedMachine', 'instruction',
+           'Resolver', 'filled', 'resolve', 'MappedFile', 'load_pickle']
 
 # %% ../nbs/01_pickles.ipynb #opcodes
-INSTRUCTIONS = """PROTO FRAME STOP MARK POP POP_MARK DUP PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET
+INSTRUCTIONS = """PROTO FRAME STOP MARK POP POP_MARK DUP
+    PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET
     NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT
-    STRING BINSTRING SHORT_BINSTRING BINBYTES BINBYTES8 SHORT_BINBYTES BYTEARRAY8 UNICODE BINUNICODE BINUNICODE8 SHORT_BINUNICODE
-    EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS
-    GLOBAL STACK_GLOBAL REDUCE BUILD""".split()
+    STRING BINSTRING SHORT_BINSTRING BINBYTES BINBYTES8 SHORT_BINBYTES BYTEARRAY8
+    UNICODE BINUNICODE BINUNICODE8 SHORT_BINUNICODE
+    EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST LIST APPEND APPENDS
+    EMPTY_DICT DICT SETITEM SETITEMS GLOBAL STACK_GLOBAL REDUCE BUILD""".split()
+
+# %% ../nbs/01_pickles.ipynb #budget
+DEPTH = 64           # containers within containers
+FACTOR = 32          # bytes asked for, per byte of the file
+CONSTANT = 1 << 20   # bytes that the smallest file may ask for
+PIECE = 64           # bytes charged for a container or an entry of the machine's memory
+
+def budget(
+    size: int,  # bytes of the file
+) -> int:       # bytes
+    "What a file of this size may ask for."
+    return FACTOR * size + CONSTANT
+
+def brief(
+    thing: object,   # anything a file said
+    most: int = 60,  # characters
+) -> str:            # one short line
+    "Show something in a message: text cut and escaped, numbers as they are, else its type."
+    if isinstance(thing, str):
+        return ascii(thing) if len(thing) <= most else ascii(thing[:most]) + "..."
+    if isinstance(thing, int): return repr(thing) if thing.bit_length() <= 64 else "a huge number"
+    return repr(thing) if isinstance(thing, (float, type(None))) else f"a {type(thing).__name__}"
 
 # %% ../nbs/01_pickles.ipynb #dtype
 class TypeStandIn:
     "What a pickle may say about the type of an array: kind, size and byte order."
+
+    KNOWN = re.compile(r"[?]|b1|[iu][1248]|f(2|4|8|16)|[SU][1-9][0-9]{0,8}|O[48]?")
 
     def __init__(
         self,
         code: str,     # kind and size, like "f4", "O8", "U12"
         *_: object,    # numpy's align and copy flags, of no meaning here
     ):
-        if not isinstance(code, str) or not re.fullmatch(r"[?]|[biufSUO]\d+|O", code):
-            raise ValueError(f"array type {code!r} is not one a corpus needs")
+        if not isinstance(code, str) or not self.KNOWN.fullmatch(code):
+            raise ValueError(f"array type {brief(code)} is not one a corpus needs")
         self.code, self.order = code, "="
 
     def __setstate__(self, state):
-        if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "=") or any(x is not None for x in state[2:5]):
+        sound = isinstance(state, tuple) and len(state) >= 5 and isinstance(state[1], str)
+        if not sound or state[1] not in "<>|=" or any(x is not None for x in state[2:5]):
             raise ValueError("the array type is a structure, which no corpus needs")
-        self.order = state[1]
+        self.order = state[1] or "="
 
     @property
-    def dtype(self): return np.dtype("O") if self.code[0] == "O" else np.dtype(self.order + self.code)
+    def dtype(self):
+        return np.dtype("O") if self.code[0] == "O" else np.dtype(self.order + self.code)
 
 # %% ../nbs/01_pickles.ipynb #build
+AXES, EMPTY = 32, 1 << 20  # most axes; longest axis (and widest text) of an array without entries
+
+def check_shape(
+    dtype: TypeStandIn,  # the type
+    shape: tuple,        # the sizes of the axes
+    have: int,           # bytes that are there, or entries for an array of objects
+) -> None:
+    "Refuse a type and shape that do not fit what is there, with ValueError."
+    sound = isinstance(dtype, TypeStandIn) and isinstance(shape, tuple) and len(shape) <= AXES
+    if not sound or not all(type(n) is int and 0 <= n < 2**63 for n in shape):
+        raise ValueError("an array has no sound type or shape")
+    each = 1 if dtype.code[0] == "O" else dtype.dtype.itemsize
+    want = math.prod(shape) * each
+    if have != want:
+        raise ValueError(f"an array of shape {shape} and type {dtype.code} needs {want} entries "
+                         f"or bytes, the file has {have}")
+    if not have and max(*shape, each, 0) > EMPTY:
+        raise ValueError(f"an array of shape {shape} and type {dtype.code} has no entries")
+
 def build_array(
-    raw: object,          # the bytes, a str of latin-1 characters (Python 2), or a list for an array of objects
+    raw: object,          # the bytes, latin-1 text (Python 2), or a list for an array of objects
     dtype: TypeStandIn,   # the type
     shape: tuple,         # the sizes of the axes
     order: str = "C",     # "C" or "F": which axis runs fastest
 ) -> np.ndarray:          # a read-only view of raw (a copy for objects)
-    "Make the array a pickle describes; raises ValueError when bytes and shape do not belong together."
-    if not isinstance(dtype, TypeStandIn) or not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError(f"an array has no sound type or shape {shape!r}")
+    "Make the array a pickle describes; ValueError when bytes and shape do not belong together."
     if isinstance(raw, str): raw = raw.encode("latin1")
-    objects = dtype.code[0] == "O"
-    if objects != isinstance(raw, list) or not (objects or isinstance(raw, (bytes, bytearray, memoryview))):
+    objects = isinstance(raw, list)
+    if not objects and not isinstance(raw, (bytes, bytearray, memoryview)):
+        raise ValueError(f"the data of an array is a {type(raw).__name__}")
+    check_shape(dtype, shape, len(raw))
+    if objects != (dtype.code[0] == "O"):
         raise ValueError(f"the data of an array of type {dtype.code} is a {type(raw).__name__}")
-    have, want = len(raw), math.prod(shape) * (1 if objects else dtype.dtype.itemsize)
-    if have != want: raise ValueError(f"an array of shape {shape} and type {dtype.code} needs {want} entries or bytes, the file has {have}")
-    if objects:
-        out = np.empty(have, object)
-        for i, item in enumerate(raw): out[i] = item
-    else: out = np.frombuffer(raw, dtype.dtype) if have else np.empty(0, dtype.dtype)
+    if not objects:
+        out = np.frombuffer(raw, dtype.dtype) if len(raw) else np.empty(0, dtype.dtype)
+        return out.reshape(shape, order=order)
+    out = np.empty(len(raw), object)
+    for i, item in enumerate(raw): out[i] = item
     return out.reshape(shape, order=order)
 
 # %% ../nbs/01_pickles.ipynb #array
@@ -79,7 +129,8 @@ class ArrayStandIn:
         self.array = None
 
     def __setstate__(self, state):
-        if not isinstance(state, tuple) or len(state) not in (4, 5): raise ValueError("an array has no sound state")
+        if not isinstance(state, tuple) or len(state) not in (4, 5):
+            raise ValueError("an array has no sound state")
         shape, dtype, fortran, raw = state[-4:]
         self.array = build_array(raw, dtype, shape, "F" if fortran else "C")
 
@@ -109,64 +160,212 @@ def encode(
     "Bytes that an old pickle had to write as text."
     return text.encode("latin1")
 
+KEYS = (str, int, float, bytes, type(None))  # what may be the key of a dictionary
+
+def check_keys(
+    keys: Sequence,  # keys to be
+) -> None:
+    "Refuse keys that are not plain values: looking up a nested one has no bound."
+    for key in keys:
+        if not isinstance(key, KEYS):
+            kind = type(key).__name__
+            raise ValueError(f"the key of a dictionary is a {kind}, not a plain value")
+
+def ordered(
+    pairs: list | None = None,  # [key, value] pairs
+) -> dict:                      # the same
+    "A dictionary from its entries."
+    pairs = [] if pairs is None else pairs
+    pair = lambda p: isinstance(p, (list, tuple)) and len(p) == 2
+    if not isinstance(pairs, list) or not all(map(pair, pairs)):
+        raise ValueError("the entries of a dictionary are not pairs")
+    check_keys([k for k, _ in pairs])
+    return {k: v for k, v in pairs}
+
 # %% ../nbs/01_pickles.ipynb #globals
-GLOBALS = {("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): TypeStandIn, ("_codecs", "encode"): encode, ("collections", "OrderedDict"): dict}
+GLOBALS = {("numpy", "ndarray"): "ndarray", ("numpy", "dtype"): TypeStandIn,
+           ("_codecs", "encode"): encode, ("collections", "OrderedDict"): ordered}
 for _core in ("numpy.core", "numpy._core"):
-    GLOBALS |= {(f"{_core}.multiarray", "_reconstruct"): ArrayStandIn, (f"{_core}.multiarray", "scalar"): scalar,
+    GLOBALS |= {(f"{_core}.multiarray", "_reconstruct"): ArrayStandIn,
+                (f"{_core}.multiarray", "scalar"): scalar,
                 (f"{_core}.numeric", "_frombuffer"): from_buffer}
 
 # %% ../nbs/01_pickles.ipynb #machine
 class Unknown(dict):
     "A table that answers every unknown instruction with a ValueError."
-    def __missing__(self, code): raise ValueError(f"instruction {bytes([code])!r} is not known here: not a pickle, or one that builds more than arrays")
+    def __missing__(self, code):
+        raise ValueError(f"instruction {bytes([code])!r} is not known here: "
+                         "not a pickle, or one that builds more than arrays")
 
 class Machine(pickle._Unpickler):
-    "An unpickler that knows only plain values, containers and arrays."
-    dispatch = Unknown({getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]] for name in INSTRUCTIONS})
+    "An unpickler that knows only plain values, containers and arrays, and pays for what it makes."
+
+    def __init__(
+        self,
+        file: object,  # with read and readline
+        size: int,     # its bytes
+    ):
+        super().__init__(file, encoding="latin1")
+        self.size, self.left = size, budget(size)
+
+    def pay(self, price):
+        self.left -= price
+        if self.left < 0:
+            raise ValueError(f"it asks for more than {FACTOR} times its own size: refused")
+
+    def expect(self, thing, *types):
+        if not isinstance(thing, types):
+            raise ValueError(f"the file changes a {type(thing).__name__}: refused")
 
     def find_class(self, module, name):
         if (module, name) in GLOBALS: return GLOBALS[module, name]
-        raise ValueError(f"the file asks to run {module}.{name}: refused, nothing was executed")
+        raise ValueError(f"the file asks to run {brief(f'{module}.{name}')}: "
+                         "refused, nothing was executed")
 
     def load_build(self):
         state = self.stack.pop()
-        if not isinstance(self.stack[-1], (TypeStandIn, ArrayStandIn)): raise ValueError(f"the file changes a {type(self.stack[-1]).__name__}: refused")
+        self.expect(self.stack[-1], TypeStandIn, ArrayStandIn)
+        self.pay(worth(state))
         self.stack[-1].__setstate__(state)
 
     def load_reduce(self):
         args, function = self.stack.pop(), self.stack.pop()
-        if not any(function is g for g in GLOBALS.values()): raise ValueError(f"the file calls a {type(function).__name__}: refused")
+        if not any(function is g for g in GLOBALS.values()) or not isinstance(args, tuple):
+            raise ValueError(f"the file calls a {type(function).__name__}: refused")
+        self.pay(worth(args))
         self.append(function(*args))
 
     def load_bytearray8(self): self.load_binbytes8()  # numpy's writable bytes: read-only is enough
 
-    dispatch.update({pickle.BUILD[0]: load_build, pickle.REDUCE[0]: load_reduce, pickle.BYTEARRAY8[0]: load_bytearray8})
+def worth(
+    args: object,  # what is handed to a stand-in
+) -> int:          # bytes
+    "What it may cost to copy this, whether it is copied or not."
+    if not isinstance(args, tuple): return PIECE
+    sizes = [len(a) * (8 if isinstance(a, (list, tuple)) else 1)
+             for a in args if isinstance(a, (str, bytes, memoryview, list, tuple))]
+    return PIECE + 8 * len(args) + sum(sizes)
+
+# %% ../nbs/01_pickles.ipynb #guards
+class GuardedMachine(Machine):
+    "The machine, with conditions before its instructions."
+
+    def load_mark(self):
+        if len(self.metastack) >= DEPTH: raise ValueError(f"it nests more than {DEPTH} deep")
+        super().load_mark()
+
+    def load_append(self):
+        self.expect(self.stack[-2], list)
+        super().load_append()
+
+    def load_appends(self):
+        self.expect(self.metastack[-1][-1], list)
+        super().load_appends()
+
+    def load_setitem(self):
+        self.expect(self.stack[-3], dict)
+        check_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self):
+        self.expect(self.metastack[-1][-1], dict)
+        check_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self):
+        check_keys(self.stack[::2])
+        super().load_dict()
+
+    def load_put(self):
+        place = int(self.readline()[:20])
+        if not 0 <= place <= self.size: raise ValueError(f"its memory has no place {place}")
+        self.memo[place] = self.stack[-1]
+
+PAID = """EMPTY_LIST LIST EMPTY_DICT DICT TUPLE TUPLE1 TUPLE2 TUPLE3
+    PUT BINPUT LONG_BINPUT MEMOIZE""".split()
+WHOLE = "INT LONG LONG1 LONG4".split()
+
+def instruction(
+    name: str,  # one of INSTRUCTIONS
+) -> Callable:  # what the machine does for it
+    "An instruction with its price, or with a look at the number it made."
+    code = getattr(pickle, name)[0]
+    load = getattr(GuardedMachine, pickle._Unpickler.dispatch[code].__name__)
+
+    def paid(machine):
+        machine.pay(PIECE)
+        load(machine)
+
+    def whole(machine):
+        load(machine)
+        if machine.stack[-1].bit_length() > 64: raise ValueError("a number has more than 64 bits")
+
+    return paid if name in PAID else whole if name in WHOLE else load
+
+GuardedMachine.dispatch = Unknown({getattr(pickle, n)[0]: instruction(n) for n in INSTRUCTIONS})
 
 # %% ../nbs/01_pickles.ipynb #resolve
-def resolve(
-    thing: object,           # what the machine built
-    done: dict | None = None,  # id -> (thing, result) of all containers met so far
-) -> object:                 # the same with arrays in place of stand-ins
-    "Replace stand-ins by arrays, in nested dicts, lists and tuples; raises ValueError for a container that contains itself."
-    done = {} if done is None else done
-    if isinstance(thing, ArrayStandIn): thing = thing.array
-    if thing is None or isinstance(thing, (str, bytes, bytearray, memoryview, int, float, np.generic)): return thing
-    if id(thing) in done:
-        if done[id(thing)] is None: raise ValueError("a container contains itself")
-        return done[id(thing)][1]
-    done[id(thing)] = None
-    if isinstance(thing, dict): out = {resolve(k, done): resolve(v, done) for k, v in thing.items()}
-    elif isinstance(thing, (list, tuple)): out = type(thing)(resolve(v, done) for v in thing)
-    elif isinstance(thing, np.ndarray): out = thing if thing.dtype != object else _resolve_objects(thing, done)
-    else: raise ValueError(f"a {type(thing).__name__} has no place in a corpus file")
-    done[id(thing)] = thing, out  # keeps `thing` alive, so that its id stays its own
-    return out
+class Resolver:
+    "Arrays in place of stand-ins, each container once; refuses what is endless, deep or vast."
+    PLAIN = (str, bytes, memoryview, int, float, np.generic, type(None))
 
-def _resolve_objects(array, done):
-    "Resolve the entries of an array of objects."
-    out = np.empty(array.shape, object)
-    for i in np.ndindex(array.shape): out[i] = resolve(array[i], done)
-    return out
+    def __init__(
+        self,
+        most: int,  # largest written-out size, in bytes
+    ):
+        self.most, self.done = most, {}  # id -> (thing, result, written-out size)
+
+    def __call__(
+        self,
+        thing: object,   # what the machine built
+        depth: int = 0,  # containers around it
+    ) -> tuple:          # the result and its written-out size
+        "Resolve one thing."
+        if isinstance(thing, ArrayStandIn): thing = filled(thing)
+        if isinstance(thing, self.PLAIN): return thing, 1 + self._length(thing)
+        if isinstance(thing, np.ndarray) and thing.dtype != object: return thing, 1 + thing.nbytes
+        if id(thing) not in self.done:
+            if depth >= DEPTH: raise ValueError(f"its containers are nested more than {DEPTH} deep")
+            self.done[id(thing)] = None
+            out, size = self._container(thing, depth + 1)
+            if size > self.most:
+                raise ValueError(f"written out, it has more than {FACTOR} times its own size")
+            self.done[id(thing)] = thing, out, size  # `thing` lives on, so its id stays its own
+        if self.done[id(thing)] is None: raise ValueError("a container contains itself")
+        return self.done[id(thing)][1:]
+
+    def _length(self, thing):
+        return len(thing) if isinstance(thing, (str, bytes, memoryview)) else 8
+
+    def _container(self, thing, depth):
+        "A container's entries, resolved, and what they add up to."
+        if not isinstance(thing, (dict, list, tuple, np.ndarray)):
+            raise ValueError(f"a {type(thing).__name__} has no place in a corpus file")
+        entries = thing.values() if isinstance(thing, dict) else thing
+        if isinstance(thing, np.ndarray): entries = thing.flat
+        size, out = 1, []
+        for entry in entries:
+            resolved, more = self(entry, depth)
+            out.append(resolved)
+            size += more
+        if isinstance(thing, dict):
+            return dict(zip(thing, out)), size + sum(1 + self._length(k) for k in thing)
+        if not isinstance(thing, np.ndarray): return type(thing)(out), size
+        return build_array(out, TypeStandIn("O"), thing.shape), size
+
+def filled(
+    waiting: ArrayStandIn,  # an array that should have its content by now
+) -> np.ndarray:            # the array
+    "The array behind a stand-in; raises ValueError where the file never gave it any content."
+    if waiting.array is None: raise ValueError("an array never got its content")
+    return waiting.array
+
+def resolve(
+    thing: object,        # what the machine built
+    most: int = 1 << 30,  # largest written-out size, in bytes
+) -> object:              # the same with arrays in place of stand-ins
+    "Replace stand-ins by arrays, in nested dicts, lists and tuples; raises ValueError."
+    return Resolver(most)(thing)[0]
 
 # %% ../nbs/01_pickles.ipynb #mapped
 LARGE = 1 << 16  # bytes; longer strings stay in the file
@@ -198,14 +397,18 @@ class MappedFile:
 # %% ../nbs/01_pickles.ipynb #load
 def load_pickle(
     path: str | Path,  # the file
-) -> object:           # dicts, lists, tuples, plain values and read-only arrays; large arrays stay in the file
-    "Read a pickle without executing anything; raises ValueError for payloads, truncated files and files that are no pickles."
+) -> object:           # dicts, lists, tuples, plain values, read-only arrays (large ones mapped)
+    "Read a pickle without executing anything; ValueError for payloads, damage and excess."
     path = Path(path)
     with open(path, "rb") as f:
-        if os.fstat(f.fileno()).st_size == 0: raise ValueError(f"{path.name}: the file is empty")
+        size = os.fstat(f.fileno()).st_size
+        if size == 0: raise ValueError(f"{path.name}: the file is empty")
         mapped = MappedFile(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ))
-    try: return resolve(Machine(mapped, encoding="latin1").load())
-    except EOFError: raise ValueError(f"{path.name}: the file ends in the middle; download or copy it again") from None
+    try: return resolve(GuardedMachine(mapped, size).load(), budget(size))
+    except EOFError:
+        again = "the file ends in the middle; download or copy it again"
+        raise ValueError(f"{path.name}: {again}") from None
     except Exception as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise ValueError(f"{path.name} cannot be read as a pickle of arrays: {reason}") from error
+        what = "cannot be read as a pickle of arrays"
+        raise ValueError(f"{path.name} {what}: {reason[:300]}") from None
