@@ -275,8 +275,8 @@ def load(
 ) -> None:
     "Import the one module that registers a name. Raises ValueError for an unknown name."
     check_name(kind, name)
-    if name in registry(kind): return
     entry = entries().get((kind, name))
+    if entry is None and name in registry(kind): return  # a notebook's own
     importlib.import_module(entry.module if entry else plugins(kind)[name].partition(":")[0])
 
 # %% ../nbs/00_catalogue.ipynb #options-of

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+import sys
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .catalogue import load, near
+from .catalogue import entries, load, near
 from .data import Batch, Corpus
 
 # %% auto #0
-__all__ = ['METHODS', 'PIECES', 'Output', 'Stage', 'NoOptions', 'Method', 'Piece', 'total_losses', 'method', 'piece', 'parse',
-           'import_all', 'route', 'check_names']
+__all__ = ['METHODS', 'PIECES', 'Output', 'Stage', 'NoOptions', 'Method', 'Piece', 'total_losses', 'Registry', 'method', 'piece',
+           'parse', 'import_all', 'homes', 'route', 'check_names']
 
 # %% ../nbs/04_methods.ipynb #output
 @dataclass
@@ -116,28 +117,78 @@ def total_losses(
     return terms
 
 # %% ../nbs/04_methods.ipynb #registry
-METHODS: dict = {}
-PIECES: dict = {}
+def _own(cls): # written in the notebook or script at hand?
+    return cls.__module__ in ("__main__", "__mp_main__")
+
+def _again(old, new): # is this one class, defined again?
+    elsewhere = not (_own(old) or _own(new)) and old.__module__ != new.__module__
+    return old.__qualname__ == new.__qualname__ and not elsewhere
+
+def _at_hand(cls, main): # does the notebook or script that defined the class still run?
+    now = sys.modules["__main__"]
+    return main in (None, now) or any(value is cls for value in vars(now).values())
+
+class Registry(MutableMapping):
+    "Classes by name; what the notebook or script at hand defines goes before what is installed."
+    def __init__(
+        self,
+        kind: str,  # "method" or "piece", for messages
+    ):
+        self.kind, self.installed, self.written = kind, {}, {}
+
+    def __setitem__(self, name, cls): # ValueError where another class has the name
+        if _own(cls):
+            for old in (self._written(name), self.installed.get(name)): self._check(name, old, cls)
+            main = sys.modules["__main__"] if cls.__module__ == "__main__" else None
+            self.written[name] = cls, main
+        else:
+            self._check(name, self.installed.get(name), cls)
+            self.installed[name] = cls
+
+    def _written(self, name): # the class of the notebook or script at hand, None if it has none
+        cls, main = self.written.get(name, (None, None))
+        return cls if cls is not None and _at_hand(cls, main) else None
+
+    def _check(self, name, old, new):
+        if old is None or _again(old, new): return
+        raise ValueError(
+            f"the name {name!r} belongs to {old.__module__}.{old.__qualname__} already; "
+            f"choose another name for {new.__module__}.{new.__qualname__}")
+
+    def __getitem__(self, name): # ValueError if an installed class came later and is another one
+        own = self._written(name)
+        if own is None: return self.installed[name]
+        self._check(name, self.installed.get(name), own)
+        return own
+
+    def __delitem__(self, name):
+        if name not in self: raise KeyError(name)
+        for layer in (self.written, self.installed): layer.pop(name, None)
+
+    def __iter__(self):
+        own = (n for n in self.written if n not in self.installed and self._written(n) is not None)
+        return iter([*self.installed, *own])
+
+    def __len__(self): return sum(1 for _ in self)
+
+METHODS = Registry("method")
+PIECES = Registry("piece")
 
 def method(
     name: str,  # what users write
 ):
-    "Class decorator: register a method."
+    "Class decorator: register a method. Raises ValueError if another class has the name."
     return _register(METHODS, name)
 
 def piece(
     name: str,  # what users write after a plus sign
 ):
-    "Class decorator: register a piece."
+    "Class decorator: register a piece. Raises ValueError if another class has the name."
     return _register(PIECES, name)
-
 def _register(registry, name):
     def mark(cls):
-        old = registry.get(name)
-        if old is not None and old.__qualname__ != cls.__qualname__:
-            raise ValueError(f"the name {name!r} belongs to {old.__module__}.{old.__qualname__} already")
+        registry[name] = cls
         cls.name = name
-        if old is None or cls.__module__ != "__main__": registry[name] = cls
         return cls
     return mark
 
@@ -145,20 +196,32 @@ def _register(registry, name):
 def parse(
     name: str,  # "method" or "method+piece+piece"
 ) -> tuple:     # (method class, {piece name: piece class})
-    "Find a method and its pieces by name. Raises ValueError for unknown names."
+    "Find a method and its pieces by name. Raises ValueError for unknown names and for clashes."
     first, *rest = str(name).split("+")
-    return _find(METHODS, first, "method"), {p: _find(PIECES, p, "piece") for p in rest}
+    return _find(METHODS, first), {p: _find(PIECES, p) for p in rest}
 
-def _find(registry, name, kind):
-    if name not in registry: load(kind, name)
+def _find(registry, name):
+    announced = (registry.kind, name) in entries()
+    if announced or name not in registry: load(registry.kind, name)
     return registry[name]
 
 def import_all() -> list:  # names of the modules imported
     "Import every module of the package, so that each can register what it offers."
     import msa_lit
-    names = [m.name for m in pkgutil.walk_packages(msa_lit.__path__, "msa_lit.") if m.name.split(".")[-1] not in ("cli", "__main__", "_modidx")]
+    walked = [m.name for m in pkgutil.walk_packages(msa_lit.__path__, "msa_lit.")]
+    programs = ("cli", "__main__", "_modidx")
+    names = [name for name in walked if name.rpartition(".")[2] not in programs]
     for name in names: importlib.import_module(name)
     return names
+
+def homes(
+    name: str,  # "method" or "method+piece+piece"
+) -> tuple:     # of strings, module and class of the method and of each piece
+    "Where the classes of a name are defined; what two processes compare before they share work."
+    cls, pieces = parse(name)
+    module = lambda c: "__main__" if _own(c) else c.__module__
+    return tuple(f"{module(c)}.{c.__qualname__}" for c in (cls, *pieces.values()))
+
 
 # %% ../nbs/04_methods.ipynb #route
 def route(
