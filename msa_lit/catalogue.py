@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import dataclasses
 import difflib
 import importlib
@@ -17,7 +18,7 @@ import textwrap
 import tokenize
 from collections.abc import Iterable
 from functools import cache
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from typing import NamedTuple
 __all__ = ['PACKAGE', 'PAPERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meaning', 'Source', 'files', 'source', 'follow', 'home',
            'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins', 'registry',
            'names', 'check_name', 'load', 'split_name', 'options_of', 'shared_options', 'own_options', 'arguments',
-           'reading_options']
+           'reading_options', 'claims', 'check_claims']
 
 # %% ../nbs/00_catalogue.ipynb #near
 def near(
@@ -371,3 +372,19 @@ def reading_options(
     module = home("Reading")
     readers = next(m for m in files() if m.rpartition(".")[2] == "readers")
     return arguments(readers, function, "reading") | declared(module, "Reading", "reading")
+
+# %% ../nbs/00_catalogue.ipynb #claims
+@cache
+def claims() -> dict:  # id -> {"claim", "paper", "says", "verdict", "evidence", "seeds", "page"}, all text
+    "The verdicts as packaged; treat them as read-only."
+    with resources.files(PACKAGE).joinpath("claims", "verdicts.csv").open(encoding="utf8", newline="") as file:
+        return {row["claim"]: row for row in csv.DictReader(file)}
+
+def check_claims(
+    ids: Iterable[str],  # claims, such as "U4"
+) -> None:
+    "Raises ValueError, with near ids, for a claim that is not in the table."
+    for i in ids:
+        if i not in claims():
+            first, *_, last = claims()
+            raise ValueError(f"unknown claim {i!r}; claims are {first} to {last}; {near(i, claims())}")

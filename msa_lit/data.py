@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,14 +15,36 @@ import torch
 from torch import Tensor
 
 # %% auto #0
-__all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'check_offsets', 'spans', 'Ragged', 'Split', 'Corpus', 'array_hash',
-           'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad', 'make_batch', 'example_corpus']
+__all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'Shown', 'brief', 'counted', 'check_offsets', 'spans', 'Ragged',
+           'Split', 'Corpus', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad', 'make_batch',
+           'example_corpus']
 
 # %% ../nbs/01_data.ipynb #names
 MODALITIES = ("text", "audio", "vision")
 SPLITS = ("train", "valid", "test")
 SCHEMES = {"mosi": 3.0, "mosei": 3.0, "sims": 1.0}  # scheme -> largest |label|
 SEQUENCES = MODALITIES + ("text_bert",)             # what a split may keep frame by frame
+
+# %% ../nbs/01_data.ipynb #show
+class Shown:
+    "Gives a class a safe HTML form: its repr as text."
+    def _repr_html_(self): return f"<code>{html.escape(repr(self))}</code>"
+
+def brief(
+    value: object,   # a name, or anything from a file
+    most: int = 60,  # characters
+) -> str:            # its repr, cut in the middle
+    "A short repr: control characters escaped, long values cut."
+    text = repr(value[:10 * most] if isinstance(value, str) else value)
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+
+def counted(
+    n: int,     # how many
+    word: str,  # of what, in the singular
+) -> str:       # "1 row", "2 rows"
+    "A number with its noun."
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 # %% ../nbs/01_data.ipynb #bounds
 def check_offsets(
@@ -49,7 +72,7 @@ def spans(
 
 # %% ../nbs/01_data.ipynb #ragged
 @dataclass(frozen=True)
-class Ragged:
+class Ragged(Shown):
     "Rows of unequal length in one flat array: row i is `values[offsets[i]:offsets[i + 1]]`."
     values: np.ndarray   # [sum T, d] features or [sum T] token ids, possibly memory-mapped
     offsets: np.ndarray  # [N + 1], starts at 0, never falls, ends at sum T
@@ -68,6 +91,10 @@ class Ragged:
         return cls(np.concatenate(list(rows)), np.cumsum([0] + [len(r) for r in rows]))
 
     def __len__(self): return len(self.offsets) - 1
+
+    def __repr__(self):
+        what = f"width {self.width}" if self.values.ndim == 2 else f"of {self.values.dtype}"
+        return f"Ragged({counted(len(self), 'row')}, {counted(len(self.values), 'frame')}, {what})"
 
     def __getitem__(self, i): return self.values[self.offsets[i]:self.offsets[i + 1]]
 
@@ -88,7 +115,7 @@ class Ragged:
 
 # %% ../nbs/01_data.ipynb #split
 @dataclass(frozen=True)
-class Split:
+class Split(Shown):
     "One fold of a corpus; row i of every field belongs to the same utterance."
     ids: tuple                # [N] unique utterance names, "video$_$clip"
     videos: tuple             # [N] the video each utterance was cut from
@@ -97,6 +124,10 @@ class Split:
     text: tuple | None = None # [N] transcripts
 
     def __len__(self): return len(self.ids)
+
+    def __repr__(self):
+        said = [*self.sequences, *(["transcripts"] if self.text is not None else [])]
+        return f"Split({counted(len(self), 'utterance')}, labels {brief(list(self.labels))}, {brief(said)})"
 
     def take(
         self,
@@ -110,13 +141,19 @@ class Split:
 
 # %% ../nbs/01_data.ipynb #corpus
 @dataclass(frozen=True)
-class Corpus:
+class Corpus(Shown):
     "Named folds, the label scheme and, for simulated corpora, the truth behind them."
     name: str
     scheme: str                                 # "mosi", "mosei" or "sims"
     splits: dict                                # "train", "valid", "test" -> Split
     truth: dict | None = None                   # split -> what only a simulator can know
     notes: tuple = field(default_factory=tuple) # what was repaired while reading, one line each
+
+    def __repr__(self):
+        sizes = ", ".join(f"{k} {len(s):,}" for k, s in self.splits.items()) or "no fold"
+        kinds = "+".join(self.modalities) if self.splits else ""
+        more = f", {counted(len(self.notes), 'note')}" if self.notes else ""
+        return f"Corpus({brief(self.name)}, scheme {self.scheme!r}: {sizes}; {kinds or 'no modality'}{more})"
 
     @property
     def rho(self): return SCHEMES[self.scheme]

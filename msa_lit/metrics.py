@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .catalogue import near
+
 # %% auto #0
 __all__ = ['METRICS', 'SIMS_EDGES', 'higher_is_better', 'as_vector', 'check_pair', 'round_classes', 'bin_classes', 'item_mean',
            'weighted_f1', 'pearson', 'class_views', 'scores', 'evaluate', 'constant_row']
@@ -20,23 +22,35 @@ def higher_is_better(
 ) -> bool: # False for MAE alone
     "Whether a larger value of this metric is the better one; raises ValueError for an unknown name."
     known = set().union(*METRICS.values())
-    if metric not in known: raise ValueError(f"metric: {metric!r} is unknown; choose one of {', '.join(sorted(known))}")
+    if metric not in known: raise ValueError(f"metric: {metric!r} is unknown; {near(metric, known)}")
     return metric != "mae"
 
 # %% ../nbs/03_metrics.ipynb #as-vector-code
 def as_vector(
-    values, # list, array or tensor of one number per clip, [N], on any device
+    values, # list, array, tensor or column of one number per clip, [N], on any device
     name: str, # what to call it in an error message
 ) -> np.ndarray: # float64, [N]
     "Numbers as one vector; raises ValueError for a wrong shape, no items, NaN or Inf."
-    if hasattr(values, "detach"): values = values.detach().cpu().double().numpy()
-    try: x = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError): raise ValueError(f"{name}: not a vector of numbers; pass one number per item") from None
+    try: x = np.asarray(_plain(values), dtype=np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError, NotImplementedError):
+        raise ValueError(f"{name}: not a vector of numbers; pass one number per item") from None
     if x.ndim != 1: raise ValueError(f"{name}: shape {list(x.shape)} where [N] is needed; flatten it with .reshape(-1)")
     if not len(x): raise ValueError(f"{name}: no items; pass at least one")
     bad = np.flatnonzero(~np.isfinite(x))
     if len(bad): raise ValueError(f"{name}: {x[bad[0]]} at item {bad[0]} ({len(bad)} not finite); repair it before scoring")
     return x
+
+def _plain(values):
+    "Tensors as arrays, also those inside a list, without their gradients; TypeError for what has no real numbers."
+    if hasattr(values, "detach"):
+        tensor = values.detach().cpu()
+        if tensor.is_complex(): raise TypeError("complex numbers")
+        return tensor.double().numpy()
+    if isinstance(values, (list, tuple)): return [_plain(v) for v in values]
+    if np.iscomplexobj(values): raise TypeError("complex numbers")
+    if np.ma.is_masked(values): raise TypeError("masked items")
+    if getattr(getattr(values, "dtype", None), "kind", "") in ("m", "M"): raise TypeError("dates")
+    return values
 
 # %% ../nbs/03_metrics.ipynb #check-pair-code
 def check_pair(
@@ -45,7 +59,7 @@ def check_pair(
     scheme: str, # "mosi", "mosei" or "sims"
 ) -> tuple[np.ndarray, np.ndarray]: # predictions and labels, float64, [N] each
     "Both vectors ready to be scored; raises ValueError for an unknown scheme or unequal lengths."
-    if scheme not in METRICS: raise ValueError(f"scheme: {scheme!r} is unknown; choose one of {', '.join(METRICS)}")
+    if scheme not in METRICS: raise ValueError(f"scheme: {scheme!r} is unknown; {near(scheme, METRICS)}")
     p, y = as_vector(pred, "pred"), as_vector(target, "target")
     if len(p) != len(y): raise ValueError(f"pred: {len(p)} items but target has {len(y)}; pass one prediction per label")
     return p, y

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from ..catalogue import claims
 from .core import CLAIMS, FOLDER, PAPERS, VERDICTS, recheck, run_claim, verdict_of
 from ..report import embed
 
@@ -31,10 +32,11 @@ def load_claims() -> dict: # id -> Claim, all 52 in order
 
 # %% ../../nbs/79_claims.verdict.ipynb #verdicts
 def verdicts(
-    folder: str | Path = FOLDER,  # with the rows of all claims
-):                                # DataFrame: claim, paper, says, verdict, evidence, seeds, page
-    "Judge all claims from their committed rows."
+    folder: str | Path | None = None,  # with the rows of all claims, judged anew; None: the table in the package
+):                                     # DataFrame: claim, paper, says, verdict, evidence, seeds, page
+    "What became of all claims."
     import pandas as pd
+    if folder is None: return pd.DataFrame(claims().values()).astype({"seeds": int})
     table = pd.DataFrame([verdict_of(i, folder=folder) for i in load_claims()])
     return table.assign(page=[f"{PAGES[p]}.ipynb#{i}" for i, p in zip(table["claim"], table["paper"])])
 
