@@ -78,11 +78,15 @@ class UnimodalTeacher(FrameTransformer):
         self.project = FrameMLP(width_in, width)
         self.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
+    def embed(self, values): # standardised frames [N, T, width_in] -> [N, T, d]
+        f = self.project(values)
+        return f + positions(f.shape[1], self.width).to(f)
+
     def states(self, padded): # Padded [N, T, width_in] -> [N, T, d]
-        f = self.project(self.scaler(padded.values))                                 # [N, T, d]
+        f = self.embed(self.scaler(padded.values))                                   # [N, T, d]
         T = f.shape[1]
         later = torch.ones(T, T, dtype=torch.bool, device=f.device).triu(1) if self.causal else None
-        return self.attend(f + positions(T, self.width).to(f), mask=later, src_key_padding_mask=~padded.mask)
+        return self.attend(f, mask=later, src_key_padding_mask=~padded.mask)
 
     def forward(self, padded): # Padded [N, T, width_in] -> x [N, d]
         return reduce(self.states(padded), padded.lengths, self.how)

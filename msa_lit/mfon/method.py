@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,9 +18,9 @@ from ..equations import equation, register
 from ..fusion import Branch, CommonModel, make_encoder
 from ..losses import info_nce
 from ..methods import Method, Output, Stage, method
-from .attention import GuidedEncoder
-from .distillation import FrozenTeacher, UnimodalTeacher, intra_modal, reduce
+from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
+from .release import FormOptions, Pyramid, make_guided, make_teacher
 
 # %% auto #0
 __all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'GuidedModel', 'answers',
@@ -50,8 +51,8 @@ def inter_modal(
 
 # %% ../../nbs/53_mfon.method.ipynb #options
 @dataclass(frozen=True)
-class MFONOptions:
-    "Options of `mfon`."
+class MFONOptions(FormOptions):
+    "Options of `mfon`; how it is built beyond the paper is in the notebook of the release."
     alpha: float = 0.5              # weight of the distillation; 0 leaves it and its stage out
     beta: float = 0.5               # weight of the contrast; 0 leaves it out
     guide: str = "text"             # the modality that asks
@@ -72,6 +73,7 @@ class MFONOptions:
     future: bool = False            # the release's mask, which depends on the batch
 
     def __post_init__(self):
+        self.check_form()
         for name, known in dict(guide=("text", "audio", "vision"), prompt=("step", "shared", "none"), reduction=("first", "mean", "attention")).items():
             if getattr(self, name) not in known: raise ValueError(f"{name}={getattr(self, name)!r} is not one of {known}")
         for name in ("alpha", "beta"):
@@ -82,7 +84,9 @@ ABLATIONS = {  # rows of Tables 4 and 5 -> options
     "w/o prompt": {"prompt": "none"}, "shared prompt": {"prompt": "shared"},
     "vision as query": {"guide": "vision"}, "audio as query": {"guide": "audio"},
 }
-RELEASE = dict(reduction="first", future=True, start="uniform", frame_layers=1)  # what the public code does beside the paper
+RELEASE = dict(  # what the public code does beside the paper, at any width; sizes are in the presets
+    reduction="first", future=True, start="uniform", frame_layers=1, feed=1, positions="scaled",
+    predictor="pyramid", teacher_form="release")
 
 # %% ../../nbs/53_mfon.method.ipynb #common-width
 class Frames(Encoder):
@@ -131,10 +135,11 @@ class GuidedModel(CommonModel):
             raise ValueError(f"guide={o.guide!r} is not among the corpus's modalities {spec.modalities}: set guide to one of them")
         inner = lambda m: make_encoder(m, spec) if m == "text" else Frames(spec.widths[m])
         self.encoders = nn.ModuleDict({m: CommonWidth(inner(m), o.common_width, o.frame_layers) for m in spec.modalities})
-        self.guided = nn.ModuleDict({m: GuidedEncoder(o.common_width, o.attention_layers, o.heads, o.norm, dropout=shared.dropout,
-                                                      prompt=self.new_prompt(), future=o.future) for m in spec.modalities if m != o.guide})
+        self.guided = nn.ModuleDict({m: make_guided(m, o, shared.dropout, self.new_prompt())
+                                     for m in spec.modalities if m != o.guide})
         branch = lambda width_in, width: Branch(width_in, width, shared.head_depth, shared.dropout)
-        self.fusion = branch(len(spec.modalities) * o.common_width, shared.fusion_width)
+        total = len(spec.modalities) * o.common_width
+        self.fusion = branch(total, shared.fusion_width) if o.predictor == "common" else Pyramid(total, o.common_width)
         self.branches = nn.ModuleDict({m: branch(o.common_width, shared.of("width", m)) for m in spec.modalities})
 
     def new_prompt(self): # a module, or None
@@ -142,7 +147,10 @@ class GuidedModel(CommonModel):
         return None if o.prompt == "none" else ModalPrompt(o.prompt_length, o.common_width, o.start, shared=o.prompt == "shared")
 
     def sequences(self, batch): # Batch -> {modality: f^m [N, T_m, d]}
-        return {m: e.states(batch.inputs[m]) for m, e in self.encoders.items()}
+        f = {m: e.states(batch.inputs[m]) for m, e in self.encoders.items()}
+        if "text" in f and self.options.text_dropout:
+            f["text"] = F.dropout(f["text"], self.options.text_dropout, self.training)
+        return f
 
     def encode(self, batch): # Batch -> {modality: [N, d]}
         o, f = self.options, self.sequences(batch)
@@ -183,7 +191,7 @@ class TaughtModel(GuidedModel):
     ):
         super().__init__(spec, options)
         o = options
-        teacher = lambda m: UnimodalTeacher(spec.widths[m], o.common_width, o.teacher_layers, o.heads, spec.model.dropout, o.reduction, o.causal_teachers)
+        teacher = lambda m: make_teacher(m, spec.widths[m], o, spec.model.dropout)
         self.teachers = nn.ModuleDict({m: FrozenTeacher(teacher(m)).hold(False) for m in self.guided if m != "text" and o.alpha})
 
     def calibrate(self, corpus): # training split only: scale of every feature
@@ -193,7 +201,8 @@ class TaughtModel(GuidedModel):
         return self
 
     def stages(self): # teachers, then everything else
-        return [Stage("teachers", {"epochs": self.options.teacher_epochs})] * bool(self.teachers) + [Stage("main")]
+        first = Stage("teachers", {"epochs": self.options.teacher_epochs} | self.options.teaching)
+        return [first] * bool(self.teachers) + [Stage("main")]
 
     def attach(self, stage, corpus):
         for teacher in self.teachers.values(): teacher.hold(stage != "teachers")
@@ -205,7 +214,19 @@ class TaughtModel(GuidedModel):
 
     def monitor(self, predictions, labels): # {name: [N]}, {name: [N]} -> float
         if self.stage != "teachers": return super().monitor(predictions, labels)
-        return sum(float((p - labels["multimodal"]).abs().mean()) for p in predictions.values()) / len(predictions)
+        truth = {m: self.teacher_label(labels, m) for m in predictions}
+        return sum(float((p - truth[m]).abs().mean()) for m, p in predictions.items()) / len(predictions)
+
+    def teacher_label(self, labels, modality): # {name: [N]} -> what this modality's teacher learns, [N]
+        return labels[modality if self.options.teacher_labels == "own" else "multimodal"]
+
+    def check_labels(self, corpus): # raises ValueError where teachers ask for labels the corpus has not
+        for split in corpus.splits.values():
+            for m in self.teachers if self.options.teacher_labels == "own" else ():
+                own = split.labels.get(m)
+                if own is None or not np.isfinite(own).all():
+                    raise ValueError(f"teacher_labels='own': corpus {corpus.name!r} has no {m} label for every clip, "
+                                     "as SIMS has; use teacher_labels='multimodal'")
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon
 @method("mfon")
@@ -220,7 +241,8 @@ class MFON(TaughtModel):
     ):
         super().__init__(spec, options if options is not None else MFONOptions())
 
-    def begin(self, stage, corpus): # raises ValueError for a clip longer than the prompt
+    def begin(self, stage, corpus): # raises ValueError for a clip longer than the prompt, or missing labels
+        self.check_labels(corpus)
         for m in self.guided if self.options.prompt == "step" else ():
             longest = max(int(s.sequences[m].lengths.max()) for s in corpus.splits.values())
             if longest > self.options.prompt_length:
@@ -228,7 +250,8 @@ class MFON(TaughtModel):
 
     def losses(self, batch, out): # -> {name: scalar}
         o, y = self.options, batch.labels["multimodal"]
-        if self.stage == "teachers": return {m: F.mse_loss(p, y) for m, p in out.predictions.items()}
+        if self.stage == "teachers":
+            return {m: F.mse_loss(p, self.teacher_label(batch.labels, m)) for m, p in out.predictions.items()}
         z = {m: out.encoded[m].float() for m in self.spec.modalities}
         terms = {"task" if m == "multimodal" else f"probe_{m}": F.mse_loss(p, y) for m, p in out.predictions.items()}
         if self.teachers:
