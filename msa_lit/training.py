@@ -5,9 +5,11 @@
 # %% ../nbs/07_training.ipynb #imports
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -16,13 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from .data import Batch, Corpus, Split, make_batch
+from .files import naming, replace_files
 from .methods import Method, Stage, total_losses
 from .optimisers import UpdateOptions, batch_shares, grouped, make_optimiser, rate_factor, set_rates
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
-           'Progress', 'write_checkpoint', 'read_checkpoint', 'on_cpu_processes', 'Loop', 'hooks', 'train_step',
-           'run_epoch', 'plan_rates', 'validate', 'train']
+           'Progress', 'write_checkpoint', 'read_checkpoint', 'damaged', 'on_cpu_processes', 'Loop', 'hooks',
+           'train_step', 'run_epoch', 'plan_rates', 'validate', 'train']
 
 # %% ../nbs/07_training.ipynb #options
 @dataclass(frozen=True)
@@ -40,30 +43,40 @@ class TrainOptions(UpdateOptions):
     def __post_init__(self):
         super().__post_init__()
         for name in ("epochs", "patience", "lr"):
-            if not getattr(self, name) > 0: raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+            value = getattr(self, name)
+            if not value > 0: raise ValueError(f"{name}={value} must be above 0")
         for name in ("text_lr", "weight_decay", "clip"):
-            if not getattr(self, name) >= 0: raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        if self.batch_size < 2: raise ValueError(f"batch_size={self.batch_size}: a batch needs at least 2 utterances to compare")
-        if self.precision not in ("fp32", "bf16"): raise ValueError(f"precision={self.precision!r} is not 'fp32' or 'bf16'")
+            value = getattr(self, name)
+            if not value >= 0: raise ValueError(f"{name}={value} must not be negative")
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size={self.batch_size}: a batch needs at least 2 utterances "
+                             "to compare")
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision={self.precision!r} is not 'fp32' or 'bf16'")
 
 # %% ../nbs/07_training.ipynb #seeds
 def seed_everything(
     seed: int,  # any whole number
 ) -> None:
     "Set every random state a run may draw from."
-    random.seed(seed); np.random.seed(seed % 2**32); torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 def random_state() -> dict:  # plain numbers and tensors
     "Take down all random states."
     kind, keys, *rest = np.random.get_state()
-    return {"python": random.getstate(), "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest), "torch": torch.get_rng_state(),
+    return {"python": random.getstate(),
+            "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
+            "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 def restore_random_state(
     state: dict,  # from `random_state`
 ) -> None:
     "Put all random states back."
-    random.setstate(state["python"]); torch.set_rng_state(state["torch"])
+    random.setstate(state["python"])
+    torch.set_rng_state(state["torch"])
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     if state["cuda"]: torch.cuda.set_rng_state_all(state["cuda"])
@@ -125,24 +138,76 @@ class Progress:
     def next_stage(self): return Progress(self.stage + 1, rows=self.rows)
 
 # %% ../nbs/07_training.ipynb #checkpoint
+_SEAL = b"\nmsa_lit sha256 "
+
+class _Sealed:
+    "A file that takes the SHA-256 of what is written, and remembers what went wrong."
+    def __init__(self, file):
+        self.file, self.hash, self.error = file, hashlib.sha256(), None
+
+    def write(self, data):
+        try: self.file.write(data)
+        except BaseException as error:
+            self.error = error
+            raise
+        self.hash.update(data)
+        return len(data)
+
+    def flush(self): self.file.flush()
+
 def write_checkpoint(
     path: Path,     # where it goes
     content: dict,  # tensors and plain containers
 ) -> None:
-    "Replace a checkpoint in one indivisible step."
-    aside = Path(f"{path}.tmp")
-    with open(aside, "wb") as f:
-        torch.save(content, f); f.flush(); os.fsync(f.fileno())
-    os.replace(aside, path)
+    "Replace a checkpoint in one indivisible step. Raises DiskFull, and leaves the old one."
+    def write(aside):
+        with open(aside, "wb") as file:
+            sealed = _Sealed(file)
+            try: torch.save(content, sealed)
+            except Exception:
+                if sealed.error is not None: raise sealed.error  # torch hides it behind its own
+                raise
+            file.write(_SEAL + sealed.hash.hexdigest().encode() + b"\n")
+    replace_files({Path(path): write})
 
+# %% ../nbs/07_training.ipynb #checkpoint-read
 def read_checkpoint(
     path: Path,  # an existing checkpoint
 ) -> dict:       # its content
-    "Read a checkpoint without executing anything. Raises OSError for a damaged file."
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e:
-        raise OSError(f"{path} is not a readable checkpoint ({type(e).__name__}: {str(e)[:80]}); delete it to start this run anew") from e
+    "Read a checkpoint, execute nothing. Raises OSError for a file that is not as written."
+    with damaged(path):
+        if not _seal_holds(path): raise ValueError("its digest differs from what was written")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(content, dict): raise ValueError("it holds no run")
+    return content
+
+@contextmanager
+def damaged(
+    path: Path,  # of the checkpoint that is being used
+):               # a context manager
+    "Whatever goes wrong inside means that the checkpoint is damaged: an OSError that says so."
+    try: yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None: raise
+        why = str(error).strip().split("\n")[0][:80]
+        raise OSError(f"{path} is not a readable checkpoint ({type(error).__name__}: {why}); "
+                      "delete it to start this run anew") from error
+
+def _seal_holds(path):
+    "Compare the digest at the end of a file; True where an earlier version wrote none."
+    length = len(_SEAL) + 64 + 1
+    body = os.path.getsize(path) - length
+    h = hashlib.sha256()
+    with open(path, "rb") as file:
+        file.seek(max(0, body))
+        seal = file.read()
+        if not seal.startswith(_SEAL): return _SEAL not in seal
+        file.seek(0)
+        while body > 0:
+            piece = file.read(min(body, 1 << 20))
+            body -= len(piece)
+            h.update(piece)
+    return seal == _SEAL + h.hexdigest().encode() + b"\n"
 
 # %% ../nbs/07_training.ipynb #processes
 def on_cpu_processes() -> bool:  # accelerate wants to be told
@@ -161,43 +226,72 @@ class Loop:
         folder: str | Path | None = None,  # for the checkpoint; None: keep none
         save_seconds: float = 60.0,  # at least this long between two checkpoints
         progress: bool = True,       # show a bar
+        notices: list | None = None, # what was said so far; kept in the checkpoint
+        run: str = "",               # which run this is; a checkpoint of another one is refused
     ):
-        if "test" in corpus.splits: raise ValueError("the training loop must not see the test split: pass corpus.without('test')")
-        from accelerate import Accelerator, DistributedDataParallelKwargs
-        self.accelerator = Accelerator(cpu=on_cpu_processes(), kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=True)])
-        self.method, self.corpus, self.options, self.seed = method.to(self.accelerator.device), corpus, options, seed
+        if "test" in corpus.splits:
+            raise ValueError("the training loop must not see the test split: "
+                             "pass corpus.without('test')")
+        self.accelerator = _accelerator()
+        self.method, self.corpus = method.to(self.accelerator.device), corpus
+        self.options, self.seed, self.run = options, seed, run
         self.path = Path(folder) / "checkpoint.pt" if folder is not None else None
         self.save_seconds, self.show, self.saved = save_seconds, progress, time.monotonic()
         self.progress, self.kept, self.stages = Progress(), None, method.stages()
+        self.notices = [] if notices is None else notices
+
+    def enter(self): # the current stage's name and options; after the last stage that one's
+        stage = self.stages[min(self.progress.stage, len(self.stages) - 1)]
+        self.method.stage, self.now = stage.name, replace(self.options, **stage.train)
+        return stage
 
     def set_up(self): # optimiser and wrapper of the current stage
-        stage = self.stages[self.progress.stage]
-        self.method.stage, self.now = stage.name, replace(self.options, **stage.train)
+        stage = self.enter()
         self.optimiser = None if stage.own_step else make_optimiser(self.method, self.now)
-        self.model = self.method if self.accelerator.num_processes == 1 else self.accelerator.prepare(self.method)
+        alone = self.accelerator.num_processes == 1
+        self.model = self.method if alone else self.accelerator.prepare(self.method)
+
+    def attach(self): self.method.attach(self.method.stage, self.corpus)
 
     def save(self, now=False): # at most every save_seconds, unless now
         if self.path is None or not self.accelerator.is_main_process: return
         if not now and time.monotonic() - self.saved < self.save_seconds: return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_checkpoint(self.path, {"seed": self.seed, "method": self.method.state_dict(), "kept": self.kept, "random": random_state(),
-                                     "optimiser": self.optimiser and self.optimiser.state_dict(), "progress": asdict(self.progress)})
+        with naming(self.path): self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_checkpoint(self.path, {
+            "seed": self.seed, "run": self.run, "notices": list(self.notices),
+            "method": self.method.state_dict(), "kept": self.kept, "random": random_state(),
+            "optimiser": self.optimiser and self.optimiser.state_dict(),
+            "progress": asdict(self.progress)})
         self.saved = time.monotonic()
 
     def restore(self): # True where a checkpoint was read
         if self.path is None or not self.path.exists(): return False
         content = read_checkpoint(self.path)
-        if content["seed"] != self.seed: raise ValueError(f"{self.path} belongs to seed {content['seed']}, not {self.seed}; choose another folder")
-        self.progress, self.kept = Progress(**content["progress"]), content["kept"]
-        self.method.load_state_dict(content["method"])
-        if self.progress.stage < len(self.stages):
-            self.set_up()
-            if self.optimiser: self.optimiser.load_state_dict(content["optimiser"])
-            self.attach()
-        restore_random_state(content["random"])
+        with damaged(self.path): seed, run = content["seed"], content.get("run", "")
+        if seed != self.seed or (run and self.run and run != self.run):
+            other = f"seed {seed}, not {self.seed}" if seed != self.seed else "another run"
+            raise FileExistsError(f"{self.path} belongs to {other}; choose another folder")
+        with damaged(self.path):
+            self.progress, self.kept = Progress(**content["progress"]), content["kept"]
+            self.method.load_state_dict(content["method"])
+            earlier = [said for said in content.get("notices", ()) if said not in self.notices]
+        self.notices[:0] = earlier
+        self._go_on(content)
         return True
 
-    def attach(self): self.method.attach(self.method.stage, self.corpus)
+    def _go_on(self, content):
+        if self.progress.stage < len(self.stages):
+            self.set_up()
+            if self.optimiser:
+                with damaged(self.path): self.optimiser.load_state_dict(content["optimiser"])
+        else: self.enter()  # all stages are done, only the result is missing
+        self.attach()
+        with damaged(self.path): restore_random_state(content["random"])
+
+def _accelerator():
+    from accelerate import Accelerator, DistributedDataParallelKwargs
+    how = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=True)
+    return Accelerator(cpu=on_cpu_processes(), kwargs_handlers=[how])
 
 # %% ../nbs/07_training.ipynb #step
 def hooks(method, name, batch, out):
@@ -259,7 +353,8 @@ def run_epoch(
         here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
         here.step += 1
         loop.save()
-    row = {"stage": loop.method.stage, "epoch": here.epoch, **{f"train_{k}": v / here.step for k, v in here.sums.items()}}
+    row = {"stage": loop.method.stage, "epoch": here.epoch}
+    row |= {f"train_{k}": v / here.step for k, v in here.sums.items()}
     row |= validate(loop) | {"seconds": round(time.monotonic() - started, 2)}
     here.epoch, here.step, here.sums = here.epoch + 1, 0, {}
     here.rows.append(row)
@@ -282,17 +377,22 @@ def validate(
     labels = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in valid.labels.items()}
     predictions = predict(loop.method, valid, precision=loop.now.precision)
     score, here = loop.method.monitor(predictions, labels), loop.progress
-    if not np.isfinite(score): raise ValueError(f"validation score is {score} after epoch {here.epoch} of stage {loop.method.stage!r}; lower the learning rate")
+    if not np.isfinite(score):
+        raise ValueError(f"validation score is {score} after epoch {here.epoch} of stage "
+                         f"{loop.method.stage!r}; lower the learning rate")
     here.waited = 0 if score < here.best else here.waited + 1
     if score < here.best or not loop.stages[here.stage].select:
-        here.best, loop.kept = min(score, here.best), {k: v.detach().cpu().clone() for k, v in loop.method.state_dict().items()}
-    return {"valid_score": score, "best": here.waited == 0} | {f"valid_mae_{k}": float((v - labels["multimodal"]).abs().mean()) for k, v in predictions.items()}
+        here.best = min(score, here.best)
+        loop.kept = {k: v.detach().cpu().clone() for k, v in loop.method.state_dict().items()}
+    errors = {k: float((v - labels["multimodal"]).abs().mean()) for k, v in predictions.items()}
+    maes = {f"valid_mae_{k}": error for k, error in errors.items()}
+    return {"valid_score": score, "best": here.waited == 0} | maes
 
 # %% ../nbs/07_training.ipynb #run
 def train(
     loop: Loop,  # with a fresh or a half-trained method
 ) -> list:       # history, one dict per epoch
-    "Run all stages, from the checkpoint if there is one; the method holds the best weights afterwards."
+    "Run all stages, from the checkpoint if there is one; the best weights are in the method."
     resumed = loop.restore()
     while loop.progress.stage < len(loop.stages):
         if not resumed: _begin(loop)
@@ -306,7 +406,8 @@ def _begin(loop):
     loop.kept = None
     loop.set_up()
     loop.method.begin(loop.method.stage, loop.corpus)
-    for piece in loop.method.pieces.values(): piece.begin(loop.method, loop.method.stage, loop.corpus)
+    for piece in loop.method.pieces.values():
+        piece.begin(loop.method, loop.method.stage, loop.corpus)
     loop.attach()
 
 def _run_stage(loop):
@@ -316,7 +417,8 @@ def _run_stage(loop):
               disable=not (loop.show and loop.accelerator.is_main_process), leave=False) as bar:
         while here.epoch < loop.now.epochs and here.waited < loop.now.patience:
             row = run_epoch(loop)
-            bar.update(); bar.set_postfix(valid=f"{row['valid_score']:.3f}", best=f"{here.best:.3f}")
+            bar.update()
+            bar.set_postfix(valid=f"{row['valid_score']:.3f}", best=f"{here.best:.3f}")
             loop.save()
     loop.method.load_state_dict(loop.kept)
     loop.method.end(loop.method.stage)
