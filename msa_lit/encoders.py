@@ -6,26 +6,32 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from .data import Corpus, Padded, Ragged, Split, pad
+from .data import Corpus, Padded, Ragged, Split, pad, spans
 from .equations import equation
+from .notices import notice
+from .soundness import CorpusError, Finding
 
 # %% auto #0
-__all__ = ['MINILM_SHA256', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
-           'WordTokeniser', 'TinyText', 'PretrainedText', 'minilm_folder', 'text_network', 'HubTokeniser', 'read_text',
-           'FeatureText', 'text_states', 'freeze_text', 'parameter_groups']
+__all__ = ['ETHIOPIC_SPACE', 'MINILM_SHA256', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions',
+           'FrameTransformer', 'split_words', 'WordTokeniser', 'TinyText', 'PretrainedText', 'minilm_folder',
+           'text_config', 'text_network', 'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'read_text',
+           'check_ids', 'FeatureText', 'text_states', 'freeze_text', 'parameter_groups']
 
 # %% ../nbs/04_encoders.ipynb #pool
 def pool(
@@ -57,9 +63,10 @@ class Standardise(nn.Module):
         self,
         rows: Ragged,  # the training split's frames, [sum T, width]
     ) -> "Standardise":
-        "Learn mean and scale from the rows that carry anything at all."
-        mean, scale = column_moments(rows.values)
-        self.mean.copy_(torch.from_numpy(mean)); self.scale.copy_(torch.from_numpy(scale).clamp(min=1e-6))
+        "Learn mean and scale; a column that never varies gets an infinite scale and stays 0."
+        mean, spread = map(torch.from_numpy, column_moments(rows.values))
+        self.mean.copy_(mean)
+        self.scale.copy_(torch.where(spread > 0, spread.clamp(min=1e-6), torch.inf))
         return self
 
     def forward(self, values):  # [N, T, width] -> [N, T, width]
@@ -159,9 +166,34 @@ def _layers(width, layers, heads, dropout):
 def _attend(layers, x, mask):  # [N, T, d], [N, T] True = real -> [N, T, d]
     return layers(x + positions(x.shape[1], x.shape[2]).to(x), src_key_padding_mask=~mask)
 
+# %% ../nbs/04_encoders.ipynb #split
+def split_words(
+    sentence: str,  # one transcript, in any script
+) -> list:          # its words in lower case; characters, where a script has no spaces
+    "Cut at spaces, and letters of scripts without spaces one by one."
+    if sentence.isascii(): return sentence.lower().split()
+    words = normalize("NFC", sentence).lower().replace(ETHIOPIC_SPACE, " ").split()
+    return [piece for word in words for piece in _cut(word)]
+
+ETHIOPIC_SPACE = "\u1361"
+
+def _cut(word): # one word -> [word], or its pieces where its script has no spaces
+    letter, piece = _without_spaces()
+    return piece.findall(word) if letter.search(word) else [word]
+
+@cache
+def _without_spaces(): # patterns: such a letter; a letter with its marks, a sign, or other text
+    import regex
+    classes = "".join(rf"\p{{Line_Break={c}}}" for c in ("ID", "CJ", "SA", "AK", "AP", "AS"))
+    letter = rf"[[{classes}\p{{Tibetan}}]&&\p{{L}}--\p{{Latin}}]"
+    parts = rf"(?={letter})\X|\p{{P}}|[^{letter}\p{{P}}\u200b]+"
+    return regex.compile(letter, regex.V1), regex.compile(parts, regex.V1)
+
 # %% ../nbs/04_encoders.ipynb #words
 class WordTokeniser:
     "Lower-case words by their place in the training vocabulary; 0 = padding, 1 = unknown."
+    unknown = 1
+
     def __init__(
         self,
         words: Sequence[str],  # known words; the first gets id 2
@@ -176,18 +208,27 @@ class WordTokeniser:
         minimum: int = 1,          # leave out words that occur less often
     ) -> "WordTokeniser":
         "Collect the vocabulary, the most frequent word first."
-        count = Counter(w for s in sentences for w in s.lower().split())
-        return cls([w for w, c in sorted(count.items(), key=lambda p: (-p[1], p[0])) if c >= minimum])
+        count = Counter(w for s in sentences for w in split_words(s))
+        ranked = sorted(count.items(), key=lambda p: (-p[1], p[0]))
+        return cls([w for w, c in ranked if c >= minimum])
 
     @property
     def size(self): return len(self.words) + 2
+
+    def keep(
+        self,
+        size: int,  # most ids, padding and unknown included
+    ) -> None:
+        "Forget the rarest words beyond a network's vocabulary."
+        self.__init__(self.words[:size - 2])
 
     def __call__(
         self,
         sentences: Sequence[str],  # N transcripts
     ) -> list:                     # N int64 arrays of word ids, each at least one long
         "Turn transcripts into ids; an empty transcript becomes one unknown word."
-        return [np.array([self.ids.get(w, 1) for w in s.lower().split()] or [1], np.int64) for s in sentences]
+        rows = ([self.ids.get(w, 1) for w in split_words(s)] for s in sentences)
+        return [np.array(row or [1], np.int64) for row in rows]
 
 # %% ../nbs/04_encoders.ipynb #tiny
 class TinyText(Encoder):
@@ -218,23 +259,26 @@ class PretrainedText(Encoder):
     def __init__(
         self,
         model: nn.Module,  # a transformers model that returns `last_hidden_state`
-        pooling: str,      # "first" or "mean"
+        pooling: str,      # "first", "last" or "mean"
     ):
         super().__init__()
         self.model, self.pooling = model, pooling
         self.width = model.config.hidden_size
+        self.masked = "attention_mask" in inspect.signature(model.forward).parameters
         if getattr(model, "pooler", None) is not None: model.pooler.requires_grad_(False)
 
     def states(self, padded): # Padded [N, T] ids -> [N, T, hidden]
         n, t = padded.values.shape
         order = padded.lengths.argsort()
-        parts = order.split(8 if padded.values.device.type == "cpu" else n)
-        return torch.cat([self._part(padded, rows, t) for rows in parts])[order.argsort()]
+        size = 8 if padded.values.device.type == "cpu" else n
+        if not self.masked: size = padded.lengths.bincount()[1:].tolist()  # one length at a time
+        parts = [self._part(padded, rows, t) for rows in order.split(size) if len(rows)]
+        return torch.cat(parts)[order.argsort()]
 
-    def _part(self, padded, rows, t): # rows of similar length, computed without the batch's padding -> [n, T, hidden]
+    def _part(self, padded, rows, t): # rows of similar length, less padding -> [n, T, hidden]
         longest = int(padded.lengths[rows].max())
-        mask = padded.mask[rows, :longest].long()
-        states = self.model(input_ids=padded.values[rows, :longest], attention_mask=mask).last_hidden_state
+        mask = {"attention_mask": padded.mask[rows, :longest].long()} if self.masked else {}
+        states = self.model(input_ids=padded.values[rows, :longest], **mask).last_hidden_state
         return nn.functional.pad(states, (0, 0, 0, t - longest))
 
 # %% ../nbs/04_encoders.ipynb #minilm
@@ -251,24 +295,111 @@ def minilm_folder() -> Path:  # the folder with config, tokeniser and weights
         raise OSError(f"{folder / 'model.safetensors'} has sha256 {found[:12]}…, expected {MINILM_SHA256[:12]}…; reinstall the package")
     return folder
 
+# %% ../nbs/04_encoders.ipynb #config
+def text_config(
+    text: str,  # "minilm", "random:TYPE", a hub name or a local folder
+) -> tuple:     # (transformers configuration, class that loads or builds the network)
+    "Look up an architecture by name. Raises OSError where there is none."
+    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
+    from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING as ENCODERS
+
+    if text in ("tiny", "features"):
+        raise ValueError(f"text={text!r} is no pretrained network: it cannot be frozen or loaded; "
+                         "name minilm, a hub name or a folder")
+    kind = text.removeprefix("random:")
+    source = _source(text)
+    try:
+        if kind != text: config = AutoConfig.for_model(kind)
+        elif _is_old_bert(source): config = _old_bert_config(source)
+        else: config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except Exception as e:  # transformers, tokenizers and json each have their own
+        raise OSError(f"text={text!r} is neither a folder with a transformers model nor a hub name "
+                      f"that can be reached: {_said(e)}") from e
+    return config, AutoModelForTextEncoding if type(config) in ENCODERS else AutoModel
+
+def _source(text): # what transformers is asked for
+    if text == "minilm": return minilm_folder()
+    folder = Path(text).expanduser()
+    return folder if folder.is_dir() else text
+
+def _said(error, most=300): # first lines of another library's message
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:most]}{'…' * (len(text) > most)}"
+
+def _is_old_bert(source): # a folder from before configurations named their architecture
+    if not isinstance(source, Path) or not (source / "vocab.txt").is_file(): return False
+    config = source / "config.json"
+    if not config.exists(): return (source / "bert_config.json").is_file()
+    try: content = json.loads(config.read_text(encoding="utf8"))
+    except (OSError, ValueError, RecursionError): return False
+    if not isinstance(content, dict): return False
+    return "model_type" not in content and "type_vocab_size" in content
+
+def _old_bert_config(source):
+    from transformers import BertConfig
+    named = [source / n for n in ("config.json", "bert_config.json")]
+    return BertConfig.from_json_file(next(p for p in named if p.is_file()))
+
 # %% ../nbs/04_encoders.ipynb #network
 def text_network(
     text: str,                    # "minilm", "random:TYPE", a hub name or a local folder
-    pooling: str | None = None,   # "first" or "mean"; None: first, but mean for MiniLM and T5
+    pooling: str | None = None,   # "first", "last" or "mean"; None: as the architecture is used
 ) -> PretrainedText:              # the network with its pooling, in evaluation mode
-    "Load a pretrained text encoder by name. Raises OSError where it cannot be found."
-    from transformers import AutoConfig, AutoModelForTextEncoding
+    "Load a pretrained text encoder by name. Raises OSError where it cannot be found or read."
+    config, loader = text_config(text)
+    drawn = text.startswith("random:")
+    model = _encoder_of(text, loader.from_config(config) if drawn else _load(text, config, loader))
+    return PretrainedText(model.eval(), pooling or _usual_pooling(text, config))
 
-    if text.startswith("random:"):
-        model = AutoModelForTextEncoding.from_config(AutoConfig.for_model(text.removeprefix("random:")))
-    else:
-        source = minilm_folder() if text == "minilm" else text
-        try:
-            model = AutoModelForTextEncoding.from_pretrained(source)
-        except (OSError, ValueError) as e:
-            raise OSError(f"text={text!r} is neither a folder with a transformers model nor a hub name that can be reached: {e}") from e
-    usual = "mean" if text == "minilm" or model.config.model_type in ("t5", "mt5", "umt5") else "first"
-    return PretrainedText(model.eval(), pooling or usual)
+def _load(text, config, loader): # a network with the weights of its folder
+    try:
+        model, info = loader.from_pretrained(_source(text), config=config, trust_remote_code=False,
+                                             output_loading_info=True)
+    except Exception as e:  # a damaged file makes pickle, struct, safetensors or torch speak
+        raise OSError(f"the weights of text={text!r} cannot be read: {_said(e)}") from e
+    lost = sorted(k for k in info["missing_keys"] if "pooler" not in k)
+    if len(lost) * 2 > len(model.state_dict()):
+        raise OSError(f"the weights of text={text!r} are not those of a {config.model_type}: "
+                      f"{len(lost)} of {len(model.state_dict())} are missing, such as {lost[0]}")
+    if lost: notice(f"text={text!r}: {len(lost)} weights are missing in the file and were drawn at "
+                    f"random, such as {lost[0]}")
+    return model
+
+def _encoder_of(text, model): # the part that reads text; raises OSError where there is none
+    if model.config.is_encoder_decoder: model = model.get_encoder()
+    reads = "input_ids" in inspect.signature(model.forward).parameters
+    if not reads or not getattr(model.config, "hidden_size", None):
+        raise OSError(f"text={text!r} is a {model.config.model_type}, which is no text encoder: "
+                      "it takes no input_ids or names no hidden_size")
+    return model
+
+def _usual_pooling(text, config): # "first" where the first token stands for the sentence
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as CAUSAL
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as MASKED
+    kind = type(config)
+    causal = kind in CAUSAL and kind not in MASKED  # the first token has seen nothing
+    no_first = config.is_encoder_decoder or config.model_type in ("t5", "mt5", "umt5")
+    return "mean" if text == "minilm" or no_first or causal else "first"
+
+# %% ../nbs/04_encoders.ipynb #limits
+def network_limits(
+    model: nn.Module,  # a transformers encoder
+) -> tuple:            # (ids of its vocabulary, tokens of its longest sentence or None)
+    "How many token ids and positions a network has."
+    tables = [m for name, m in model.named_modules() if isinstance(m, nn.Embedding)
+              and name.split(".")[-1] in ("position_embeddings", "embed_positions", "wpe")]
+    most = getattr(model.config, "max_position_embeddings", None) or float("inf")
+    rows = [min(m.num_embeddings - getattr(m, "offset", 0), most) - (0 if m.padding_idx is None
+            or hasattr(m, "offset") else m.padding_idx + 1) for m in tables]
+    return model.get_input_embeddings().num_embeddings, min(rows) if rows else None
+
+def text_limits(
+    text: str,  # "minilm", "random:TYPE", a hub name or a local folder
+) -> tuple:     # (ids, tokens or None), as `network_limits`
+    "The limits of a network that is not loaded yet. Raises OSError where it cannot be found."
+    config, loader = text_config(text)
+    with torch.device("meta"):
+        return network_limits(_encoder_of(text, loader.from_config(config)))
 
 # %% ../nbs/04_encoders.ipynb #tokenise
 class HubTokeniser:
@@ -278,50 +409,168 @@ class HubTokeniser:
         text: str,             # "minilm", a hub name or a local folder
         max_tokens: int = 128, # longer sentences are cut here, special tokens included
     ):
-        from transformers import AutoTokenizer
-        source = minilm_folder() if text == "minilm" else text
-        try:
-            self.tokeniser, self.max_tokens = AutoTokenizer.from_pretrained(source), max_tokens
-        except (OSError, ValueError) as e:
-            raise OSError(f"no tokeniser found for text={text!r}: {e}") from e
+        try: self.tokeniser = _load_tokeniser(_source(text))
+        except Exception as e:  # whatever a damaged folder makes of transformers and tokenizers
+            raise OSError(f"no tokeniser found for text={text!r}: {_said(e)}") from e
+        least = self.tokeniser.num_special_tokens_to_add() + 1
+        if max_tokens < least:
+            raise ValueError(f"max_tokens={max_tokens} leaves no room for a word: {least} or more")
+        self.max_tokens = max_tokens
 
-    def __call__(
+    @property
+    def unknown(self): return self.tokeniser.unk_token_id
+
+    def encode(
         self,
         sentences: Sequence[str],  # N transcripts
-    ) -> list:                     # N int64 arrays of token ids
+    ) -> tuple:                    # (N int64 arrays of token ids, {row cut: its full length})
         "Turn transcripts into ids. MOSI's capitals are lowered by uncased vocabularies themselves."
-        ids = self.tokeniser(list(sentences), truncation=True, max_length=self.max_tokens)["input_ids"]
-        return [np.array(row, np.int64) for row in ids]
+        out, cut = [], {}
+        for start in range(0, len(sentences), 1000):
+            part = [s[:1000 * self.max_tokens] for s in sentences[start:start + 1000]]
+            for i, row in enumerate(self.tokeniser(part, verbose=False)["input_ids"], start):
+                if len(row) > self.max_tokens:
+                    cut[i], row = len(row), self._shorten(part[i - start])
+                out.append(np.array(row or [self._stand_in], np.int64))
+        return out, cut
+
+    def __call__(self, sentences): return self.encode(sentences)[0]
+
+    def _shorten(self, sentence):
+        return self.tokeniser(sentence, truncation=True, max_length=self.max_tokens)["input_ids"]
+
+    @property
+    def _stand_in(self): # for no word at all, where a tokeniser adds no special tokens
+        t = self.tokeniser
+        candidates = (t.unk_token_id, t.eos_token_id, t.pad_token_id, 0)
+        return next(i for i in candidates if i is not None)
+
+def _load_tokeniser(source):
+    from transformers import AutoTokenizer, BertTokenizer
+    if _is_old_bert(source): return BertTokenizer.from_pretrained(source)
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+
+# %% ../nbs/04_encoders.ipynb #cut
+def cut_tokens(
+    tokens: Ragged,         # N sentences
+    limit: int,             # most tokens of one
+    close: bool = False,    # keep the last token, the mark of the end
+) -> tuple:                 # (sentences, none longer than limit; {row cut: its full length})
+    "Cut long sentences."
+    long = np.flatnonzero(tokens.lengths > limit)
+    if not len(long): return tokens, {}
+    lengths = np.minimum(tokens.lengths, limit)
+    values = np.asarray(tokens.values[spans(tokens.offsets[:-1], lengths)])
+    short = Ragged(values, np.concatenate([[0], np.cumsum(lengths)]))
+    if close: values[short.offsets[1:][long] - 1] = tokens.values[tokens.offsets[1:][long] - 1]
+    return short, {int(i): int(tokens.lengths[i]) for i in long}
 
 # %% ../nbs/04_encoders.ipynb #read
 def read_text(
-    corpus: Corpus,                         # any corpus with a text modality
-    text: str,                              # name of the text encoder
-    max_tokens: int = 128,                  # cut longer sentences
-    words: Sequence[str] | None = None,     # a saved vocabulary; None: collected from the training split
-) -> tuple:                                 # (corpus whose "text" sequence the encoder reads, vocabulary or None)
+    corpus: Corpus,                      # any corpus with a text modality
+    text: str,                           # name of the text encoder
+    max_tokens: int = 128,               # cut longer sentences
+    words: Sequence[str] | None = None,  # a saved vocabulary; None: that of the training split
+) -> tuple:                              # (corpus with what the encoder reads as "text", words)
     "Prepare the text form an encoder needs. Raises ValueError where the corpus has no such form."
+    if max_tokens < 1: raise ValueError(f"max_tokens={max_tokens} must be 1 or more")
     train = corpus.splits.get("train", next(iter(corpus.splits.values())))
-    if text == "features":
-        if "text" in train.sequences and train.sequences["text"].width: return corpus, None
-        raise _no_form(corpus, text, "text feature vectors")
-    if train.text is None:
-        if "text_bert" in train.sequences and _is_hub(text): return _with_text(corpus, lambda s: s.sequences["text_bert"]), None
-        raise _no_form(corpus, text, "transcripts" + (" or BERT ids" if _is_hub(text) else ""))
-    if _is_hub(text): tokens = HubTokeniser(text, max_tokens)
-    else: tokens = WordTokeniser.fit(train.text) if words is None else WordTokeniser(words)
-    return _with_text(corpus, lambda s: Ragged.from_rows(tokens(s.text))), getattr(tokens, "words", None)
+    form = _form(corpus, train, text)
+    tokeniser = _tokeniser(text, form, train, words, max_tokens)
+    size, positions = _limits(text, form)
+    most = min(max_tokens, positions or max_tokens)
+    _bound(tokeniser, size, most)
+    read = {name: _rows(form, split, tokeniser, most) for name, split in corpus.splits.items()}
+    rows, cut = ({name: pair[i] for name, pair in read.items()} for i in (0, 1))
+    _say_cut(cut, corpus, most, max_tokens)
+    changed = any(cut.values())
+    if form == "features": return _with_text(corpus, rows.get) if changed else corpus, None
+    check_ids(rows, size, text, form)
+    _say_unknown(rows, getattr(tokeniser, "unknown", None))
+    return _with_text(corpus, rows.get), getattr(tokeniser, "words", None)
 
 def _is_hub(text): return text not in ("tiny", "features") and not text.startswith("random:")
 
-def _with_text(corpus, rows):
-    return replace(corpus, splits={k: replace(s, sequences={**s.sequences, "text": rows(s)}) for k, s in corpus.splits.items()})
+def _with_text(corpus, rows): # rows: fold name -> Ragged
+    text = lambda name, s: replace(s, sequences={**s.sequences, "text": rows(name)})
+    return replace(corpus, splits={k: text(k, s) for k, s in corpus.splits.items()})
+
+# %% ../nbs/04_encoders.ipynb #forms
+def _form(corpus, train, text): # "features", "text_bert" or "transcripts"; raises ValueError
+    if text == "features":
+        if "text" in train.sequences and train.sequences["text"].width: return "features"
+        raise _no_form(corpus, text, "text feature vectors")
+    if train.text is not None: return "transcripts"
+    if "text_bert" in train.sequences and _is_hub(text): return "text_bert"
+    raise _no_form(corpus, text, "transcripts" + (" or BERT ids" if _is_hub(text) else ""))
 
 def _no_form(corpus, text, form):
     first = next(iter(corpus.splits.values()))
-    has = [f for f, ok in (("transcripts (tiny, minilm, hub names)", first.text is not None), ("BERT ids (hub names)", "text_bert" in first.sequences),
-                           ("features (features)", "text" in first.sequences and first.sequences["text"].width > 0)) if ok]
-    return ValueError(f"text={text!r} needs {form}, which corpus {corpus.name!r} has not; it has {', '.join(has) or 'no text at all'}")
+    forms = {"transcripts (tiny, minilm, hub names)": first.text is not None,
+             "BERT ids (hub names)": "text_bert" in first.sequences,
+             "features (features)": "text" in first.sequences and first.sequences["text"].width > 0}
+    has = ", ".join(f for f, there in forms.items() if there) or "no text at all"
+    return ValueError(f"text={text!r} needs {form}, which corpus {corpus.name!r} has not; "
+                      f"it has {has}")
+
+def _limits(text, form): # (ids, positions) of the network, None where nothing is known
+    if text in ("tiny", "features"): return None, None
+    try: return text_limits(text)
+    except OSError:
+        if form == "text_bert": return None, None  # said when the network is built
+        raise
+
+def _tokeniser(text, form, train, words, max_tokens): # for transcripts; None for other forms
+    if form != "transcripts": return None
+    if _is_hub(text): return HubTokeniser(text, max_tokens)
+    return WordTokeniser.fit(train.text) if words is None else WordTokeniser(words)
+
+def _bound(tokeniser, size, most): # no more ids and tokens than the network has
+    if isinstance(tokeniser, HubTokeniser): tokeniser.max_tokens = most
+    elif tokeniser is not None and size is not None: tokeniser.keep(size)
+
+def _rows(form, split, tokeniser, most): # (Ragged, {row that was cut: its full length})
+    if isinstance(tokeniser, HubTokeniser):
+        rows, cut = tokeniser.encode(split.text)
+        return Ragged.from_rows(rows), cut
+    if tokeniser is not None: return cut_tokens(Ragged.from_rows(tokeniser(split.text)), most)
+    name = "text" if form == "features" else form
+    return cut_tokens(split.sequences[name], most, close=form == "text_bert")
+
+# %% ../nbs/04_encoders.ipynb #looked-at
+def check_ids(
+    tokens: dict,       # fold name -> Ragged of ids
+    size: int | None,   # ids of the vocabulary; None: unknown, nothing is checked above 0
+    text: str,          # name of the text encoder, for the message
+    field: str,         # "text_bert" or "transcripts", for the message
+) -> None:
+    "Raises CorpusError with fold and rows for ids that the network does not have."
+    found = []
+    for name, rows in tokens.items():
+        wrong = (rows.values < 0) | (rows.values >= (np.inf if size is None else size))
+        if not wrong.any(): continue
+        at = np.unique(np.searchsorted(rows.offsets, np.flatnonzero(wrong), side="right") - 1)
+        what = (f"token id {rows.values[wrong][0]} is not among the {size or 'positive'} ids of "
+                f"text={text!r}: the ids belong to another vocabulary; name the network they were "
+                "made for, or read transcripts")
+        found.append(Finding("refused", name, field, tuple(at.tolist()), what))
+    if found: raise CorpusError(found)
+
+def _say_cut(cut, corpus, most, max_tokens): # cut: fold -> {row: full length}
+    if not any(cut.values()): return
+    folds = ", ".join(f"{len(c)} of {len(corpus.splits[name])} in {name} (row {min(c)} first)"
+                      for name, c in cut.items() if c)
+    longest = max(max(c.values()) for c in cut.values() if c)
+    why = f"max_tokens={most}; raise it to read more" if most == max_tokens else \
+          f"the network has {most} positions, max_tokens={max_tokens} or not"
+    notice(f"text: clips were cut: {folds}; the longest has {longest} tokens ({why})")
+
+def _say_unknown(tokens, unknown): # unknown: the id that stands for an unknown word, or None
+    if unknown is None: return
+    shares = {name: float((rows.values == unknown).mean()) for name, rows in tokens.items()}
+    bad = ", ".join(f"{100 * s:.0f} % of {name}" for name, s in shares.items() if s > 0.5)
+    if bad: notice(f"text: most words are unknown to the vocabulary: {bad}; the text network can "
+                   "read little from them (another language, script or spelling than in training?)")
 
 # %% ../nbs/04_encoders.ipynb #frozen
 class FeatureText(Encoder):
@@ -361,10 +610,10 @@ def freeze_text(
 ) -> Corpus:                     # the corpus with token vectors in place of ids
     "Replace token ids by the frozen network's vectors."
     def rows(split):
-        tokens = split.sequences["text"]
+        tokens = corpus.splits[split].sequences["text"]
         if folder is None: return text_states(encoder, tokens)
-        key = hashlib.sha256(json.dumps([corpus.fingerprint, name]).encode() + tokens.values.tobytes()).hexdigest()[:16]
-        path = Path(folder) / f"text-{key}.npy"
+        facts = json.dumps([corpus.fingerprint, name]).encode() + tokens.values.tobytes()
+        path = Path(folder) / f"text-{hashlib.sha256(facts).hexdigest()[:16]}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             aside = path.with_suffix(".tmp")
