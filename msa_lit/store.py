@@ -5,22 +5,29 @@
 # %% ../nbs/01_store.ipynb #imports
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from .data import MODALITIES, SEQUENCES, SPLITS, Corpus, Ragged, Split
+from .data import MODALITIES, SCHEMES, SEQUENCES, SPLITS, Corpus, Ragged, Split
+from .untrusted import NUMBERS, check_fields, is_list_of, is_size, is_text
+from .untrusted import map_array, own_file, read_json
 
 # %% auto #0
-__all__ = ['sha256_of', 'put_in_place', 'new_folder', 'split_arrays', 'fill_store', 'write_store', 'open_array', 'read_manifest',
-           'verify_files', 'open_split', 'open_store']
+__all__ = ['STORE', 'VERSION', 'ROWS', 'LABEL', 'SEQUENCE', 'PARTS', 'LABELS', 'FOLD', 'FIELDS', 'TYPES', 'ENTRY', 'sha256_of',
+           'put_in_place', 'refuse_foreign', 'sweep', 'lock_folder', 'new_folder', 'is_full', 'new_array', 'reserve',
+           'split_arrays', 'fill_store', 'entry_of', 'write_store', 'open_array', 'names_of', 'is_line', 'has_folds',
+           'is_digest', 'is_shape', 'store_parts', 'check_array', 'check_manifest', 'check_files', 'read_manifest',
+           'verify_files', 'read_rows', 'open_sequence', 'open_split', 'open_store']
 
 # %% ../nbs/01_store.ipynb #digest
 def sha256_of(
@@ -47,23 +54,103 @@ def put_in_place(
         raise
     shutil.rmtree(aside)
 
+# %% ../nbs/01_store.ipynb #replaceable
+STORE, VERSION = "msa_lit store", 1  # what a manifest calls itself
+ROWS, LABEL, SEQUENCE = r"rows\.json", r"label\.[a-z]+\.npy", r"[a-z_]+\.(values|offsets)\.npy"
+PARTS = re.compile(rf"manifest\.json|[a-z]+\.({ROWS}|{LABEL}|{SEQUENCE})")
+
+def refuse_foreign(
+    target: Path,     # a place where something stands
+    overwrite: bool,  # whether a store there may be replaced
+) -> None:
+    "Raise FileExistsError unless a store stands there that may be replaced."
+    if not overwrite:
+        raise FileExistsError(f"{target} exists; choose another place, or say overwrite=True")
+    try: content = read_json(target / "manifest.json")
+    except (OSError, ValueError): content = None
+    if not isinstance(content, dict) or content.get("format") != STORE:
+        raise FileExistsError(f"{target} exists and is no store, so it is not replaced")
+    others = sorted(p.name for p in target.iterdir() if not PARTS.fullmatch(p.name))
+    if others: raise FileExistsError(f"{target} also holds {others[:5]}, so it is not replaced")
+
+def sweep(
+    target: Path,  # where a folder shall stand
+) -> None:
+    "Remove what killed processes left beside a target; put back a store they had moved aside."
+    for old in target.parent.glob(f".{target.name}-*.tmp.old"):
+        if not target.exists(): os.rename(old, target)
+    for left in target.parent.glob(f".{target.name}-*.tmp"):
+        if (lock := lock_folder(left)) is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
+
+def lock_folder(
+    folder: Path,  # a temporary folder
+) -> int | None:   # descriptor to be closed; None where somebody else is writing
+    "Take the lock of a folder, which ends with the process."
+    import fcntl
+    lock = os.open(folder, os.O_RDONLY)
+    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
 # %% ../nbs/01_store.ipynb #folder
 @contextmanager
 def new_folder(
     target: str | Path,       # where the folder shall stand
     overwrite: bool = False,  # replace a store that stands there
 ) -> Iterator[Path]:          # a temporary folder to write into
-    "Write a folder whole or not at all; raises FileExistsError rather than write over anything."
+    "Write a folder whole or not at all; OSError where something stands, or on a full disk."
     target = Path(target)
-    if target.exists() and not (overwrite and (target / "manifest.json").is_file()):
-        raise FileExistsError(f"{target} exists" + (" and is no store, so it is not replaced" if overwrite else "; choose another place, or say overwrite=True"))
+    sweep(target)
+    if target.exists(): refuse_foreign(target, overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".tmp", dir=target.parent))
-    work.chmod(0o755)  # mkdtemp makes it private
+    prefix = f".{target.name}-"
+    work = Path(tempfile.mkdtemp(prefix=prefix, suffix=".tmp", dir=target.parent))
+    lock = lock_folder(work)
     try:
+        work.chmod(0o755)  # mkdtemp makes it private
         yield work
         put_in_place(work, target)
-    finally: shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        if not is_full(error): raise
+        said = f"the disk is full: {target} was not written and nothing is left of it; make room"
+        raise OSError(errno.ENOSPC, said) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        if lock is not None: os.close(lock)
+
+def is_full(
+    error: OSError,  # raised while writing
+) -> bool:           # numpy says it without a number: "12 requested and 3 written"
+    "Whether there was no room."
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or "requested and" in str(error)
+
+# %% ../nbs/01_store.ipynb #full
+def new_array(
+    path: Path,     # the .npy file to make
+    shape: tuple,   # sizes of the axes
+    dtype: object,  # number type
+) -> np.ndarray:    # mapped, zeros, to be filled
+    "An array on disk whose room is reserved; OSError where there is none."
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with open(path, "r+b") as f: reserve(f, path.stat().st_size)
+    return array
+
+def reserve(
+    file: object,  # open for writing
+    size: int,     # bytes it shall have room for; all zero from the present position on
+) -> None:
+    "Give a sparse file all its blocks."
+    if hasattr(os, "posix_fallocate"): return os.posix_fallocate(file.fileno(), 0, size)
+    for at in range(0, size, 1 << 12):  # macOS: write each block's first byte as it is
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(byte)
+    file.flush()
 
 # %% ../nbs/01_store.ipynb #arrays
 def split_arrays(
@@ -73,7 +160,8 @@ def split_arrays(
     "The arrays of one fold and the files they belong into."
     out = {f"{name}.label.{k}.npy": np.asarray(v, np.float32) for k, v in split.labels.items()}
     for k, s in split.sequences.items():
-        out |= {f"{name}.{k}.values.npy": s.values, f"{name}.{k}.offsets.npy": np.asarray(s.offsets, np.int64)}
+        out[f"{name}.{k}.values.npy"] = s.values
+        out[f"{name}.{k}.offsets.npy"] = np.asarray(s.offsets, np.int64)
     return out
 
 # %% ../nbs/01_store.ipynb #fill
@@ -85,18 +173,28 @@ def fill_store(
     "Write arrays, rows and manifest of a corpus into a folder."
     for name, split in corpus.splits.items():
         rows = {"ids": split.ids, "videos": split.videos, "text": split.text}
-        (folder / f"{name}.rows.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf8")
+        text = json.dumps(rows, ensure_ascii=False)
+        (folder / f"{name}.rows.json").write_text(text, encoding="utf8")
         for file, array in split_arrays(name, split).items():
-            if isinstance(array, np.memmap) and Path(array.filename).parent == folder: array.flush()
+            lies_there = isinstance(array, np.memmap) and Path(array.filename).parent == folder
+            if lies_there: array.flush()
             else: np.save(folder / file, array, allow_pickle=False)
-    files = {p.name: {"sha256": sha256_of(p)} for p in sorted(folder.iterdir())}
-    for file in files:
-        if file.endswith(".npy"):
-            head = np.load(folder / file, mmap_mode="r", allow_pickle=False)
-            files[file] |= {"shape": list(head.shape), "dtype": str(head.dtype)}
-    manifest = {"format": "msa_lit store", "version": 1, "name": corpus.name, "scheme": corpus.scheme, "source": source, "notes": list(corpus.notes),
-                "splits": {n: {"labels": sorted(s.labels), "sequences": sorted(s.sequences)} for n, s in corpus.splits.items()}, "files": files}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf8")
+    manifest = {"format": STORE, "version": VERSION, "name": corpus.name, "scheme": corpus.scheme,
+                "source": source, "notes": list(corpus.notes),
+                "splits": {n: {"labels": sorted(s.labels), "sequences": sorted(s.sequences)}
+                           for n, s in corpus.splits.items()},
+                "files": {p.name: entry_of(p) for p in sorted(folder.iterdir())}}
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / "manifest.json").write_text(text, encoding="utf8")
+
+def entry_of(
+    path: Path,  # a file of a store
+) -> dict:       # its line in the manifest
+    "Checksum of a file, and shape and type of an array."
+    entry = {"sha256": sha256_of(path)}
+    if path.suffix != ".npy": return entry
+    head = map_array(path)
+    return entry | {"shape": list(head.shape), "dtype": str(head.dtype)}
 
 # %% ../nbs/01_store.ipynb #write
 def write_store(
@@ -104,7 +202,7 @@ def write_store(
     store: str | Path,        # the folder to make
     overwrite: bool = False,  # replace a store that stands there
 ) -> None:
-    "Keep a corpus in a folder that opens at once; raises FileExistsError rather than write over anything."
+    "Keep a corpus in a folder that opens at once; FileExistsError where something stands."
     with new_folder(store, overwrite) as folder: fill_store(folder, corpus, source=corpus.name)
 
 # %% ../nbs/01_store.ipynb #open-array
@@ -113,26 +211,120 @@ def open_array(
     entry: dict,  # its line in the manifest
 ) -> np.ndarray:  # mapped into memory, read-only
     "Open an array of a store; raises ValueError when it is not the one the manifest describes."
-    try: array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error: raise ValueError(f"{path.name} is damaged or cut short: {error}") from error
+    array = map_array(path)
     if list(array.shape) != entry["shape"] or str(array.dtype) != entry["dtype"]:
-        raise ValueError(f"{path.name} is {array.dtype} {list(array.shape)}, but the manifest says {entry['dtype']} {entry['shape']}")
+        raise ValueError(f"{path.name} is {array.dtype} {list(array.shape)}, but the manifest says "
+                         f"{entry['dtype']} {entry['shape']}")
     return array
 
+# %% ../nbs/01_store.ipynb #fields
+def names_of(
+    known: tuple,  # all names there are
+) -> Callable:     # value -> whether it is a list of them
+    "A test for lists of known names, each at most once."
+    single = lambda v: isinstance(v, str) and v in known
+    return lambda v: is_list_of(v, single) and len(set(v)) == len(v)
+
+def is_line(
+    value: object,  # anything
+) -> bool:          # one line of at most 1,000 characters
+    "Whether something can be the name of a corpus."
+    return is_text(value) and 0 < len(value) <= 1000 and value.isprintable()
+
+def has_folds(
+    value: object,  # anything
+) -> bool:          # a table of some of the folds
+    "Whether something can be the folds of a manifest."
+    return isinstance(value, dict) and len(value) > 0 and set(value) <= set(SPLITS)
+
+def is_digest(
+    value: object,  # anything
+) -> bool:          # 64 hexadecimal digits
+    "Whether something can be a checksum."
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+def is_shape(
+    value: object,  # anything
+) -> bool:          # one or two sizes
+    "Whether something can be the shape of an array in a store."
+    return is_list_of(value, is_size) and 0 < len(value) <= 2
+
+LABELS = ("multimodal", *MODALITIES)
+FOLD = {"labels": (names_of(LABELS), f"a list out of {LABELS}"),
+        "sequences": (names_of(SEQUENCES), f"a list out of {SEQUENCES}")}
+FIELDS = {"name": (is_line, "a line of text"),
+          "scheme": (lambda v: isinstance(v, str) and v in SCHEMES, f"one of {list(SCHEMES)}"),
+          "notes": (lambda v: is_list_of(v, is_text), "a list of texts"),
+          "splits": (has_folds, f"a table of folds out of {SPLITS}"),
+          "files": (lambda v: isinstance(v, dict), "a table of files with checksums")}
+TYPES = [str(t) for t in NUMBERS]
+ENTRY = {"sha256": (is_digest, "64 hexadecimal digits"),
+         "shape": (is_shape, "one or two sizes"),
+         "dtype": (lambda v: isinstance(v, str) and v in TYPES, "a type of plain numbers")}
+
+# %% ../nbs/01_store.ipynb #parts
+def store_parts(
+    splits: dict,  # fold name -> {"labels": names, "sequences": names}
+) -> dict:         # file name -> "rows", "label", "values" or "offsets"
+    "All files of a store but the manifest."
+    parts = {}
+    for name, fold in splits.items():
+        parts[f"{name}.rows.json"] = "rows"
+        parts |= {f"{name}.label.{k}.npy": "label" for k in fold["labels"]}
+        for k in fold["sequences"]:
+            parts |= {f"{name}.{k}.values.npy": "values", f"{name}.{k}.offsets.npy": "offsets"}
+    return parts
+
+def check_array(
+    entry: dict,  # a sound line of the manifest
+    part: str,    # "label", "values" or "offsets"
+) -> bool:        # whether type and shape are those of such an array
+    "Whether an array can be what it is said to be."
+    shape, dtype = entry["shape"], entry["dtype"]
+    if part == "label": return dtype == "float32" and len(shape) == 1
+    if part == "offsets": return dtype == "int64" and len(shape) == 1 and shape[0] > 0
+    return len(shape) == 1 or shape[1] > 0
+
 # %% ../nbs/01_store.ipynb #manifest
+def check_manifest(
+    manifest: object,  # content of a manifest.json
+    where: str,        # its name, for the message
+) -> dict:             # the same, if it is sound
+    "Look at every field that will be used; raises ValueError with the first that is not sound."
+    if not isinstance(manifest, dict) or manifest.get("format") != STORE:
+        raise ValueError(f"{where} is not that of a store: its format is not {STORE!r}")
+    version = manifest.get("version")
+    if type(version) is not int or version < 1:
+        raise ValueError(f"{where}, field 'version': it should be a number from 1")
+    if version > VERSION:
+        raise ValueError(f"{where} is of a newer form ({version}, this msa_lit reads {VERSION}): "
+                         "update msa_lit, or convert the corpus again")
+    check_fields(manifest, FIELDS, where)
+    for name, fold in manifest["splits"].items():
+        check_fields(fold, FOLD, f"{where}, splits, {name}")
+    check_files(manifest["files"], store_parts(manifest["splits"]), f"{where}, files")
+    return manifest
+
+def check_files(
+    files: dict,  # file name -> line of the manifest
+    parts: dict,  # file name -> what it holds, of all files there should be
+    where: str,   # for the message
+) -> None:
+    "Refuse lines for other files, lines that are missing, and lines that say impossible things."
+    odd = sorted(set(parts) ^ set(files))
+    if odd: raise ValueError(f"{where}: {odd[0][:100]!r} is missing, or belongs to no fold")
+    for file, part in parts.items():
+        rules = {"sha256": ENTRY["sha256"]} if part == "rows" else ENTRY
+        check_fields(files[file], rules, f"{where}, {file}")
+        if part != "rows" and not check_array(files[file], part):
+            raise ValueError(f"{where}, {file}: no such array has this shape or type")
+
 def read_manifest(
     store: Path,  # folder of the store
 ) -> dict:        # its manifest
     "Read and check the manifest of a store; raises ValueError when it is not one."
-    try: manifest = json.loads((store / "manifest.json").read_text(encoding="utf8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error: raise ValueError(f"{store.name}/manifest.json is damaged: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != "msa_lit store" or manifest.get("version") != 1:
-        raise ValueError(f"{store.name}/manifest.json is not that of a store this version can read: convert the corpus again")
-    for name, split in manifest["splits"].items():
-        strange = [name] * (name not in SPLITS) + [k for k in split["sequences"] if k not in SEQUENCES]
-        strange += [k for k in split["labels"] if k not in ("multimodal", *MODALITIES)]
-        if strange: raise ValueError(f"{store.name}/manifest.json names unknown fields: {strange}")
-    return manifest
+    own_file(store, "manifest.json")
+    return check_manifest(read_json(store / "manifest.json"), f"{store.name}/manifest.json")
 
 # %% ../nbs/01_store.ipynb #verify
 def verify_files(
@@ -140,30 +332,65 @@ def verify_files(
     manifest: dict,      # its manifest
     values: bool = True, # the large files, too
 ) -> None:
-    "Compare checksums; raises ValueError for a file that changed, FileNotFoundError for one that is gone."
+    "Compare checksums; ValueError for a file that changed, FileNotFoundError for one that is gone."
     for file, entry in manifest["files"].items():
-        if (values or not file.endswith(".values.npy")) and sha256_of(store / Path(file).name) != entry["sha256"]:
-            raise ValueError(f"{store.name}/{file} is not the file that was written: its checksum differs; convert the corpus again")
+        if not values and file.endswith(".values.npy"): continue
+        if sha256_of(own_file(store, file)) != entry["sha256"]:
+            raise ValueError(f"{store.name}/{file} is not the file that was written: "
+                             "its checksum differs; convert the corpus again")
 
 # %% ../nbs/01_store.ipynb #open-split
+def read_rows(
+    store: Path,  # folder of the store
+    name: str,    # the fold
+) -> dict:        # "ids", "videos" and "text", lists of equal length
+    "The rows of one fold; raises ValueError with the file when they are not what they should be."
+    where = f"{store.name}/{name}.rows.json"
+    rows = read_json(own_file(store, f"{name}.rows.json"))
+    texts = (lambda v: is_list_of(v, is_text), "a list of texts")
+    known = (lambda v: v is None or texts[0](v), "a list of texts, or null")
+    check_fields(rows, {"ids": texts, "videos": texts, "text": known}, where)
+    n = len(rows["ids"])
+    if len(rows["videos"]) != n or (rows["text"] is not None and len(rows["text"]) != n):
+        raise ValueError(f"{where}: ids, videos and text have different numbers of rows")
+    return rows
+
+def open_sequence(
+    store: Path,     # folder of the store
+    manifest: dict,  # its manifest
+    name: str,       # fold and sequence, "train.audio"
+) -> Ragged:         # the frames, mapped
+    "Open one sequence; raises ValueError where the boundaries do not fit the frames."
+    files = [own_file(store, f"{name}.{part}.npy") for part in ("values", "offsets")]
+    values, offsets = (open_array(f, manifest["files"][f.name]) for f in files)
+    try: return Ragged(values, np.array(offsets))
+    except ValueError as error:
+        raise ValueError(f"{store.name}/{name}.offsets.npy: {error}") from None
+
 def open_split(
     store: Path,     # folder of the store
     manifest: dict,  # its manifest
     name: str,       # the fold
 ) -> Split:          # sequences mapped, the rest in memory
     "Open one fold of a store."
-    get = lambda file: open_array(store / file, manifest["files"][file])
-    rows = json.loads((store / f"{name}.rows.json").read_text(encoding="utf8"))
-    labels = {k: np.array(get(f"{name}.label.{k}.npy")) for k in manifest["splits"][name]["labels"]}
-    sequences = {k: Ragged(get(f"{name}.{k}.values.npy"), np.array(get(f"{name}.{k}.offsets.npy"))) for k in manifest["splits"][name]["sequences"]}
-    return Split(tuple(rows["ids"]), tuple(rows["videos"]), labels, sequences, None if rows["text"] is None else tuple(rows["text"]))
+    rows, fold = read_rows(store, name), manifest["splits"][name]
+    entry = lambda file: manifest["files"][file.name]
+    files = {k: own_file(store, f"{name}.label.{k}.npy") for k in fold["labels"]}
+    labels = {k: np.array(open_array(file, entry(file))) for k, file in files.items()}
+    sequences = {k: open_sequence(store, manifest, f"{name}.{k}") for k in fold["sequences"]}
+    for what, column in [*labels.items(), *sequences.items()]:
+        if len(column) != len(rows["ids"]):
+            counts = f"{len(rows['ids'])} ids and {len(column)} rows of {what}"
+            raise ValueError(f"{store.name}: fold {name} has {counts}")
+    text = None if rows["text"] is None else tuple(rows["text"])
+    return Split(tuple(rows["ids"]), tuple(rows["videos"]), labels, sequences, text)
 
 # %% ../nbs/01_store.ipynb #open
 def open_store(
     store: str | Path,      # folder of the store
     verify: bool = False,   # compare the checksums of the large files as well, which reads them
 ) -> Corpus:                # a corpus whose sequences stay on disk
-    "Open a store without reading its sequences; raises ValueError or FileNotFoundError for a damaged one."
+    "Open a store without reading its sequences; ValueError or FileNotFoundError for a damaged one."
     store = Path(store)
     manifest = read_manifest(store)
     verify_files(store, manifest, values=verify)
