@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from .data import SCHEMES, Corpus, Split
 from .frames import gather
 from .soundness import CorpusError, Finding, faults
-from .store import fill_store, new_folder, open_store
+from .store import fill_store, new_array, new_folder, open_store
 from .sources import Log, Reading, Table, folder_tables, mmsa_tables, reading
 
 # %% auto #0
@@ -150,9 +151,9 @@ def convert(
     scheme: str | None = None,  # label scheme, guessed by default
     **options: object,          # fields of Reading: zero_length, trust_lengths, modalities
 ) -> Corpus:                    # the store, opened
-    "Convert a corpus into a store that opens at once; raises like read_corpus, and FileExistsError rather than write over anything."
+    "Convert a corpus into a store that opens at once; raises what read_corpus and new_folder raise."
     with new_folder(store, overwrite) as folder:
-        on_disk = lambda split, key: lambda shape, dtype: np.lib.format.open_memmap(folder / f"{split}.{key}.values.npy", "w+", dtype, shape)
+        on_disk = lambda split, key: partial(new_array, folder / f"{split}.{key}.values.npy")
         corpus = refuse(*read(path, name, scheme, reading(**options), on_disk))
         fill_store(folder, corpus, source=Path(path).name)
         del corpus

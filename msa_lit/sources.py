@@ -17,6 +17,7 @@ from .frames import Windows, padded_windows
 from .layouts import LABEL_FIELDS
 from .pickles import load_pickle
 from .soundness import CorpusError, Finding
+from .untrusted import map_array
 
 # %% auto #0
 __all__ = ['Reading', 'reading', 'Log', 'as_numbers', 'given_lengths', 'feature_windows', 'token_windows', 'Table', 'as_strings',
@@ -293,8 +294,8 @@ def load_array(
     log: Log,    # where to complain
 ) -> np.ndarray: # mapped, read-only
     "Map an array; objects inside it are refused, so nothing can be executed."
-    try: return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error: log.stop("", path.name, f"cannot be read as a plain array: {error}")
+    try: return map_array(path)
+    except ValueError as error: log.stop("", path.name, f"cannot be read as a plain array: {error}")
 
 # %% ../nbs/01_sources.ipynb #windows
 def array_windows(

@@ -78,7 +78,10 @@ def array_header(
 ) -> tuple:      # shape, whether the first axis runs fastest, type, first byte of the numbers
     "What the file says about itself; ValueError with the file's name when it is no such file."
     with open(path, "rb") as f:
-        try: return *_HEADERS[np.lib.format.read_magic(f)](f), f.tell()
+        try:
+            version = np.lib.format.read_magic(f)
+            if version not in _HEADERS: raise ValueError(f"form {version} is not for plain numbers")
+            return *_HEADERS[version](f), f.tell()
         except Exception as error:  # numpy's reader, Python's parser: whatever they meet
             known = isinstance(error, (ValueError, EOFError))
             reason = str(error)[:200] if known else f"a {type(error).__name__} in its first line"
