@@ -5,51 +5,146 @@
 # %% ../nbs/03_plausible.ipynb #imports
 from __future__ import annotations
 
+from functools import cache
+from math import ceil, floor
+
 import numpy as np
 
 # %% auto #0
-__all__ = ['f1_bounds', 'f1_weightings', 'reachable']
+__all__ = ['SIMILAR', 'RUN_DECIMALS', 'f1_bounds', 'f1_mean_bounds', 'print_range', 'f1_weightings', 'f1_apart', 'constant_f1',
+           'reachable', 'rounded_first']
 
 # %% ../nbs/03_plausible.ipynb #f1-bounds-code
 def f1_bounds(
     acc2: float, # two-class accuracy, percent
     n_pos: int, # clips of one class
     n_neg: int, # clips of the other
-    decimals: int | None = None, # decimals acc2 was printed with; None: acc2 is exact
+    decimals: int | None = None, # decimals acc2 was rounded to; None: acc2 is exact
     weights: str = "true", # F1 weighted by "true" or by "predicted" class
 ) -> tuple[float, float]: # smallest and largest weighted F1, percent
-    "Range of the weighted F1 that an accuracy leaves open; raises ValueError for impossible input."
-    if min(n_pos, n_neg) < 0 or n_pos + n_neg < 1: raise ValueError(f"n_pos, n_neg: {n_pos}, {n_neg}; pass sizes of at least zero, not both zero")
-    if not 0 <= acc2 <= 100: raise ValueError(f"acc2: {acc2}; pass percent, 0 to 100")
-    if weights not in ("true", "predicted"): raise ValueError(f"weights: {weights!r} is unknown; choose true or predicted")
+    "Range of the weighted F1 of one run at an accuracy; raises ValueError for impossible input."
+    _check_sizes(n_pos, n_neg, acc2)
+    if weights not in ("true", "predicted"):
+        raise ValueError(f"weights: {weights!r} is unknown; choose true or predicted")
     half = 0 if decimals is None else 0.5 * 10.0**-decimals
     ends = []
     for a in (max(acc2 - half, 0), min(acc2 + half, 100)):
-        f = _f1_range(a, n_pos, n_neg)
+        f = [float(v) for v in _f1_range((n_pos + n_neg) * a / 100, n_pos, n_neg)]
         ends += f if weights == "true" else [2 * a - v for v in f]
     return min(ends), max(ends)
 
-def _f1_range(acc2, n_pos, n_neg):
-    n = n_pos + n_neg
-    hits, root = n * acc2 / 100, np.sqrt([n_pos, n_neg])
-    ends = np.array([max(0, hits - n_neg), min(n_pos, hits)])
-    best = np.clip(n * root[0] / root.sum() - (n - hits) / 2, *ends)          # where u_pos / u_neg = sqrt(n_pos / n_neg)
-    part = lambda h: 2 * h / np.maximum(2 * h + n - hits, 1e-300)            # F of one class, 0 for 0/0
-    f = [100 * (n_pos * part(h) + n_neg * part(hits - h)) / n for h in (*ends, best)]
-    return [float(min(f)), float(max(f))]
+def _check_sizes(n_pos, n_neg, acc2):
+    if min(n_pos, n_neg) < 0 or n_pos + n_neg < 1:
+        raise ValueError(f"n_pos, n_neg: {n_pos}, {n_neg}; pass sizes of at least zero, not both zero")
+    if not 0 <= acc2 <= 100:
+        raise ValueError(f"acc2: {acc2}; pass percent, 0 to 100")
+
+def _f1_range(hits, n_pos, n_neg):
+    "Smallest and largest F1 of one run with so many hits, a number or [K]."
+    n, root = n_pos + n_neg, np.sqrt([n_pos, n_neg])
+    first, last = np.maximum(0, hits - n_neg), np.minimum(n_pos, hits)        # hits of the positive class
+    best = np.clip(n * root[0] / root.sum() - (n - hits) / 2, first, last)    # u_pos / u_neg = sqrt(n_pos / n_neg)
+    part = lambda h: 2 * h / np.maximum(2 * h + n - hits, 1e-300)             # F of one class, 0 for 0/0
+    f = [100 * (n_pos * part(h) + n_neg * part(hits - h)) / n for h in (first, last, best)]
+    return np.min(f, axis=0), np.max(f, axis=0)
 
 # %% ../nbs/03_plausible.ipynb #f1-fits-code
+SIMILAR = 5.0 # points of accuracy: runs this close to their mean are called similar
+
+@cache
+def _frontier(n_pos, n_neg):
+    "Smallest and largest F1 for each number of hits, [N + 1] each."
+    return _f1_range(np.arange(n_pos + n_neg + 1), n_pos, n_neg)
+
+def _lower_chain(x, y):
+    "Corners of the lower convex hull of points with rising x, [2, K]."
+    kept = []
+    for p in zip(x, y):
+        while len(kept) > 1 and _above(kept[-1], kept[-2], p):
+            kept.pop()
+        kept.append(p)
+    return np.array(kept).T
+
+def _above(mid, left, right):
+    "Whether a point lies on or above the line from left to right."
+    rise = (right[1] - left[1]) * (mid[0] - left[0])
+    return (mid[1] - left[1]) * (right[0] - left[0]) >= rise
+
+def f1_mean_bounds(
+    acc2: tuple, # lowest and highest mean accuracy, percent
+    n_pos: int, # clips of one class
+    n_neg: int, # clips of the other
+    apart: float | None = SIMILAR, # points a run may lie from the mean; None: any
+) -> dict: # "true" and "predicted" -> (smallest, largest) mean F1, percent
+    "Range of the mean F1 of any number of runs; raises ValueError for impossible input."
+    low, high = acc2
+    _check_sizes(n_pos, n_neg, low)
+    _check_sizes(n_pos, n_neg, high)
+    n, reach = n_pos + n_neg, 100 if apart is None else apart
+    first, last = floor(n * (low - reach) / 100), ceil(n * (high + reach) / 100)
+    k = np.arange(max(0, first), min(n, last) + 1)
+    (a, f), (b, g) = (_hull_side(k, side, low, high, n) for side in zip(_frontier(n_pos, n_neg), (1, -1)))
+    ranges = {"true": (f.min(), g.max()), "predicted": ((2 * b - g).min(), (2 * a - f).max())}
+    return {name: (float(least), float(most)) for name, (least, most) in ranges.items()}
+
+def _hull_side(k, side, low, high, n):
+    "Accuracies from low to high where a side of the hull may be extreme, and its F1 there."
+    values, sign = side
+    x, y = _lower_chain(100 * k / n, sign * values[k])
+    at = np.concatenate([np.clip([low, high], x[0], x[-1]), x[(x > low) & (x < high)]])
+    return at, sign * np.interp(at, x, y)
+
+# %% ../nbs/03_plausible.ipynb #tolerance-code
+RUN_DECIMALS = 2 # of a percent: what is left of a run that was rounded before averaging
+
+def print_range(
+    value: float, # as printed, percent
+    decimals: int, # decimals it was printed with
+    averaged: bool = True, # whether it may be a mean of runs that were rounded first
+) -> tuple[float, float]: # lowest and highest number behind the print
+    "Where the number behind a rounded or truncated print can lie."
+    step = 10.0**-decimals
+    first = 0.5 * 10.0**-RUN_DECIMALS if averaged or decimals < RUN_DECIMALS else 0.0
+    return value - step / 2 - first - 1e-9, value + step + first + 1e-9
+
+# %% ../nbs/03_plausible.ipynb #weightings-code
 def f1_weightings(
     acc2: float, # printed two-class accuracy, percent
     f1: float, # printed F1, percent
     n_pos: int, # clips of one class
     n_neg: int, # clips of the other
     decimals: int = 2, # decimals both were printed with
-) -> list: # those of "true" and "predicted" that one prediction file could have produced
-    "Weightings under which a printed accuracy and F1 can belong together; raises ValueError as f1_bounds does."
-    half = 0.5 * 10.0**-decimals + 1e-9
-    ranges = {w: f1_bounds(acc2, n_pos, n_neg, decimals, w) for w in ("true", "predicted")}
-    return [w for w, (low, high) in ranges.items() if low - half <= f1 <= high + half]
+    apart: float | None = SIMILAR, # points a run may lie from the mean; None: any
+) -> list: # those of "true" and "predicted" that runs so similar could have produced
+    "Weightings under which a printed accuracy and F1 fit; raises ValueError as f1_bounds does."
+    _check_sizes(n_pos, n_neg, acc2)
+    behind = tuple(np.clip(print_range(acc2, decimals), 0, 100))
+    least, most = print_range(f1, decimals)
+    ranges = f1_mean_bounds(behind, n_pos, n_neg, apart)
+    return [w for w, (low, high) in ranges.items() if least <= high and low <= most]
+
+def f1_apart(
+    acc2: float, # printed two-class accuracy, percent
+    f1: float, # printed F1, percent
+    n_pos: int, # clips of one class
+    n_neg: int, # clips of the other
+    decimals: int = 2, # decimals both were printed with
+) -> int | None: # whole points; None: no runs whatever
+    "How far from their mean some runs must lie for a pair to fit; raises as f1_bounds does."
+    if not f1_weightings(acc2, f1, n_pos, n_neg, decimals, None):
+        return None
+    fits = lambda s: f1_weightings(acc2, f1, n_pos, n_neg, decimals, s)
+    return next(s for s in range(101) if fits(s))
+
+# %% ../nbs/03_plausible.ipynb #f1-constant-code
+def constant_f1(
+    share: float, # percent of clips in the class that is always answered, which is the accuracy
+) -> dict: # "weighted" and "positive" -> F1, percent
+    "F1 of a constant answer; raises ValueError outside 0 to 100."
+    if not 0 <= share <= 100:
+        raise ValueError(f"share: {share}; pass percent, 0 to 100")
+    p = share / 100
+    return {"weighted": 100 * 2 * p * p / (1 + p), "positive": 100 * 2 * p / (1 + p)}
 
 # %% ../nbs/03_plausible.ipynb #reachable-code
 def reachable(
@@ -58,11 +153,36 @@ def reachable(
     runs=range(1, 6), # numbers of runs to try
     decimals: int = 2, # decimals the value was printed with
     rounded_runs: bool = False, # each run was rounded to these decimals before averaging
+    truncated: bool = False, # the value may have been cut off instead of rounded
 ) -> dict: # number of runs -> count of hits over all runs, for those that fit
     "Counts of hits that print as this accuracy; raises ValueError for no clips or decimals below zero."
-    if n < 1 or decimals < 0: raise ValueError(f"n: {n} clips, {decimals} decimals; at least one clip and no negative decimals are needed")
+    if n < 1 or decimals < 0:
+        raise ValueError(f"n: {n} clips, {decimals} decimals; pass at least one clip and no negative decimals")
     half, fits = 0.5 * 10.0**-decimals, {}
     for r in runs:
-        hits = round(value * n * r / 100)
-        if abs(value - 100 * hits / (n * r)) <= half * (2 if rounded_runs and r > 1 else 1) + 1e-9: fits[r] = hits
+        first = half if rounded_runs and r > 1 else 0
+        low = value - half - first - 1e-9
+        high = value + half * (2 if truncated else 1) + first + 1e-9
+        hits = round((low + high) / 2 * n * r / 100)
+        if low <= 100 * hits / (n * r) <= high:
+            fits[r] = hits
+    return fits
+
+# %% ../nbs/03_plausible.ipynb #rounded-first-code
+def rounded_first(
+    value: float, # the printed accuracy, percent
+    n: int, # clips that were scored
+    runs=range(2, 6), # numbers of runs to try
+    decimals: int = 2, # decimals the value was printed with
+    apart: float = SIMILAR, # points a run may lie from the mean
+) -> list: # the numbers of runs that can
+    "Whether similar runs, rounded one by one, average to this print (rounded or cut off)."
+    near = np.arange(max(0, ceil(n * (value - apart) / 100)), min(n, floor(n * (value + apart) / 100)) + 1)
+    units = np.unique(np.round(10**RUN_DECIMALS * 100 * near / n).astype(int))
+    low, high = (10**RUN_DECIMALS * v for v in print_range(value, decimals, averaged=False))
+    sums, fits = units, []
+    for r in range(2, max(runs) + 1):
+        sums = np.unique(sums[:, None] + units)
+        if r in runs and ((sums >= low * r) & (sums <= high * r)).any():
+            fits.append(r)
     return fits

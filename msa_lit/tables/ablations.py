@@ -108,6 +108,6 @@ def beside_rows(
         mean, sd = s.loc[name, ("mae", "mean")], s.loc[name, ("mae", "std")]
         there = name in cells.index and cells.loc[name, "status"] == "printed"
         out[name] = {"ours: MAE": f"{mean:.3f}" + ("" if np.isnan(sd) else f" ± {sd:.3f}"), "ours: to full": mean - s.loc[full, ("mae", "mean")] if full in s.index else np.nan,
-                     "printed: MAE": cells.loc[name, "printed"] + "*" * bool(cells.loc[name, "mark"]) if there else "",
+                     "printed: MAE": cells.loc[name, "printed"] if there else "",
                      "printed: to full": cells.loc[name, "value"] - cells.loc[full, "value"] if there else np.nan}
     return pd.DataFrame(out).T

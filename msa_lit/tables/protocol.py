@@ -126,7 +126,7 @@ MAIN_TABLES = {"MOSI": (("UGF", "1"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III
 def printed_rows(
     dataset: str,                              # "MOSI", "MOSEI" or "SIMS"
     models: Sequence[str] = ("Self-MM", "UGF", "MUG", "MFON", "SPIL"),  # printed names to show
-):                                             # DataFrame of strings, a star at marked cells
+):                                             # DataFrame of strings, a star at impossible cells
     "The four papers' main rows for one corpus."
     import pandas as pd
     cells = reported.load()
@@ -136,7 +136,8 @@ def printed_rows(
         for (model, variant), row in part.groupby(["model", "variant"], sort=False):
             if not any(model.startswith(m) for m in models): continue
             name = f"{model}{f' ({variant})' if variant else ''}, {paper} Table {number}, {row.source.iloc[0]}"
-            rows[name] = {r.metric: r.printed + "*" * bool(r.mark) for r in row.itertuples()}
+            star = (row.grade == reported.STARRED).map({True: "*", False: ""})
+            rows[name] = dict(zip(row.metric, row.printed + star))
     return pd.DataFrame(rows).T.reindex(columns=COLUMNS_OF[dataset]).fillna("")
 
 def beside(
