@@ -17,6 +17,7 @@ from .readers import locate, read
 from .soundness import CorpusError, Finding, faults
 from .sources import reading
 from .store import read_manifest, verify_files
+from .untrusted import safe, verbatim
 
 # %% auto #0
 __all__ = ['length_quantiles', 'label_grid', 'scan', 'shared_videos', 'observe', 'fold_row', 'sequence_row', 'cells',
@@ -168,8 +169,9 @@ class Report:
         return "\n\n".join(p for p in parts if p)
 
     def _repr_html_(self):
-        found = "".join(f"<li>{html.escape(str(f))}</li>" for f in self.findings)
-        return f"<h4>{html.escape(self.title)}: {self.verdict}</h4>{html_table(self.folds)}{html_table(self.sequences)}<ul>{found}</ul>"
+        found = "".join(f"<li>{safe(f)}</li>" for f in self.findings)
+        tables = html_table(self.folds) + html_table(self.sequences)
+        return verbatim(f"<h4>{safe(self.title)}: {self.verdict}</h4>{tables}<ul>{found}</ul>")
 
     def to_frame(
         self,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .metrics import bin_classes, check_pair, evaluate, pearson, weighted_f1
+from .untrusted import safe, verbatim
 
 # %% auto #0
 __all__ = ['F1_AVERAGES', 'half_away', 'f1_average', 'Passport', 'passport']
@@ -126,8 +127,10 @@ class Passport:
         return "\n".join([f"Passport ({self.scheme}): {'; '.join(self.facts)}.", _printed(self.table).to_string(index=False), *self.sentences()])
 
     def _repr_html_(self):
-        items = lambda lines: "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>"
-        return f"<h4>Passport ({self.scheme})</h4>{items(self.facts)}{_printed(self.table).to_html(index=False, border=0)}{items(self.sentences())}"
+        items = lambda lines: "<ul>" + "".join(f"<li>{safe(line)}</li>" for line in lines) + "</ul>"
+        table = _printed(self.table).to_html(index=False, border=0)
+        head = f"<h4>Passport ({safe(self.scheme)})</h4>"
+        return verbatim(head + items(self.facts) + table + items(self.sentences()))
 
     def plot(self, ax=None): # a matplotlib axis, or None for a new figure; returns the axis
         "Accuracies and F1 under every convention, in points from the first line of their measure."

@@ -18,7 +18,7 @@ from .comparison import caption, read_results, table
 from .runs import load_run
 
 # %% auto #0
-__all__ = ['load_runs', 'plot_curves', 'plot_predictions', 'plot_heads', 'embed', 'page', 'write_report']
+__all__ = ['load_runs', 'plain_text', 'plot_curves', 'plot_predictions', 'plot_heads', 'embed', 'page', 'write_report']
 
 # %% ../nbs/08_report.ipynb #load
 def load_runs(
@@ -31,6 +31,14 @@ def load_runs(
     return runs
 
 # %% ../nbs/08_report.ipynb #curves
+def plain_text(
+    fig,  # a matplotlib figure
+):        # the same
+    "Let no text be read as a formula: names come from files, and a dollar sign is no fault."
+    from matplotlib.text import Text
+    for text in fig.findobj(Text): text.set_parse_math(False)
+    return fig
+
 def _grid(n, height): # n panels, three in a row -> (figure, axes [rows, 3])
     import matplotlib.pyplot as plt
     wide = min(n, 3)
@@ -53,7 +61,7 @@ def plot_curves(
             ax.plot(best + 1, last.valid_mae_multimodal[best], "o", ms=4, color=line.get_color())
         ax.set(title=name, xlabel="epoch")
     for ax in axes[:, 0]: ax.set_ylabel("validation MAE (label units)", fontsize=9)
-    fig.tight_layout()
+    plain_text(fig).tight_layout()
     return fig
 
 # %% ../nbs/08_report.ipynb #scatter
@@ -70,7 +78,7 @@ def plot_predictions(
         ax.plot([-end, end], [-end, end], color="grey", lw=.8)
         ax.set(title=f"{name}, seed {r.seed}", xlabel="label")
     for ax in axes[:, 0]: ax.set_ylabel("prediction (label units)", fontsize=9)
-    fig.tight_layout()
+    plain_text(fig).tight_layout()
     return fig
 
 # %% ../nbs/08_report.ipynb #heads
@@ -86,7 +94,7 @@ def plot_heads(
     s["mean"].plot.bar(yerr=s["std"], ax=ax, rot=0, width=.75, capsize=2)
     if len(flat): ax.axhline(flat.iloc[0], color="black", ls=":", lw=1, label="constant")
     ax.set(xlabel="", ylabel="test MAE (label units)"); ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(.5, 1))
-    fig.tight_layout()
+    plain_text(fig).tight_layout()
     return fig
 
 # %% ../nbs/08_report.ipynb #page
