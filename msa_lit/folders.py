@@ -63,8 +63,8 @@ def read_record(
         raise ValueError(f"{path} is no record of a run; choose another folder")
     record.setdefault("format", 1)
     if record["format"] not in range(1, FORMAT + 1):
-        raise ValueError(f"{path} has format {record['format']!r}, this version reads 1 to {FORMAT}; "
-                         "update msa_lit, or choose another folder")
+        raise ValueError(f"{path} has format {record['format']!r}, this version reads 1 to "
+                         f"{FORMAT}; update msa_lit, or choose another folder")
     if record["format"] > 1 and record.get("digest") != digest_of(record):
         raise ValueError(f"{path} is not as it was written: its digest differs; {_REMEDY}")
     return record
@@ -179,8 +179,9 @@ def read_table(
     if not path.is_file(): raise FileNotFoundError(f"{path} is missing; {_REMEDY}")
     try:
         columns = list(pd.read_csv(path, nrows=0))
-        table = pd.read_csv(path, keep_default_na=False, dtype={c: str for c in _TEXT if c in columns},
-                            na_values={c: ["", "nan"] for c in columns if c not in _TEXT})
+        empty = {c: ["", "nan"] for c in columns if c not in _TEXT}
+        names = {c: str for c in _TEXT if c in columns}
+        table = pd.read_csv(path, keep_default_na=False, dtype=names, na_values=empty)
         with open(path, "rb") as file:
             file.seek(-1, 2)
             whole = file.read() == b"\n"
@@ -203,7 +204,8 @@ def write_run(
     formats = {"history.csv": "%.6g", "predictions.csv": "%.6f"}
     writers = {folder / name: lambda aside, t=table, f=formats[name]: write_table(t, aside, f)
                for name, table in tables.items()}
-    if state is not None: writers[folder / "weights.safetensors"] = lambda aside: _save(state, aside)
+    if state is not None:
+        writers[folder / "weights.safetensors"] = lambda aside: _save(state, aside)
     others = list(writers)
 
     def write(aside):

@@ -5,39 +5,45 @@
 # %% ../nbs/08_runs.ipynb #imports
 from __future__ import annotations
 
-import json
+import html
 import os
 import platform
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from . import __version__
 from .data import Corpus
 from .encoders import freeze_text, read_text, text_network
+from .folders import claimed, difference, digest_of, look, read_run, write_run
 from .fusion import ModelOptions, ModelSpec
 from .methods import Method, check_names, parse, route
 from .metrics import evaluate
+from .notices import collect, notice
 from .simulate import simulate
 from .soundness import check_corpus
 from .training import Loop, TrainOptions, on_cpu_processes, predict, seed_everything, train
 
 # %% auto #0
-__all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'identity', 'claim', 'write_json', 'fit', 'finish',
-           'environment', 'save_run', 'load_run', 'rebuild', 'predict_with']
+__all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'identity', 'telling', 'fit', 'reuse', 'finish',
+           'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of', 'predict_with']
 
 # %% ../nbs/08_runs.ipynb #corpus
 def load_corpus(
     name: str | Path,  # "simulated", "simulated:PRESET" or a path
     **options,         # for `simulate` (n, seed, knobs) or for `read_corpus` (scheme, ...)
 ) -> Corpus:           # checked and ready for `fit`
-    "Open a corpus. Raises OSError for a path that is not there, ValueError for a corpus that is not sound."
+    "Open a corpus. Raises OSError for a path that is not there, ValueError for an unsound one."
     kind, _, preset = str(name).partition(":")
     if kind == "simulated": return simulate(scheme=preset or "mosi", **options)
     if not Path(name).exists():
-        raise FileNotFoundError(f"no corpus at {name}; 'simulated' needs no files, data/README.md says where MOSI, MOSEI and SIMS go")
+        raise FileNotFoundError(f"no corpus at {name}; 'simulated' needs no files, data/README.md "
+                                "says where MOSI, MOSEI and SIMS go")
     from msa_lit.readers import read_corpus
     return read_corpus(name, **options)
 
@@ -48,14 +54,20 @@ def check_ready(
     "Raises ValueError naming what is missing."
     for split in ("train", "valid", "test"):
         if split not in corpus.splits or not len(corpus.splits[split]):
-            raise ValueError(f"corpus {corpus.name!r} has no {split} split (it has {', '.join(corpus.splits)}); `mode` in label.csv names a row's split")
+            has = ", ".join(corpus.splits)
+            raise ValueError(f"corpus {corpus.name!r} has no {split} split (it has {has}); "
+                             "`mode` in label.csv names a row's split")
     for name, split in corpus.splits.items():
-        y = split.labels.get("multimodal")
-        if y is None or not np.isfinite(y).all():
-            bad = "no multimodal labels" if y is None else f"a label of {y[~np.isfinite(y)][0]} at row {int(np.flatnonzero(~np.isfinite(y))[0])}"
-            raise ValueError(f"corpus {corpus.name!r}, split {name}: {bad}; `msa_lit data check` lists every such row")
+        if bad := _bad_label(split.labels.get("multimodal")):
+            raise ValueError(f"corpus {corpus.name!r}, split {name}: {bad}; "
+                             "`msa_lit data check` lists every such row")
     if not corpus.modalities: raise ValueError(f"corpus {corpus.name!r} has no modality at all")
     check_corpus(corpus)
+
+def _bad_label(y):
+    if y is None: return "no multimodal labels"
+    rows = np.flatnonzero(~np.isfinite(y))
+    return f"a label of {y[rows[0]]} at row {int(rows[0])}" if len(rows) else ""
 
 # %% ../nbs/08_runs.ipynb #build
 def choose(
@@ -64,7 +76,8 @@ def choose(
 ) -> dict:          # "model", "train", "method" and one entry per piece -> options
     "Route options to their owners."
     cls, pieces = parse(name)
-    classes = {"model": ModelOptions, "train": TrainOptions, "method": cls.Options} | {k: p.Options for k, p in pieces.items()}
+    classes = {"model": ModelOptions, "train": TrainOptions, "method": cls.Options}
+    classes |= {k: p.Options for k, p in pieces.items()}
     check_names(classes)
     return route(options, classes)
 
@@ -77,7 +90,9 @@ def read(
     if "text" not in corpus.modalities: return corpus, None
     read_corpus, words = read_text(corpus, model.text, model.max_tokens, words)
     if model.freeze_text:
-        read_corpus = freeze_text(read_corpus, text_network(model.text, model.pooling or None), model.text, os.environ.get("MSA_LIT_CACHE"))
+        network = text_network(model.text, model.pooling or None)
+        cache = os.environ.get("MSA_LIT_CACHE")
+        read_corpus = freeze_text(read_corpus, network, model.text, cache)
     return read_corpus, words
 
 def build(
@@ -108,6 +123,7 @@ class Run:
     history: object     # DataFrame, a row per epoch
     predictions: object # DataFrame, a row per utterance of valid and test
     state: dict | None = None  # weights, where they were kept
+    notices: tuple = ()        # what was said on the way and should be known
 
     @property
     def metrics(self): return self.scores["test"]["multimodal"]
@@ -123,11 +139,18 @@ class Run:
         "Write the run. Raises OSError rather than write over another run."
         return save_run(self, folder, weights)
 
-    def __repr__(self): return f"Run({self.method!r}, seed={self.seed}, corpus={self.corpus['name']!r}, mae={self.metrics['mae']:.3f})"
+    def __repr__(self):
+        mae = f"{self.metrics['mae']:.3f}"
+        return f"Run({self.method!r}, seed={self.seed}, corpus={self.corpus['name']!r}, mae={mae})"
 
     def _repr_html_(self):
-        rows = "".join(f"<td>{k} {v:.3f}</td>" for k, v in self.metrics.items())
-        return f"<b>{self.method}</b>, seed {self.seed}, {self.corpus['name']} test, selected on {self.selected_on}<table><tr>{rows}</tr></table>"
+        about = (self.method, f"seed {self.seed}, {self.corpus['name']} test, "
+                 f"selected on {self.selected_on}")
+        bold, rest = (html.escape(str(text)) for text in about)
+        cells = "".join(f"<td>{html.escape(str(k))} {v:.3f}</td>" for k, v in self.metrics.items())
+        notes = "".join(f"<li>{html.escape(str(said))}</li>" for said in self.notices)
+        return (f"<b>{bold}</b>, {rest}<table><tr>{cells}</tr></table>"
+                + (f"<ul>{notes}</ul>" if notes else ""))
 
 # %% ../nbs/08_runs.ipynb #identity
 def identity(
@@ -137,39 +160,21 @@ def identity(
     corpus: Corpus,  # what is trained on
 ) -> dict:           # plain values; equal dicts mean the same run
     "What makes a run this run."
+    about = {"name": corpus.name, "fingerprint": corpus.fingerprint, "scheme": corpus.scheme,
+             "modalities": list(corpus.modalities),
+             "sizes": {k: len(s) for k, s in corpus.splits.items()}}
     return {"method": name, "seed": seed, "options": {k: asdict(o) for k, o in chosen.items()},
-            "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint, "scheme": corpus.scheme, "modalities": list(corpus.modalities),
-                       "sizes": {k: len(s) for k, s in corpus.splits.items()}}}
+            "corpus": about}
 
-def claim(
-    folder: Path,   # where the run lives
-    this: dict,     # the run's identity
-) -> bool:          # True where the finished run is there already
-    "Take a folder for a run. Raises ValueError if it belongs to another one."
-    path = folder / "run.json"
-    if path.exists():
-        old = json.loads(path.read_text(encoding="utf8"))
-        for key, value in json.loads(json.dumps(this)).items():
-            if old.get(key) != value:
-                raise ValueError(f"{folder} holds a run with {key}={_short(old.get(key), value)}, not {_short(value, old.get(key))}; choose another folder")
-        return "scores" in old
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(path, this)
-    return False
-
-def _short(value, other):
-    "Only what differs between two nested dicts."
-    if not isinstance(value, dict) or not isinstance(other, dict): return value
-    return {k: _short(v, other.get(k)) for k, v in value.items() if v != other.get(k)}
-
-def write_json(
-    path: Path,    # where it goes
-    content: dict, # plain values
-) -> None:
-    "Replace a JSON file in one step."
-    aside = path.with_suffix(".tmp")
-    aside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
-    aside.replace(path)
+def telling(
+    this: dict,      # an identity
+    chosen: dict,    # its options by owner
+    corpus: Corpus,  # its corpus
+) -> Callable:       # a record -> what tells it from this run, in words; "" for the same
+    "Compare records with one run."
+    defaults = {owner: asdict(type(options)()) for owner, options in chosen.items()}
+    return partial(difference, wanted=this, defaults=defaults,
+                   sampled=lambda: corpus.sampled_fingerprint)
 
 # %% ../nbs/08_runs.ipynb #fit
 def fit(
@@ -180,30 +185,50 @@ def fit(
     progress: bool = True,            # show a bar
     save_seconds: float = 60.0,       # at least this long between checkpoints
     weights: bool = True,             # keep the weights
-    **options,                        # any option of model, loop, method or piece ("dgm.alpha") by name
+    **options,                        # of model, loop, method or piece ("dgm.alpha"), by name
 ) -> Run:                             # finished
-    "Train a method, select on validation, score the test split once. Raises ValueError before training for anything that does not fit."
-    check_ready(corpus)
-    chosen = choose(method, options)
-    this = identity(method, seed, chosen, corpus)
-    ready, words = read(corpus, chosen["model"])
-    spec = ModelSpec.of(ready, chosen["model"], words)
-    model = build(method, spec, chosen, seed)
-    if folder is not None and _claim_once(Path(folder), this): return load_run(folder)
-    model.calibrate(ready)
-    loop = Loop(model, ready.without("test"), chosen["train"], seed, folder, save_seconds, progress)
-    history = train(loop)
-    run = finish(this, spec, loop, ready, history)
-    if not weights: run = replace(run, state=None)
-    if folder is not None and loop.accelerator.is_main_process:
-        run.save(folder, weights)
-        loop.path.unlink(missing_ok=True)
+    "Train, select on validation, score test once. Raises ValueError first for what does not fit."
+    with collect() as said, ExitStack() as stack:
+        check_ready(corpus)
+        chosen = choose(method, options)
+        this = identity(method, seed, chosen, corpus)
+        differs = telling(this, chosen, corpus)
+        place = None if folder is None else Path(folder)
+        if place is not None and look(place, differs) == "finished": return reuse(place)
+        ready, words = read(corpus, chosen["model"])
+        spec = ModelSpec.of(ready, chosen["model"], words)
+        model = build(method, spec, chosen, seed)
+        if place is not None and _claim(stack, place, this, differs) == "finished":
+            return reuse(place)
+        model.calibrate(ready)
+        loop = Loop(model, ready.without("test"), chosen["train"], seed, place, save_seconds,
+                    progress, notices=said, run=digest_of(this))
+        history = train(loop)
+        run = finish(this, spec, loop, ready, history)
+        run = replace(run, notices=tuple(dict.fromkeys(loop.notices)))
+        if not weights: run = replace(run, state=None)
+        if place is not None and loop.accelerator.is_main_process:
+            run.save(place, weights)
+            loop.path.unlink(missing_ok=True)
     return run
 
-def _claim_once(folder, this):
-    "Of several processes that train together, the first writes and the others find its claim."
+def reuse(
+    folder: Path,  # of a finished run
+) -> Run:          # as it was saved
+    "Read a finished run instead of training it, and say so."
+    run = load_run(folder)
+    made = run.environment.get("msa_lit", "an earlier version")
+    notice(f"reused from {folder}: {run.method}, seed {run.seed}, was trained there before"
+           + (f", by msa_lit {made} (this is {__version__})" if made != __version__ else ""))
+    return run
+
+def _claim(stack, folder, this, differs):
+    "Of several processes that train together, the first claims and the others find its claim."
     from accelerate import PartialState
-    with PartialState(cpu=on_cpu_processes()).main_process_first(): return claim(folder, this)
+    state = PartialState(cpu=on_cpu_processes())
+    with state.main_process_first():
+        if not state.is_main_process: return look(folder, differs)
+        return stack.enter_context(claimed(folder, this, differs))
 
 # %% ../nbs/08_runs.ipynb #finish
 def finish(this, spec, loop, corpus, history):
@@ -212,20 +237,25 @@ def finish(this, spec, loop, corpus, history):
     tables, scores = [], {}
     for split in ("valid", "test"):
         rows = corpus.splits[split]
-        heads = {k: v.numpy() for k, v in predict(loop.method, rows, precision=loop.now.precision).items()}
-        scores[split] = {k: evaluate(v, rows.labels["multimodal"], corpus.scheme) for k, v in heads.items()}
-        tables.append(pd.DataFrame({"split": split, "id": rows.ids, "label": rows.labels["multimodal"]} | heads))
+        heads = predict(loop.method, rows, precision=loop.now.precision)
+        heads, y = {k: v.numpy() for k, v in heads.items()}, rows.labels["multimodal"]
+        scores[split] = {k: evaluate(v, y, corpus.scheme) for k, v in heads.items()}
+        tables.append(pd.DataFrame({"split": split, "id": rows.ids, "label": y} | heads))
     facts = asdict(spec) | {"model": None}
-    state = {k: v.detach().cpu().contiguous().clone() for k, v in loop.method.state_dict().items()}
-    return Run(**this, spec=facts, scores=scores, selected_on="valid MAE", environment=environment(),
-               history=pd.DataFrame(history), predictions=pd.concat(tables, ignore_index=True), state=state)
+    kept = loop.method.state_dict().items()
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in kept}
+    return Run(**this, spec=facts, scores=scores, selected_on="valid MAE",
+               environment=environment(), history=pd.DataFrame(history),
+               predictions=pd.concat(tables, ignore_index=True), state=state)
 
 def environment() -> dict:  # plain values
     "Versions and hardware that a number may depend on."
     import transformers
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"torch": torch.__version__, "transformers": transformers.__version__, "numpy": np.__version__, "python": platform.python_version(),
-            "processor": platform.machine(), "threads": torch.get_num_threads(), "gpu": gpu}
+    return {"msa_lit": __version__, "torch": torch.__version__,
+            "transformers": transformers.__version__, "numpy": np.__version__,
+            "python": platform.python_version(), "processor": platform.machine(),
+            "threads": torch.get_num_threads(), "gpu": gpu}
 
 # %% ../nbs/08_runs.ipynb #save
 def save_run(
@@ -233,62 +263,88 @@ def save_run(
     folder: str | Path,   # claimed by this run, new or empty
     weights: bool = True, # write weights.safetensors too
 ) -> Path:                # the folder
-    "Write a run's files. Raises OSError where another finished run lives."
+    "Write a run's files. Raises OSError where another run lives, or where the disk is full."
     folder = Path(folder)
-    this = {k: getattr(run, k) for k in ("method", "seed", "options", "corpus")}
-    if (folder / "run.json").exists():
-        old = json.loads((folder / "run.json").read_text(encoding="utf8"))
-        if "scores" in old or any(old.get(k) != json.loads(json.dumps(v)) for k, v in this.items()):
-            raise FileExistsError(f"{folder} holds another run already; choose another folder")
+    record = {k: getattr(run, k) for k in ("method", "seed", "options", "corpus", "spec", "scores",
+                                           "selected_on", "environment", "notices")}
+    defaults = {k: {} for k in run.options}
+    differs = partial(difference, wanted={k: record[k] for k in ("method", "seed", "options")},
+                      defaults=defaults, sampled=str)
+    try: taken = look(folder, differs) == "finished"
+    except ValueError: taken = True
+    if taken: raise FileExistsError(f"{folder} holds another run already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    run.history.to_csv(folder / "history.csv", index=False, float_format="%.6g")
-    run.predictions.to_csv(folder / "predictions.csv", index=False, float_format="%.6f")
-    if weights and run.state is not None:
-        from safetensors.torch import save_file
-        save_file(run.state, str(folder / "weights.safetensors"))
-    write_json(folder / "run.json", this | {k: getattr(run, k) for k in ("spec", "scores", "selected_on", "environment")})
+    tables = {"history.csv": run.history, "predictions.csv": run.predictions}
+    write_run(folder, record, tables, run.state if weights else None)
     return folder
 
 def load_run(
     folder: str | Path,  # written by `Run.save` or by `fit`
 ) -> Run:                # the same run
-    "Read a run. Raises OSError for a folder without a finished one."
-    import pandas as pd
-    folder = Path(folder)
-    if not (folder / "run.json").exists(): raise FileNotFoundError(f"{folder} holds no run.json")
-    record = json.loads((folder / "run.json").read_text(encoding="utf8"))
-    if "scores" not in record: raise FileNotFoundError(f"the run in {folder} is not finished; call fit with the same arguments to continue it")
-    state = None
-    if (folder / "weights.safetensors").exists():
-        from safetensors.torch import load_file
-        state = load_file(str(folder / "weights.safetensors"))
-    return Run(**record, history=pd.read_csv(folder / "history.csv"), predictions=pd.read_csv(folder / "predictions.csv"), state=state)
+    "Read a run. Raises OSError for a folder without one, ValueError for files that changed."
+    record, tables, state = read_run(Path(folder))
+    needed = ("method", "seed", "options", "corpus", "spec", "scores", "selected_on", "environment")
+    if absent := [k for k in needed if k not in record]:
+        raise ValueError(f"{folder}/run.json has no {absent[0]}; restore it from a copy")
+    return Run(**{k: record[k] for k in needed}, history=tables["history.csv"],
+               predictions=tables["predictions.csv"], state=state,
+               notices=tuple(record.get("notices", ())))
 
 # %% ../nbs/08_runs.ipynb #rebuild
 def rebuild(
     run: Run,     # with weights
 ) -> Method:      # in evaluation mode
     "Build a run's model with its weights. Raises ValueError if they were not kept."
-    if run.state is None: raise ValueError(f"this run of {run.method} was saved without weights; fit it again with weights=True")
-    _, pieces = parse(run.method)
-    chosen = choose(run.method, {(f if k in ("model", "train", "method") else f"{k}.{f}"): v for k, o in run.options.items() for f, v in o.items()})
-    facts = dict(run.spec, modalities=tuple(run.spec["modalities"]), words=run.spec["words"] and tuple(run.spec["words"]), model=chosen["model"])
+    if run.state is None:
+        raise ValueError(f"this run of {run.method} was saved without weights; "
+                         "fit it again with weights=True")
+    chosen, words = chosen_of(run), run.spec["words"]
+    facts = dict(run.spec, modalities=tuple(run.spec["modalities"]),
+                 words=None if words is None else tuple(words), model=chosen["model"])
     method = build(run.method, ModelSpec(**facts), chosen, run.seed)
-    method.load_state_dict(run.state)
+    try: method.load_state_dict(run.state)
+    except RuntimeError as error:
+        made = run.environment.get("msa_lit", "an earlier version")
+        raise ValueError(f"the weights of this run of {run.method} do not fit the model that "
+                         f"msa_lit {__version__} builds; it was made by {made}") from error
     return method.eval()
+
+def chosen_of(
+    run: Run,  # finished
+) -> dict:     # options by owner, as from `choose`
+    "A run's options as objects. Raises ValueError for an option this version does not know."
+    shared = ("model", "train", "method")
+    flat = {(f if owner in shared else f"{owner}.{f}"): v
+            for owner, of in run.options.items() for f, v in of.items()}
+    return choose(run.method, flat)
 
 def predict_with(
     run: Run,            # finished, with weights
-    corpus: Corpus,      # any corpus with the run's modalities and widths
+    corpus: Corpus,      # any corpus with the run's modalities and widths; labels may be absent
     split: str = "test", # which of its splits
 ):                       # DataFrame: id and a column per head
-    "Predict another corpus with a run's model. Raises ValueError for modalities or widths that do not fit."
+    "Predict another corpus. Raises ValueError for a split, modality or width that does not fit."
     import pandas as pd
-    if list(corpus.modalities) != list(run.spec["modalities"]):
-        raise ValueError(f"the run reads {run.spec['modalities']}, corpus {corpus.name!r} has {list(corpus.modalities)}; use corpus.only(...)")
+    if split not in corpus.splits:
+        raise ValueError(f"corpus {corpus.name!r} has no split {split!r}; it has "
+                         f"{', '.join(map(repr, corpus.splits))}: name one of them with split=")
+    _check_modalities(run, corpus)
     model = run.model
     ready, _ = read(corpus, model.spec.model, model.spec.words)
     widths = {m: w for m, w in ready.widths.items() if w}
-    if widths != run.spec["widths"]: raise ValueError(f"the run reads widths {run.spec['widths']}, corpus {corpus.name!r} has {widths}")
+    if widths != run.spec["widths"]:
+        raise ValueError(f"the run reads features of widths {run.spec['widths']}, corpus "
+                         f"{corpus.name!r} has {widths}; extract the features it was trained on")
     heads = predict(model, ready.splits[split])
     return pd.DataFrame({"id": ready.splits[split].ids} | {k: v.numpy() for k, v in heads.items()})
+
+def _check_modalities(run, corpus):
+    reads, has = list(run.spec["modalities"]), list(corpus.modalities)
+    if reads == has: return
+    said = f"the run reads {reads}, corpus {corpus.name!r} has {has}"
+    names = ", ".join(map(repr, reads))
+    if set(reads) < set(has): raise ValueError(f"{said}; use corpus.only({names})")
+    lacks = [m for m in reads if m not in has]
+    kept = ", ".join(repr(m) for m in reads if m in has)
+    advice = f"fit a run on training_corpus.only({kept}) and use that one" if kept else "add them"
+    raise ValueError(f"{said} and lacks {', '.join(lacks)}; {advice}")
