@@ -19,7 +19,8 @@ __all__ = ['DiskFull', 'lacks_room', 'naming', 'aside_of', 'sweep', 'replace_fil
 
 # %% ../nbs/00_files.ipynb #full-code
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_ROOM_SAID = ("no space left", "disk quota exceeded", "file too large", "file write failed")
+_NO_ROOM_SAID = ("no space left", "disk quota exceeded", "file too large", "file write failed",
+                 "requested and")  # numpy: 12 requested and 3 written
 
 class DiskFull(OSError):
     "A file could not be written for want of room; nothing was lost."

@@ -5,7 +5,7 @@
 # %% ../nbs/01_store.ipynb #imports
 from __future__ import annotations
 
-import errno
+import glob
 import hashlib
 import json
 import os
@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from .data import MODALITIES, SCHEMES, SEQUENCES, SPLITS, Corpus, Ragged, Split
+from .files import naming
 from .untrusted import NUMBERS, check_fields, is_list_of, is_size, is_text
 from .untrusted import map_array, own_file, read_json
 
 # %% auto #0
 __all__ = ['STORE', 'VERSION', 'ROWS', 'LABEL', 'SEQUENCE', 'PARTS', 'LABELS', 'FOLD', 'FIELDS', 'TYPES', 'ENTRY', 'sha256_of',
-           'put_in_place', 'refuse_foreign', 'sweep', 'lock_folder', 'new_folder', 'is_full', 'new_array', 'reserve',
+           'put_in_place', 'refuse_foreign', 'sweep_folders', 'lock_folder', 'new_folder', 'new_array', 'reserve',
            'split_arrays', 'fill_store', 'entry_of', 'write_store', 'open_array', 'names_of', 'is_line', 'has_folds',
            'is_digest', 'is_shape', 'store_parts', 'check_array', 'check_manifest', 'check_files', 'read_manifest',
            'verify_files', 'read_rows', 'open_sequence', 'open_split', 'open_store']
@@ -73,13 +74,14 @@ def refuse_foreign(
     others = sorted(p.name for p in target.iterdir() if not PARTS.fullmatch(p.name))
     if others: raise FileExistsError(f"{target} also holds {others[:5]}, so it is not replaced")
 
-def sweep(
+def sweep_folders(
     target: Path,  # where a folder shall stand
 ) -> None:
     "Remove what killed processes left beside a target; put back a store they had moved aside."
-    for old in target.parent.glob(f".{target.name}-*.tmp.old"):
+    beside = f".{glob.escape(target.name)}-*.tmp"
+    for old in target.parent.glob(f"{beside}.old"):
         if not target.exists(): os.rename(old, target)
-    for left in target.parent.glob(f".{target.name}-*.tmp"):
+    for left in target.parent.glob(beside):
         if (lock := lock_folder(left)) is not None:
             shutil.rmtree(left, ignore_errors=True)
             os.close(lock)
@@ -102,9 +104,9 @@ def new_folder(
     target: str | Path,       # where the folder shall stand
     overwrite: bool = False,  # replace a store that stands there
 ) -> Iterator[Path]:          # a temporary folder to write into
-    "Write a folder whole or not at all; OSError where something stands, or on a full disk."
+    "Write a folder whole or not at all; FileExistsError where something stands, DiskFull."
     target = Path(target)
-    sweep(target)
+    sweep_folders(target)
     if target.exists(): refuse_foreign(target, overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{target.name}-"
@@ -112,21 +114,12 @@ def new_folder(
     lock = lock_folder(work)
     try:
         work.chmod(0o755)  # mkdtemp makes it private
-        yield work
-        put_in_place(work, target)
-    except OSError as error:
-        if not is_full(error): raise
-        said = f"the disk is full: {target} was not written and nothing is left of it; make room"
-        raise OSError(errno.ENOSPC, said) from error
+        with naming(target):
+            yield work
+            put_in_place(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         if lock is not None: os.close(lock)
-
-def is_full(
-    error: OSError,  # raised while writing
-) -> bool:           # numpy says it without a number: "12 requested and 3 written"
-    "Whether there was no room."
-    return error.errno in (errno.ENOSPC, errno.EDQUOT) or "requested and" in str(error)
 
 # %% ../nbs/01_store.ipynb #full
 def new_array(
