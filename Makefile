@@ -25,6 +25,9 @@ test: install
 fuzz: install     # 10,000 odd and hostile inputs, about half an hour
 	$(BIN)/python tests/fuzz.py
 
+shuffle: install  # notebooks in one process and in another order; each must leave it as it was
+	$(BIN)/python tests/run.py --shuffle $(or $(SEED),$(shell date +%j))
+
 lab: install
 	$(BIN)/jupyter lab nbs
 

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .data import Corpus
-from .methods import parse
+from .methods import homes, parse
 from .metrics import constant_row, higher_is_better
 from .runs import Run, check_ready, choose, fit, load_run
 
@@ -97,6 +97,20 @@ def _one(method, corpus, seed, folder, weights, progress, options):
 def _in_turn(plans, corpus, folder, weights, progress):
     for method, seed, options in plans: yield _one(method, corpus, seed, folder, weights, progress, options)
 
+# %% ../nbs/08_comparison.ipynb #same
+def _homes(name): # () where nobody knows the name
+    try: return homes(name)
+    except ValueError: return ()
+
+def _check_elsewhere(pool, names):
+    "Raises ValueError for a name that stands for another class in a new process, or for none."
+    asked = {name: pool.submit(_homes, name) for name in names}
+    for name, there in asked.items():
+        if there.result() == homes(name): continue
+        raise ValueError(
+            f"{name!r} is {' + '.join(homes(name))} here, which other processes cannot import; "
+            "use jobs=1, or put the class into a module and import it")
+
 # %% ../nbs/08_comparison.ipynb #jobs
 def _side_by_side(plans, corpus, folder, weights, jobs):
     from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -104,6 +118,7 @@ def _side_by_side(plans, corpus, folder, weights, jobs):
     import torch
     threads = max(1, torch.get_num_threads() // jobs)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        _check_elsewhere(pool, {m for m, _, _ in plans})
         waiting = [pool.submit(_one, m, corpus, s, folder, weights, False, o) for m, s, o in plans]
         try:
             for done in as_completed(waiting): yield done.result()

@@ -161,9 +161,9 @@ class Registry(MutableMapping):
         self._check(name, self.installed.get(name), own)
         return own
 
-    def __delitem__(self, name):
-        if name not in self: raise KeyError(name)
-        for layer in (self.written, self.installed): layer.pop(name, None)
+    def __delitem__(self, name): # the class that is found; an installed one behind it comes back
+        if self._written(name) is not None: del self.written[name]
+        else: del self.installed[name]
 
     def __iter__(self):
         own = (n for n in self.written if n not in self.installed and self._written(n) is not None)

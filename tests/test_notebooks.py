@@ -73,3 +73,25 @@ def test_a_notebook_is_executed_light_and_about_the_project_alone(path):
     assert re.match(r"# .+\n\n> .+", first), "begin with a title and a one-line promise"
     ids = [c["id"] for c in cells]
     assert len(ids) == len(set(ids))
+
+
+PUT_BACK = [  # what a cell sets for the whole process, and what puts it back
+    (r'^pd\.set_option\("([\w.]+)"', 'pd.reset_option("{}")'),
+    (r"^sns\.set_theme()", "sns.reset_defaults()"),
+    (r"^plt\.rcParams\[()", "plt.rcdefaults()"),
+    (r"^torch\.set_num_threads\(1()", "torch.set_num_threads(threads)"),
+    (r"^\w*logging\.disable_progress_bar()", "logging.enable_progress_bar()"),
+    (r"^torch\.set_default_dtype\((?!torch\.float32)()", "torch.set_default_dtype(torch.float32)"),
+    (r"^(?:warnings\.(?:filterwarnings|simplefilter)\(|os\.chdir\(|os\.environ\[.*\] = |del os\.environ)()",
+     "in a block: with warnings.catch_warnings(), contextlib.chdir or patch.dict(os.environ)")]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_what_a_notebook_sets_it_puts_back(path):
+    "Notebooks share a process under nbdev_test; `tests/run.py --shuffle` compares the state itself."
+    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+    code = "\n".join(text(c["source"]) for c in cells if c["cell_type"] == "code")
+    for setting, back in PUT_BACK:
+        for found in re.finditer(setting, code, re.M):
+            needed = back.format(found[1])
+            assert needed in code[found.end():], f"{found[0]}… is never put back: {needed}"
