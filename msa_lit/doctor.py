@@ -6,21 +6,21 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from .data import Corpus, Ragged, Split
-from .frames import row_blocks
+from .data import Corpus, Split
 from .readers import locate, read
 from .soundness import CorpusError, Finding, faults
 from .sources import reading
 from .store import read_manifest, verify_files
 from .untrusted import safe, verbatim
+from .values import repeated_clips, scan, value_findings
 
 # %% auto #0
-__all__ = ['length_quantiles', 'label_grid', 'scan', 'shared_videos', 'observe', 'fold_row', 'sequence_row', 'cells',
+__all__ = ['length_quantiles', 'label_grid', 'shared_videos', 'observe', 'constant_columns', 'fold_row', 'sequence_row', 'cells',
            'text_table', 'html_table', 'Report', 'describe', 'examine']
 
 # %% ../nbs/01_doctor.ipynb #quantile
@@ -45,22 +45,6 @@ def label_grid(
     best = next(n for n, s in enumerate(shares, 1) if s >= max(shares) - 0.01)
     return best, shares[best - 1]
 
-# %% ../nbs/01_doctor.ipynb #scan
-def scan(
-    rows: Ragged,     # a sequence of features or token ids
-) -> tuple:           # rows with a NaN or infinity [K], smallest [d] and largest [d] finite value of each column
-    "Read all values once, in groups of rows."
-    width = rows.values.shape[1:]
-    low, high, odd = np.full(width, np.inf), np.full(width, -np.inf), []
-    for a, b in row_blocks(rows.lengths, max(1, (1 << 22) // max(1, int(np.prod(width))))):
-        block = np.asarray(rows.values[rows.offsets[a]:rows.offsets[b]], np.float64)
-        finite = np.isfinite(block)
-        low = np.minimum(low, np.where(finite, block, np.inf).min(0, initial=np.inf))
-        high = np.maximum(high, np.where(finite, block, -np.inf).max(0, initial=-np.inf))
-        broken = ~finite.reshape(len(block), -1).all(1)
-        odd.append(np.unique(np.repeat(np.arange(a, b), rows.lengths[a:b])[broken]))
-    return np.concatenate(odd) if odd else np.array([], np.int64), low, high
-
 # %% ../nbs/01_doctor.ipynb #videos
 def shared_videos(
     splits: dict,  # fold name -> Split
@@ -81,19 +65,27 @@ def observe(
     name: str,      # the fold's name
     split: Split,   # the fold
     scheme: str,    # label scheme
-) -> tuple:         # findings, and sequence name -> constant columns
-    "Everything about one fold that needs its values."
+) -> list[Finding]:
+    "Empty transcripts, and labels off their grid."
     empty = tuple(i for i, t in enumerate(split.text or ()) if not t.strip())
     out = [Finding("noted", name, "transcripts", empty, "no words")] if empty else []
-    if scheme == "sims":
-        off = {k: np.flatnonzero(np.abs(5 * np.asarray(y, np.float64) - np.round(5 * y)) > 1e-3) for k, y in split.labels.items()}
-        out += [Finding("noted", name, f"label {k}", tuple(r.tolist()), "not a multiple of 0.2") for k, r in off.items() if len(r)]
-    constant = {}
-    for k, rows in split.sequences.items():
-        odd, low, high = scan(rows)
-        if len(odd): out.append(Finding("refused", name, k, tuple(odd.tolist()), "NaN or infinite numbers: set them to zero, as the readers do"))
-        constant[k] = np.flatnonzero(np.atleast_1d(low == high)).tolist() if rows.values.ndim == 2 else []
-    return out, constant
+    for k, y in split.labels.items() if scheme == "sims" else ():
+        y = np.asarray(y, np.float64)
+        off = np.flatnonzero(np.abs(5 * y - np.round(5 * y)) > 1e-3)
+        what = "not a multiple of 0.2"
+        if len(off): out.append(Finding("noted", name, f"label {k}", tuple(off.tolist()), what))
+    return out
+
+def constant_columns(
+    split: Split,  # one fold
+) -> dict:         # sequence name -> columns that never change in it
+    "Which columns carry no information."
+    out = {}
+    for key, rows in split.sequences.items():
+        _, low, high = scan(rows)
+        still = np.flatnonzero(np.atleast_1d(low == high)).tolist()
+        out[key] = still if rows.values.ndim == 2 else []
+    return out
 
 # %% ../nbs/01_doctor.ipynb #tables
 def fold_row(
@@ -193,15 +185,17 @@ def describe(
     file = next((f.file for f in known), "")
     folds, sequences = [], []
     for name, split in corpus.splits.items():
-        seen, constant = observe(name, split, corpus.scheme)
-        found += seen
+        found += observe(name, split, corpus.scheme)
+        constant = constant_columns(split)
         folds.append(fold_row(name, split))
         sequences += [sequence_row(name, k, s, constant[k]) for k, s in split.sequences.items()]
-        found += [Finding("noted", name, k, (), f"columns {c[:8]} never change") for k, c in constant.items() if c and name == "train"]
-    found = [Finding(f.action, f.split, f.field, f.rows, f.what, f.file or file) for f in found + shared_videos(corpus.splits)]
+    found += value_findings(corpus) + shared_videos(corpus.splits) + repeated_clips(corpus.splits)
     order = ("refused", "repaired", "noted")
-    title = f"{corpus.name}: scheme {corpus.scheme}, {' + '.join(corpus.modalities)}" if corpus.splits else corpus.name
-    return Report(title, folds, sequences, tuple(sorted(found, key=lambda f: order.index(f.action))))
+    found = [replace(f, file=f.file or file) for f in found]
+    found = sorted(found, key=lambda f: order.index(f.action))
+    title = corpus.name
+    if corpus.splits: title += f": scheme {corpus.scheme}, {' + '.join(corpus.modalities)}"
+    return Report(title, folds, sequences, tuple(found))
 
 # %% ../nbs/01_doctor.ipynb #examine
 def examine(

@@ -27,6 +27,7 @@ from .metrics import evaluate
 from .notices import collect, notice
 from .simulate import simulate
 from .soundness import check_corpus
+from .values import check_values
 from .training import Loop, TrainOptions, on_cpu_processes, predict, seed_everything, train
 
 # %% auto #0
@@ -63,6 +64,7 @@ def check_ready(
                              "`msa_lit data check` lists every such row")
     if not corpus.modalities: raise ValueError(f"corpus {corpus.name!r} has no modality at all")
     check_corpus(corpus)
+    check_values(corpus)
 
 def _bad_label(y):
     if y is None: return "no multimodal labels"
@@ -329,6 +331,7 @@ def predict_with(
         raise ValueError(f"corpus {corpus.name!r} has no split {split!r}; it has "
                          f"{', '.join(map(repr, corpus.splits))}: name one of them with split=")
     _check_modalities(run, corpus)
+    check_values(corpus.without(*(k for k in corpus.splits if k != split)))
     model = run.model
     ready, _ = read(corpus, model.spec.model, model.spec.words)
     widths = {m: w for m, w in ready.widths.items() if w}
