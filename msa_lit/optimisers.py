@@ -25,37 +25,42 @@ COVERS = ("pretrained", "encoder")
 @dataclass(frozen=True)
 class UpdateOptions:
     "How gradients become steps; part of the options of the loop."
-    optimiser: str = "adamw"            # "adamw", "adam" or "amsgrad" (Adam, largest second moment)
-    audio_lr: float | None = None       # rate of the audio encoder; None: lr
-    vision_lr: float | None = None      # rate of the vision encoder; None: lr
-    text_covers: str = "pretrained"     # text_lr is for the "pretrained" network or all its "encoder"
-    text_decay: float | None = None     # weight decay where text_lr counts; None: weight_decay
-    audio_decay: float | None = None    # weight decay of the audio encoder; None: weight_decay
-    vision_decay: float | None = None   # weight decay of the vision encoder; None: weight_decay
-    decay_all: bool = False             # biases and norms decay, too
-    schedule: str = "constant"          # rates over a stage: "constant", "linear" or "cosine" to 0
-    warmup: float = 0.0                 # share of a stage's steps in which rates rise from 0
-    accumulate: int = 1                 # batches per step; each keeps its own negatives
+
+    optimiser: str = "adamw"  # "adamw", "adam" or "amsgrad" (Adam, largest second moment)
+    audio_lr: float | None = None  # rate of the audio encoder; None: lr
+    vision_lr: float | None = None  # rate of the vision encoder; None: lr
+    text_covers: str = "pretrained"  # text_lr is for the "pretrained" network or all its "encoder"
+    text_decay: float | None = None  # weight decay where text_lr counts; None: weight_decay
+    audio_decay: float | None = None  # weight decay of the audio encoder; None: weight_decay
+    vision_decay: float | None = None  # weight decay of the vision encoder; None: weight_decay
+    decay_all: bool = False  # biases and norms decay, too
+    schedule: str = "constant"  # rates over a stage: "constant", "linear" or "cosine" to 0
+    warmup: float = 0.0  # share of a stage's steps in which rates rise from 0
+    accumulate: int = 1  # batches per step; each keeps its own negatives
 
     def __post_init__(self):
         known = {"optimiser": OPTIMISERS, "schedule": SCHEDULES, "text_covers": COVERS}
         for name, allowed in known.items():
             value = getattr(self, name)
-            if value not in allowed: raise ValueError(f"{name}={value!r} is not one of {allowed}")
+            if value not in allowed:
+                raise ValueError(f"{name}={value!r} is not one of {allowed}")
         for name in ("audio_lr", "vision_lr", "text_decay", "audio_decay", "vision_decay"):
             check_rate(name, getattr(self, name))
         if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup={self.warmup} must lie in [0, 1): a share of the stage's steps")
+            raise ValueError(
+                f"warmup={self.warmup} must lie in [0, 1): a share of the stage's steps"
+            )
         if self.accumulate < 1:
             raise ValueError(f"accumulate={self.accumulate}: a step needs at least 1 batch")
 
     @property
-    def moves(self): return self.schedule != "constant" or self.warmup > 0
+    def moves(self):
+        return self.schedule != "constant" or self.warmup > 0
 
 def check_rate(
     name: str,  # the option, for the message
-    value,      # a number that is not negative, or None
-) -> None:      # raises ValueError for anything else
+    value,  # a number that is not negative, or None
+) -> None:  # raises ValueError for anything else
     "Refuse what cannot be a rate or a decay."
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if value is not None and not (number and 0 <= value < math.inf):
@@ -66,38 +71,46 @@ OWNED = ("encoders", "guided", "teachers")  # modules that hold one part per mod
 
 def owner(
     name: str,  # of a parameter, as `named_parameters` has it
-) -> str:       # "text", "audio", "vision", or "" for heads and fusion
+) -> str:  # "text", "audio", "vision", or "" for heads and fusion
     "Whose vector a parameter helps to make."
     first, _, rest = name.partition(".")
     return rest.split(".")[0] if first in OWNED else ""
 
 def update_groups(
     model: nn.Module,  # a method
-    options,           # TrainOptions: rates and decays
-) -> list:             # groups for a torch optimiser, each with "name", "rate" and "weight_decay"
+    options,  # TrainOptions: rates and decays
+) -> list:  # groups for a torch optimiser, each with "name", "rate" and "weight_decay"
     "Sort trainable parameters by rate and decay."
     whose = {id(p): owner(name) for name, p in model.named_parameters()}
     groups = []
     for g in parameter_groups(model, options.lr, options.text_lr, options.weight_decay):
         pretrained, decayed = g["name"].startswith("text"), not g["name"].endswith("no decay")
         parts = {}
-        for p in g["params"]: parts.setdefault(_part(options, whose[id(p)], pretrained), []).append(p)
+        for p in g["params"]:
+            parts.setdefault(_part(options, whose[id(p)], pretrained), []).append(p)
         groups += [_group(options, part, params, decayed) for part, params in sorted(parts.items())]
     return groups
 
 def _part(o, modality, pretrained):
     "text, audio, vision or other: the group whose rate and decay count."
-    if pretrained or modality == "text" and o.text_covers == "encoder": return "text"
-    asked = modality in ("audio", "vision") and (getattr(o, f"{modality}_lr") is not None
-                                                 or getattr(o, f"{modality}_decay") is not None)
+    if pretrained or modality == "text" and o.text_covers == "encoder":
+        return "text"
+    asked = modality in ("audio", "vision") and (
+        getattr(o, f"{modality}_lr") is not None or getattr(o, f"{modality}_decay") is not None
+    )
     return modality if asked else "other"
 
 def _group(o, part, params, decayed):
     rate = o.lr if part == "other" else getattr(o, f"{part}_lr")
     decay = o.weight_decay if part == "other" else getattr(o, f"{part}_decay")
     rate, decay = o.lr if rate is None else rate, o.weight_decay if decay is None else decay
-    return {"name": f"{part}{'' if decayed else ', no decay'}", "params": params, "lr": rate, "rate": rate,
-            "weight_decay": decay if decayed or o.decay_all else 0.0}
+    return {
+        "name": f"{part}{'' if decayed else ', no decay'}",
+        "params": params,
+        "lr": rate,
+        "rate": rate,
+        "weight_decay": decay if decayed or o.decay_all else 0.0,
+    }
 
 # %% ../nbs/07_optimisers.ipynb #optimiser
 def make_optimiser(
@@ -111,24 +124,29 @@ def make_optimiser(
 
 # %% ../nbs/07_optimisers.ipynb #schedule
 def rate_factor(
-    step: int,                  # steps done in this stage, 0 to total - 1
-    total: int,                 # steps of the whole stage, if it is not stopped early
-    schedule: str = "constant", # one of SCHEDULES
-    warmup: float = 0.0,        # share of the steps in which the factor rises
-) -> float:                     # in (0, 1]
+    step: int,  # steps done in this stage, 0 to total - 1
+    total: int,  # steps of the whole stage, if it is not stopped early
+    schedule: str = "constant",  # one of SCHEDULES
+    warmup: float = 0.0,  # share of the steps in which the factor rises
+) -> float:  # in (0, 1]
     "What the rates are multiplied by. Raises ValueError for a step outside the stage."
-    if not 0 <= step < total: raise ValueError(f"step={step} is not one of the stage's {total} steps")
+    if not 0 <= step < total:
+        raise ValueError(f"step={step} is not one of the stage's {total} steps")
     rise = math.ceil(warmup * total)
-    if step < rise: return (step + 1) / (rise + 1)
+    if step < rise:
+        return (step + 1) / (rise + 1)
     done = (step - rise) / (total - rise)
-    return {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[schedule]
+    return {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[
+        schedule
+    ]
 
 def set_rates(
     optimiser: torch.optim.Optimizer,  # from `make_optimiser`
-    factor: float,                     # from `rate_factor`
-) -> None:                             # the rates of all groups are changed in place
+    factor: float,  # from `rate_factor`
+) -> None:  # the rates of all groups are changed in place
     "Multiply every group's own rate."
-    for g in optimiser.param_groups: g["lr"] = g["rate"] * factor
+    for g in optimiser.param_groups:
+        g["lr"] = g["rate"] * factor
 
 # %% ../nbs/07_optimisers.ipynb #accumulate
 def grouped(
