@@ -3,8 +3,8 @@
 python tests/run.py             nbdev_test, as anybody's CI would run it, then pytest
 python tests/run.py --only 07   only notebooks whose name starts so, no pytest
 python tests/run.py --flags gpu  also the cells with this flag (gpu, slow)
-python tests/run.py --shuffle 7  notebooks one after the other in one process, in an order drawn with
-                                 this seed; each must leave the process as it found it; no pytest
+python tests/run.py --shuffle 7  notebooks one after the other in one process, in an order drawn
+                                 with this seed; each must leave it as it found it; no pytest
 python tests/run.py --execute   run notebooks in place, keep their outputs and note their times
 """
 import argparse
@@ -102,8 +102,9 @@ def run_shuffled(found, args):
             fine, seconds = test_nb(path.absolute(), skip_flags=skipped, basepath=ROOT)
             left = state.differences()
             for line in left: print(f"  {path.name} changed {line}")
-            print(f"{'FAILED' if left or not fine else 'passed'} {seconds:6.1f} s  {path.name}", flush=True)
-            failed += bool(left) or not fine
+            word = "passed" if fine and not left else "FAILED"
+            print(f"{word} {seconds:6.1f} s  {path.name}", flush=True)
+            failed += word == "FAILED"
         tempfile.tempdir = None
     return len(found) - failed, failed, int(failed > 0)
 
@@ -111,7 +112,7 @@ def run_shuffled(found, args):
 # -- in place, with outputs --------------------------------------------------------------------
 
 def execute_one(path, flags):
-    "In a process of its own: run a notebook in place, keep outputs. Flagged cells stay as they are."
+    "In a process of its own: run a notebook in place, keep outputs; flagged cells stay as is."
     import nbformat
     from nbclient import NotebookClient
 
@@ -122,9 +123,11 @@ def execute_one(path, flags):
             return await super().async_execute_cell(cell, *args, **kw)
 
     nb = nbformat.read(path, as_version=4)
-    Flagged(nb, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    place = {"metadata": {"path": str(path.parent)}}
+    Flagged(nb, timeout=1200, kernel_name="python3", resources=place).execute()
     nbformat.write(nb, path)
-    return subprocess.run(["nbdev_clean", "--fname", str(path)], cwd=ROOT, env=environment()).returncode
+    command = ["nbdev_clean", "--fname", str(path)]
+    return subprocess.run(command, cwd=ROOT, env=environment()).returncode
 
 
 def start(path, args):
@@ -133,7 +136,8 @@ def start(path, args):
     shown = environment(IN_TEST="1", MPLBACKEND="module://matplotlib_inline.backend_inline")
     command = [sys.executable, __file__, "--one", str(path), "--flags", *args.flags]
     try:
-        done = subprocess.run(command, env=shown, cwd=ROOT, capture_output=True, text=True, timeout=args.timeout)
+        done = subprocess.run(command, env=shown, cwd=ROOT, capture_output=True, text=True,
+                              timeout=args.timeout)
         passed, said = done.returncode == 0, done.stdout + done.stderr
     except subprocess.TimeoutExpired as e:
         passed, said = False, f"stopped after {e.timeout:.0f} s"
@@ -157,10 +161,12 @@ def run_in_place(found, args):
 def note_times(found, fates):
     "Keep how long each notebook ran, for the map in the README."
     path = ROOT / "results" / "notebook_times.csv"
-    known = dict(line.split(",") for line in path.read_text().splitlines()[1:]) if path.exists() else {}
+    lines = path.read_text().splitlines()[1:] if path.exists() else []
+    known = dict(line.split(",") for line in lines)
     known |= {p.stem: f"{seconds:.1f}" for p, (passed, seconds) in zip(found, fates) if passed}
     there = {p.stem for p in notebooks("")}
-    path.write_text("notebook,seconds\n" + "".join(f"{k},{v}\n" for k, v in sorted(known.items()) if k in there))
+    lines = [f"{k},{v}\n" for k, v in sorted(known.items()) if k in there]
+    path.write_text("notebook,seconds\n" + "".join(lines))
 
 
 # -- pytest, and all together ------------------------------------------------------------------
@@ -180,14 +186,16 @@ def run_pytest():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--flags", nargs="*", default=[])
     parser.add_argument("--execute", action="store_true")
     parser.add_argument("--shuffle", type=int, metavar="SEED")
     parser.add_argument("--only", default="")
-    parser.add_argument("--workers", type=int, default=2, help="processes; 0 runs them in nbdev_test's own")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds for nbdev_test, or for one notebook executed in place")
+    parser.add_argument("--workers", type=int, default=2, help="processes; 0: nbdev_test's own")
+    parser.add_argument("--timeout", type=float, default=3600,
+                        help="seconds for nbdev_test, or for one notebook executed in place")
     args = parser.parse_args()
     os.chdir(ROOT)  # where nbdev looks for settings.ini
     if args.one:

@@ -1,12 +1,15 @@
-"What notebooks that share a process could leave to each other; compared by `tests/run.py --shuffle`."
+"What notebooks that share a process could leave to each other; see `tests/run.py --shuffle`."
+import importlib
 import os
 import subprocess
 import sys
 import warnings
 from types import ModuleType
 
-OF_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "IN_TEST")  # set by torch, numpy's BLAS or nbdev themselves
-OF_SHELLS = ("backend", "interactive")                # set by nbdev's shell for every notebook
+OF_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "IN_TEST")  # set by scikit-learn, torch and nbdev
+OF_SHELLS = ("backend", "interactive")               # set by nbdev's shell for every notebook
+OF_PYTHON = ("__doc__", "__annotations__")           # made when somebody looks
+PANDAS = ("width", "max_colwidth", "max_rows", "max_columns", "precision", "float_format")
 
 
 def patched():
@@ -15,9 +18,10 @@ def patched():
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] != "msa_lit" or not isinstance(module, ModuleType): continue
         for key, value in vars(module).items():
-            found[f"{name}.{key}"] = id(value)
+            if not key.startswith("__"): found[f"{name}.{key}"] = id(value)
             if isinstance(value, type) and value.__module__ == name:
-                found |= {f"{name}.{key}.{k}": id(v) for k, v in vars(value).items() if k != "__doc__"}
+                own = {k: v for k, v in vars(value).items() if k not in OF_PYTHON}
+                found |= {f"{name}.{key}.{k}": id(v) for k, v in own.items()}
     return found
 
 
@@ -38,20 +42,22 @@ def of_display():
     from transformers.utils import logging
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rc = {f"matplotlib's {k}": v for k, v in matplotlib.rcParams.items() if not k.startswith(OF_SHELLS)}
-    told = {f"pandas' {k}": pd.get_option(k) for k in ("display.width", "display.max_colwidth", "display.precision",
-                                                      "display.max_rows", "display.max_columns", "display.float_format")}
-    return rc | told | {"open figures": plt.get_fignums(), "numpy's print": np.get_printoptions(),
+        rc = {f"matplotlib's {k}": v for k, v in matplotlib.rcParams.items()
+              if not k.startswith(OF_SHELLS)}
+    tables = {f"pandas' display.{k}": pd.get_option(f"display.{k}") for k in PANDAS}
+    return rc | tables | {"open figures": plt.get_fignums(), "numpy's print": np.get_printoptions(),
                         "numpy's errors": np.geterr(), "transformers' bars": logging._tqdm_active}
 
 
 def of_process(root, temporary):
     filters = [f[:2] for f in warnings.filters if f[2].__module__ == "builtins"]
-    tree = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True).stdout
+    status = ["git", "status", "--porcelain"]
+    tree = subprocess.run(status, cwd=root, capture_output=True, text=True)
+    files = sorted(n for n in os.listdir(temporary) if not n.startswith("torchinductor"))
     known = {f"environment {k}": v for k, v in os.environ.items() if not k.startswith(OF_LIBRARIES)}
-    return known | {"folder": os.getcwd(), "warnings filters": filters, "recursion limit": sys.getrecursionlimit(),
-                    "working tree": tree, "import path": sorted(set(sys.path)),
-                    "temporary files": sorted(n for n in os.listdir(temporary) if not n.startswith("torchinductor"))}
+    return known | {"folder": os.getcwd(), "warnings filters": filters, "temporary files": files,
+                    "recursion limit": sys.getrecursionlimit(), "working tree": tree.stdout,
+                    "import path": sorted(set(sys.path))}
 
 
 def of_registries():
@@ -65,9 +71,10 @@ def of_registries():
 
 
 class State:
-    "The process as it is, all heavy modules imported, and what has changed since somebody asked last."
+    "The process as it is, heavy modules imported, and what has changed since it was asked last."
     def __init__(self, root, temporary):
-        import accelerate, optuna, scipy.stats, seaborn, sklearn.linear_model, transformers  # noqa: E401
+        for name in ("accelerate", "optuna", "scipy.stats", "seaborn", "sklearn", "transformers"):
+            importlib.import_module(name)
         from msa_lit import equations, methods
         methods.import_all()
         equations._load_package()
@@ -76,12 +83,12 @@ class State:
         self.now = self.look()
 
     def look(self):
-        parts = of_process(self.root, self.temporary), of_torch(), of_display(), of_registries(), patched()
-        return {k: v for part in parts for k, v in part.items()}
+        process = of_process(self.root, self.temporary)
+        return process | of_torch() | of_display() | of_registries() | patched()
 
     def differences(self):
         "One line for each thing that is not as it was."
         before, self.now = self.now, self.look()
         both = before.keys() | self.now.keys()
-        changed = sorted(k for k in both if k in before and before[k] != self.now.get(k) or k.startswith("environment") and k not in before)
+        changed = sorted(k for k in both if before.get(k) != self.now.get(k))
         return [f"{k}: {str(before.get(k))[:150]} -> {str(self.now.get(k))[:150]}" for k in changed]

@@ -82,13 +82,13 @@ PUT_BACK = [  # what a cell sets for the whole process, and what puts it back
     (r"^torch\.set_num_threads\(1()", "torch.set_num_threads(threads)"),
     (r"^\w*logging\.disable_progress_bar()", "logging.enable_progress_bar()"),
     (r"^torch\.set_default_dtype\((?!torch\.float32)()", "torch.set_default_dtype(torch.float32)"),
-    (r"^(?:warnings\.(?:filterwarnings|simplefilter)\(|os\.chdir\(|os\.environ\[.*\] = |del os\.environ)()",
+    (r"^(?:warnings\.(?:filter|simple)\w+\(|os\.chdir\(|os\.environ\[.*\] = |del os\.environ)()",
      "in a block: with warnings.catch_warnings(), contextlib.chdir or patch.dict(os.environ)")]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 def test_what_a_notebook_sets_it_puts_back(path):
-    "Notebooks share a process under nbdev_test; `tests/run.py --shuffle` compares the state itself."
+    "Notebooks share a process under nbdev_test; `make shuffle` compares the state itself."
     cells = json.loads(path.read_text(encoding="utf8"))["cells"]
     code = "\n".join(text(c["source"]) for c in cells if c["cell_type"] == "code")
     for setting, back in PUT_BACK:

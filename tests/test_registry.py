@@ -1,4 +1,4 @@
-"Notebooks and processes that share names of methods: each finds its own class, none finds a stale one."
+"Notebooks and processes share names of methods: each finds its own class, none a stale one."
 import json
 import subprocess
 import sys
@@ -60,8 +60,10 @@ if __name__ == "__main__":
 
 
 def written(path, code):
-    cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": [], "source": code}
-    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    cell = {"cell_type": "code", "id": "a", "source": code,
+            "execution_count": None, "metadata": {}, "outputs": []}
+    content = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(content))
     return str(path)
 
 
