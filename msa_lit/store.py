@@ -374,7 +374,7 @@ def open_split(
     for what, column in [*labels.items(), *sequences.items()]:
         if len(column) != len(rows["ids"]):
             counts = f"{len(rows['ids'])} ids and {len(column)} rows of {what}"
-            raise ValueError(f"{store.name}: fold {name} has {counts}")
+            raise ValueError(f"{store.name}/{name}.rows.json: the fold has {counts}")
     text = None if rows["text"] is None else tuple(rows["text"])
     return Split(tuple(rows["ids"]), tuple(rows["videos"]), labels, sequences, text)
 

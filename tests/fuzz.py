@@ -1,6 +1,6 @@
 """Thousands of odd and hostile inputs, each read in a process that may die; close with a table.
 
-python tests/fuzz.py                     10,000 inputs over all kinds, table to results/fuzz/table.csv
+python tests/fuzz.py                     10,000 inputs over all kinds; writes the table
 python tests/fuzz.py --inputs 200        fewer
 python tests/fuzz.py --only "csv"        kinds whose name contains this, nothing written
 python tests/fuzz.py --show NAME SEED    one input again, with what came of it
@@ -18,8 +18,10 @@ A kind of input is a function in a file tests/fuzz_*.py:
 - `meant=REFUSED`: reading refuses;
 - `meant=SAFE`: nobody can know (a flipped bit): no harm is all that is asked.
 
-Refusing is a ValueError or OSError of at most 4,000 characters that names the file (or one of `names`).
+Refusing is a ValueError or OSError of at most 4,000 characters that names the file (or one of
+`names`).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -43,7 +45,9 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent
 TABLE = TESTS.parent / "results" / "fuzz" / "table.csv"
 REFUSED, SAFE = "refused", "safe"
-CANARY = "MSA_LIT_CANARY"  # an environment variable, and the name of a file beside the input's folder
+CANARY = (
+    "MSA_LIT_CANARY"  # an environment variable, and the name of a file beside the input's folder
+)
 
 # what one input may cost: a constant, and a multiple of its own size
 SECONDS, SECONDS_PER_MB = 1.5, 8.0
@@ -54,26 +58,28 @@ LIMIT_SECONDS, LIMIT_MEMORY = 30, 3 << 30  # beyond this the process is ended
 @dataclass(frozen=True)
 class Case:
     "One input and what has to come of it."
-    path: Path                        # what is handed to the reader
-    meant: object = SAFE              # a Corpus, REFUSED or SAFE
+
+    path: Path  # what is handed to the reader
+    meant: object = SAFE  # a Corpus, REFUSED or SAFE
     options: dict = field(default_factory=dict)  # for the reader
-    said: str = ""                    # pattern: a difference is fine where a notice or note says this
-    names: tuple = ()                 # a refusal names one of these; by default the file
-    also: str = ""                    # pattern that every refusal must contain, for instance the field
-    read: Callable | None = None      # (path, **options) -> result; by default `read_corpus`
-    differ: Callable | None = None    # (meant, result) -> what differs; by default `differences`
+    said: str = ""  # pattern: a difference is fine where a notice or note says this
+    names: tuple = ()  # a refusal names one of these; by default the file
+    also: str = ""  # pattern that every refusal must contain, for instance the field
+    read: Callable | None = None  # (path, **options) -> result; by default `read_corpus`
+    differ: Callable | None = None  # (meant, result) -> what differs; by default `differences`
 
 
 @dataclass(frozen=True)
 class Outcome:
     "What came of one input."
+
     kind: str
     seed: int
-    fate: str             # read, refused, silent, unclear, executed, costly, death
-    why: str = ""         # for everything but read and refused
+    fate: str  # read, refused, silent, unclear, executed, costly, death
+    why: str = ""  # for everything but read and refused
     seconds: float = 0.0
-    memory: int = 0       # bytes beyond what the process had before
-    size: int = 0         # bytes of the input
+    memory: int = 0  # bytes beyond what the process had before
+    size: int = 0  # bytes of the input
 
 
 KINDS: dict[str, Callable] = {}
@@ -81,65 +87,114 @@ KINDS: dict[str, Callable] = {}
 
 def kind(name):
     "Register a function that makes inputs of this kind."
+
     def keep(make):
-        if name in KINDS: raise ValueError(f"two kinds are called {name!r}")
+        if name in KINDS:
+            raise ValueError(f"two kinds are called {name!r}")
         KINDS[name] = make
         return make
+
     return keep
 
 
 def load_kinds():
     "Import all tests/fuzz_*.py."
-    if str(TESTS) not in sys.path: sys.path.insert(0, str(TESTS))
-    for path in sorted(TESTS.glob("fuzz_*.py")): importlib.import_module(path.stem)
+    if str(TESTS) not in sys.path:
+        sys.path.insert(0, str(TESTS))
+    for path in sorted(TESTS.glob("fuzz_*.py")):
+        importlib.import_module(path.stem)
     return KINDS
 
 
-# ---------------------------------------------------------------- in the worker: watch, measure, judge
+# ---------------------------------------------------- in the worker: watch, measure, judge
 
 WATCH = {"on": False, "home": "", "seen": []}
-NEVER = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.putenv",
-         "subprocess.Popen", "socket.connect", "socket.bind", "socket.getaddrinfo", "ctypes.dlopen",
-         "pty.spawn", "webbrowser.open", "urllib.Request", "ftplib.connect", "smtplib.connect")
-WRITES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.chmod",
-          "shutil.rmtree", "shutil.move", "shutil.copyfile", "os.truncate")
+NEVER = (
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "os.forkpty",
+    "os.putenv",
+    "subprocess.Popen",
+    "socket.connect",
+    "socket.bind",
+    "socket.getaddrinfo",
+    "ctypes.dlopen",
+    "pty.spawn",
+    "webbrowser.open",
+    "urllib.Request",
+    "ftplib.connect",
+    "smtplib.connect",
+)
+WRITES = {
+    "os.mkdir": 2,
+    "os.remove": 1,
+    "os.rename": 2,
+    "os.rmdir": 1,
+    "os.symlink": 2,
+    "os.link": 2,
+    "os.chmod": 2,
+    "shutil.rmtree": 9,
+    "shutil.move": 9,
+    "shutil.copyfile": 9,
+    "os.truncate": 9,
+}
 
 
 def _hook(event, args):
     "Python calls this for everything that touches the world."
-    if not WATCH["on"]: return
-    if event in NEVER: WATCH["seen"].append(f"{event} {str(args)[:80]}")
+    if not WATCH["on"]:
+        return
+    if event in NEVER:
+        WATCH["seen"].append(f"{event} {str(args)[:80]}")
     elif event == "exec" and _foreign(getattr(args[0], "co_filename", "")):
         WATCH["seen"].append(f"exec of {args[0].co_filename}")
-    elif event in WRITES and not _own(args[0]): WATCH["seen"].append(f"{event} {str(args[0])[:80]}")
+    elif event in WRITES and not _relative(event, args) and not _own(args[0]):
+        WATCH["seen"].append(f"{event} {str(args[0])[:80]}")
     elif event == "open" and _opens_to_write(args) and not _own(args[0]):
         WATCH["seen"].append(f"writes {str(args[0])[:80]}")
 
 
-def _foreign(file): return file.startswith("<") and not file.startswith(("<frozen", "<__array", "<attrs"))
+def _foreign(file):
+    return file.startswith("<") and not file.startswith(("<frozen", "<__array", "<attrs"))
+
+
+def _relative(event, args):
+    "Relative to an open folder, as shutil does it below a folder it named before."
+    return any(type(a) is int and a >= 0 for a in args[WRITES[event] :])
 
 
 def _own(path):
     "Inside the input's folder, or not a path at all."
-    return not isinstance(path, (str, bytes, os.PathLike)) or os.path.abspath(os.fsdecode(path)).startswith(WATCH["home"])
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return True
+    return os.path.abspath(os.fsdecode(path)).startswith(WATCH["home"])
 
 
 def _opens_to_write(args):
     mode, flags = args[1], args[2]
-    return any(c in mode for c in "wax+") if isinstance(mode, str) else bool((flags or 0) & (os.O_WRONLY | os.O_RDWR))
+    if isinstance(mode, str):
+        return any(c in mode for c in "wax+")
+    return bool((flags or 0) & (os.O_WRONLY | os.O_RDWR))
 
 
 def _status(key):
     "A number of /proc/self/status in bytes; 0 where there is none."
-    try: text = Path("/proc/self/status").read_text()
-    except OSError: return 0
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
     found = re.search(rf"{key}:\s+(\d+) kB", text)
     return int(found[1]) << 10 if found else 0
 
 
 def _reset_peak():
-    try: Path("/proc/self/clear_refs").write_text("5")
-    except OSError: pass
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
 
 
 def size_of(path):
@@ -150,17 +205,20 @@ def size_of(path):
 
 def default_read(path, **options):
     from msa_lit.readers import read_corpus
+
     return read_corpus(path, **options)
 
 
 def default_differ(meant, got):
     from msa_lit.soundness import differences
+
     return differences(meant, got)
 
 
 def attempt(case):
     "Read an input under watch: (result or None, error or None, notices, seconds, bytes)."
     from msa_lit.notices import collect
+
     read = case.read or default_read
     result = error = None
     _reset_peak()
@@ -168,8 +226,10 @@ def attempt(case):
     WATCH.update(on=True, seen=[])
     began = time.perf_counter()
     with collect() as notices:
-        try: result = read(case.path, **case.options)
-        except Exception as e: error = e
+        try:
+            result = read(case.path, **case.options)
+        except Exception as e:
+            error = e
     seconds = time.perf_counter() - began
     WATCH["on"] = False
     return result, error, notices, seconds, max(0, _status("VmHWM") - before)
@@ -180,19 +240,29 @@ def judge_refusal(case, error):
     text = str(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
-    if not isinstance(error, (ValueError, OSError)): return f"{type(error).__name__} at {place}: {text[:200]}"
-    if len(text) > 4000: return f"{type(error).__name__} at {place}: {len(text)} characters"
-    names = case.names or (case.path.name, *(p.name for p in case.path.glob("*") if case.path.is_dir()))
-    if not any(n in text for n in names): return f"names none of {names[:5]} ({place}): {text[:200]}"
-    if case.also and not re.search(case.also, text): return f"says nothing of {case.also!r}: {text[:200]}"
+    if not isinstance(error, (ValueError, OSError)):
+        return f"{type(error).__name__} at {place}: {text[:200]}"
+    if len(text) > 4000:
+        return f"{type(error).__name__} at {place}: {len(text)} characters"
+    names = case.names or (
+        case.path.name,
+        *(p.name for p in case.path.glob("*") if case.path.is_dir()),
+    )
+    if not any(n in text for n in names):
+        return f"names none of {names[:5]} ({place}): {text[:200]}"
+    if case.also and not re.search(case.also, text):
+        return f"says nothing of {case.also!r}: {text[:200]}"
     return ""
 
 
 def judge_result(case, result, notices):
     "Why a result is silently wrong; '' when it is as meant, or said."
-    if case.meant is SAFE: return ""
-    if case.meant is REFUSED: wrong = ["it was to be refused"]
-    else: wrong = (case.differ or default_differ)(case.meant, result)
+    if case.meant is SAFE:
+        return ""
+    if case.meant is REFUSED:
+        wrong = ["it was to be refused"]
+    else:
+        wrong = (case.differ or default_differ)(case.meant, result)
     said = "\n".join([*notices, *map(str, getattr(result, "notes", ()))])
     return "" if not wrong or (case.said and re.search(case.said, said)) else "; ".join(wrong)[:200]
 
@@ -207,13 +277,16 @@ def judge(name, seed, place):
     case = KINDS[name](random.Random(f"{name} {seed}"), home / "in")
     size = size_of(case.path)
     result, error, notices, seconds, memory = attempt(case)
-    seen = [*WATCH["seen"], *([CANARY] if CANARY in os.environ or (home / CANARY).exists() else [])]
+    seen = WATCH["seen"] + [CANARY] * (CANARY in os.environ or (home / CANARY).exists())
     why = judge_refusal(case, error) if error else judge_result(case, result, notices)
     fate = "refused" if error else "read"
-    if seconds > SECONDS + SECONDS_PER_MB * size / 1e6 or memory > MEMORY + MEMORY_PER_BYTE * size:
+    too_long = seconds > SECONDS + SECONDS_PER_MB * size / 1e6
+    if too_long or memory > MEMORY + MEMORY_PER_BYTE * size:
         fate, why = "costly", f"{seconds:.1f} s and {memory / 1e6:.0f} MB for {size} bytes"
-    elif why: fate = "unclear" if error else "silent"
-    if seen: fate, why = "executed", "; ".join(seen)
+    elif why:
+        fate = "unclear" if error else "silent"
+    if seen:
+        fate, why = "executed", "; ".join(seen)
     result = error = case = None
     shutil.rmtree(home, ignore_errors=True)
     return Outcome(name, seed, fate, why, seconds, memory, size)
@@ -222,15 +295,20 @@ def judge(name, seed, place):
 def serve(pipe, place):
     "The worker: judge one input after the other until told to stop."
     import faulthandler
+    import warnings
     import torch
+
+    warnings.simplefilter("ignore")  # notices are collected
     faulthandler.disable()  # pytest's; a death is counted, not shown
     torch.set_num_threads(1)
     have = _status("VmSize")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if have: resource.setrlimit(resource.RLIMIT_AS, (have + LIMIT_MEMORY, have + LIMIT_MEMORY))
+    if have:
+        resource.setrlimit(resource.RLIMIT_AS, (have + LIMIT_MEMORY, have + LIMIT_MEMORY))
     sys.addaudithook(_hook)
     while (job := pipe.recv()) is not None:
-        try: pipe.send(judge(*job, place))
+        try:
+            pipe.send(judge(*job, place))
         except Exception as e:
             text = "".join(traceback.format_exception(e)[-4:])
             pipe.send(Outcome(*job, "broken", f"the generator failed: {text[-600:]}"))
@@ -238,11 +316,14 @@ def serve(pipe, place):
 
 # ---------------------------------------------------------------- outside: a worker that may die
 
+
 class Worker:
     "A process that judges inputs; a new one is started when it dies or hangs."
 
     def __init__(self):
-        self.place = tempfile.mkdtemp(prefix="fuzz-")
+        memory = Path("/dev/shm")  # quicker than a disk, where there is one
+        where = memory if os.access(memory, os.W_OK) else None
+        self.place = tempfile.mkdtemp(prefix="fuzz-", dir=where)
         self.process = None
 
     def start(self):
@@ -253,10 +334,12 @@ class Worker:
         theirs.close()
 
     def judge(self, name, seed):
-        if self.process is None or not self.process.is_alive(): self.start()
+        if self.process is None or not self.process.is_alive():
+            self.start()
         self.pipe.send((name, seed))
         try:
-            if self.pipe.poll(LIMIT_SECONDS): return self.pipe.recv()
+            if self.pipe.poll(LIMIT_SECONDS):
+                return self.pipe.recv()
             why = f"no end after {LIMIT_SECONDS} s"
         except EOFError:
             self.process.join(5)
@@ -265,8 +348,10 @@ class Worker:
         return Outcome(name, seed, "death", why)
 
     def stop(self):
-        if self.process is not None and self.process.is_alive(): self.process.kill()
-        if self.process is not None: self.process.join()
+        if self.process is not None and self.process.is_alive():
+            self.process.kill()
+        if self.process is not None:
+            self.process.join()
         self.process = None
 
     def close(self):
@@ -276,9 +361,12 @@ class Worker:
 
 def prepare():
     "Import in the parent what every worker needs, so that starting one is quick."
-    os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND="agg")
+    os.environ.update(
+        OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND="agg"
+    )
     import pandas, torch  # noqa: F401
-    import msa_lit.readers, msa_lit.runs  # noqa: F401
+    import msa_lit.doctor, msa_lit.readers, msa_lit.runs  # noqa: F401
+
     return load_kinds()
 
 
@@ -289,8 +377,15 @@ def summary(outcomes):
         mine = [o for o in outcomes if o.kind == name]
         count = {f: sum(o.fate == f for o in mine) for f in FATES}
         slowest, largest = max(o.seconds for o in mine), max(o.memory for o in mine)
-        rows.append({"kind": name, "inputs": len(mine), **count,
-                     "slowest_s": f"{slowest:.2f}", "memory_mb": f"{largest / 1e6:.0f}"})
+        rows.append(
+            {
+                "kind": name,
+                "inputs": len(mine),
+                **count,
+                "slowest_s": f"{slowest:.2f}",
+                "memory_mb": f"{largest / 1e6:.0f}",
+            }
+        )
     return rows
 
 
@@ -299,7 +394,9 @@ BAD = FATES[2:]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=10_000, help="over all kinds")
     parser.add_argument("--each", type=int, default=0, help="instead: for every kind")
     parser.add_argument("--only", default="", help="part of a kind's name")
@@ -317,8 +414,10 @@ def main():
         mine = [worker.judge(name, seed) for seed in range(args.first, args.first + each)]
         outcomes += mine
         row = summary(mine)[0]
-        print(f"{name:42s} " + "  ".join(f"{k} {v}" for k, v in row.items() if k != "kind" and v not in (0, "0")), flush=True)
-        for o in [o for o in mine if o.fate in BAD][:3]: print(f"    seed {o.seed}: {o.fate}: {o.why}", flush=True)
+        shown = [f"{k} {v}" for k, v in row.items() if k != "kind" and v not in (0, "0")]
+        print(f"{name:42s}", *shown, flush=True)
+        for o in [o for o in mine if o.fate in BAD][:3]:
+            print(f"    seed {o.seed}: {o.fate}: {o.why}", flush=True)
     worker.close()
     bad = sum(o.fate in BAD for o in outcomes)
     if not args.only:
@@ -333,4 +432,5 @@ def main():
 
 if __name__ == "__main__":
     import fuzz  # the module that the kinds import, not this second copy of it
+
     sys.exit(fuzz.main())

@@ -1,4 +1,5 @@
 "Odd and hostile inputs of every kind, and a harness that would see them do harm."
+
 import os
 
 import fuzz
@@ -19,9 +20,16 @@ def worker():
 
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_kind(worker, name):
-    "Whatever the seed: read as meant or refused clearly; never silent, unclear, costly or executed."
-    @settings(max_examples=max(3, -(-INPUTS // len(KINDS))), derandomize=True, deadline=None, database=None,
-              phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    "Whatever the seed: read as meant or refused clearly, at a small price, nothing executed."
+
+    @settings(
+        max_examples=max(3, -(-INPUTS // len(KINDS))),
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(st.integers(1 << 20, 1 << 40))
     def holds(seed):
         outcome = worker.judge(name, seed)
@@ -30,23 +38,60 @@ def test_kind(worker, name):
     holds()
 
 
-def eats(path): return bytearray(200 << 20)
+def eats(path):
+    return bytearray(200 << 20)
+
+
 def hangs(path):
-    while True: pass
-def dies(path): os.kill(os.getpid(), 11)
-def runs(path): os.system("true")
-def executes(path): exec("1")
-def marks(path): (path.parent.parent / fuzz.CANARY).touch()
-def crashes(path): raise KeyError("odd")
-def mumbles(path): raise ValueError("something is wrong")
-def accepts(path): return "anything"
+    while True:
+        pass
 
 
-@pytest.mark.parametrize("read, fate", [(eats, "costly"), (dies, "death"), (hangs, "death"), (runs, "executed"),
-                                        (executes, "executed"), (marks, "executed"), (crashes, "unclear"),
-                                        (mumbles, "unclear"), (accepts, "silent")])
+def dies(path):
+    os.kill(os.getpid(), 11)
+
+
+def runs(path):
+    os.system("true")
+
+
+def executes(path):
+    exec("1")
+
+
+def marks(path):
+    (path.parent.parent / fuzz.CANARY).touch()
+
+
+def crashes(path):
+    raise KeyError("odd")
+
+
+def mumbles(path):
+    raise ValueError("something is wrong")
+
+
+def accepts(path):
+    return "anything"
+
+
+@pytest.mark.parametrize(
+    "read, fate",
+    [
+        (eats, "costly"),
+        (dies, "death"),
+        (hangs, "death"),
+        (runs, "executed"),
+        (executes, "executed"),
+        (marks, "executed"),
+        (crashes, "unclear"),
+        (mumbles, "unclear"),
+        (accepts, "silent"),
+    ],
+)
 def test_the_harness_sees(worker, monkeypatch, read, fate):
     "A reader that does this is found out."
+
     def make(rng, folder):
         (folder / "x.pkl").write_bytes(b"x")
         return fuzz.Case(folder / "x.pkl", fuzz.REFUSED, read=read)
