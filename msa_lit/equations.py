@@ -304,7 +304,8 @@ def _load_package():
 
 def _registered(id):
     "All (function, module) pairs of an id, the plain registration before its steps."
-    if id not in _FUNCTIONS: _load_package()
+    _, holder = _FUNCTIONS.get(id, (None, "__main__"))
+    if holder == "__main__": _load_package()  # what the package computes goes before a notebook's copy
     return [_FUNCTIONS[key] for key in sorted(_FUNCTIONS) if key.partition("/")[0] == id]
 
 def _notebook(module):

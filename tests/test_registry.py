@@ -34,6 +34,16 @@ try: parse("only_in_a")
 except ValueError as e: assert "unknown method" in str(e)
 else: raise AssertionError("found a class of another notebook")
 """
+CLAIMED = """
+from msa_lit.equations import equation
+
+@equation("MUG-27")
+def a_notebooks_copy(): pass
+"""
+ASKED = """
+from msa_lit.equations import find
+assert find("MUG-27").function.__module__ == "msa_lit.mug.method"
+"""
 RUN_THEM = """
 import sys
 from pathlib import Path
@@ -73,8 +83,9 @@ def run(*command):
 
 
 def test_the_class_of_a_notebook_is_found_while_it_runs_and_not_by_the_next(tmp_path):
-    a = written(tmp_path / "a.ipynb", REDEFINED + TWO_PROCESSES)
-    run("-c", RUN_THEM, a, written(tmp_path / "b.ipynb", NEXT))
+    codes = CLAIMED, ASKED, REDEFINED + TWO_PROCESSES, NEXT
+    paths = [written(tmp_path / f"{k}.ipynb", code) for k, code in enumerate(codes)]
+    run("-c", RUN_THEM, *paths)
 
 
 def test_processes_started_by_a_script_find_the_classes_of_the_script(tmp_path):
