@@ -48,6 +48,7 @@ class Method(nn.Module):
     "A model and what it changes in the training loop; all state in parameters and buffers."
     name = ""
     Options = NoOptions
+    ignores = ()  # names of shared options that this method never reads
 
     def __init__(
         self,
@@ -198,6 +199,8 @@ def parse(
 ) -> tuple:     # (method class, {piece name: piece class})
     "Find a method and its pieces by name. Raises ValueError for unknown names and for clashes."
     first, *rest = str(name).split("+")
+    if twice := sorted({p for p in rest if rest.count(p) > 1}):
+        raise ValueError(f"{name!r} names the piece {twice[0]!r} more than once; once is enough")
     return _find(METHODS, first), {p: _find(PIECES, p) for p in rest}
 
 def _find(registry, name):

@@ -26,6 +26,7 @@ from .methods import Method, check_names, parse, route
 from .metrics import evaluate
 from .notices import collect, notice
 from .presets import suits, with_preset
+from .sanity import look_after, look_before, watch_pieces
 from .simulate import simulate
 from .soundness import check_corpus
 from .values import check_values
@@ -33,7 +34,7 @@ from .training import Loop, TrainOptions, on_cpu_processes, predict, seed_everyt
 
 # %% auto #0
 __all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'identity', 'telling', 'fit', 'reuse', 'finish',
-           'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of', 'predict_with']
+           'answers_of', 'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of', 'predict_with']
 
 # %% ../nbs/08_runs.ipynb #corpus
 def load_corpus(
@@ -108,7 +109,11 @@ def build(
     cls, pieces = parse(name)
     seed_everything(seed)
     method = cls(spec, chosen["method"])
-    for k, p in pieces.items(): method.pieces[k] = p(spec, chosen[k])
+    for k, p in pieces.items():
+        if k in method.pieces:
+            raise ValueError(f"{name!r}: the method brings a piece {k!r} of its own; leave +{k} out "
+                             "and set the method's options")
+        method.pieces[k] = p(spec, chosen[k])
     return method
 
 # %% ../nbs/08_runs.ipynb #run
@@ -200,6 +205,7 @@ def fit(
         differs = telling(this, chosen, corpus)
         place = None if folder is None else Path(folder)
         if place is not None and look(place, differs) == "finished": return reuse(place)
+        look_before(corpus, parse(method)[0], options, chosen)
         ready, words = read(corpus, chosen["model"])
         spec = ModelSpec.of(ready, chosen["model"], words)
         model = build(method, spec, chosen, seed)
@@ -208,8 +214,9 @@ def fit(
         model.calibrate(ready)
         loop = Loop(model, ready.without("test"), chosen["train"], seed, place, save_seconds,
                     progress, notices=said, run=digest_of(this))
-        history = train(loop)
+        with watch_pieces(model) as reached: history = train(loop)
         run = finish(this, spec, loop, ready, history)
+        look_after(loop.method, ready, answers_of(run), reached)
         run = replace(run, notices=tuple(dict.fromkeys(loop.notices)))
         if not weights: run = replace(run, state=None)
         if place is not None and loop.accelerator.is_main_process:
@@ -252,6 +259,14 @@ def finish(this, spec, loop, corpus, history):
     return Run(**this, spec=facts, scores=scores, selected_on="valid MAE",
                environment=environment(), history=pd.DataFrame(history),
                predictions=pd.concat(tables, ignore_index=True), state=state)
+
+def answers_of(
+    run: Run,  # finished
+) -> dict:     # "valid", "test" -> head -> [N]
+    "The predictions of a run, fold by fold."
+    heads = [c for c in run.predictions.columns if c not in ("split", "id", "label")]
+    folds = run.predictions.groupby("split", sort=False)
+    return {name: {h: part[h].to_numpy() for h in heads} for name, part in folds}
 
 def environment() -> dict:  # plain values
     "Versions and hardware that a number may depend on."

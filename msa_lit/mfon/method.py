@@ -5,7 +5,7 @@
 # %% ../../nbs/53_mfon.method.ipynb #imports
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from ..methods import Method, Output, Stage, method
 from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
 from .release import FormOptions, Pyramid, make_guided, make_teacher
+from ..notices import notice
 
 # %% auto #0
-__all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'GuidedModel', 'answers',
-           'TaughtModel', 'MFON', 'unused_rows']
+__all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'present_guide',
+           'GuidedModel', 'answers', 'TaughtModel', 'MFON', 'unused_rows']
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon-loss
 @equation("MFON-13")
@@ -119,6 +120,19 @@ class CommonWidth(Encoder):
     def states(self, padded): # Padded [N, T, ...] -> f [N, T, d]
         return self.mlp(self.inner.states(padded))
 
+# %% ../../nbs/53_mfon.method.ipynb #guide
+def present_guide(
+    options: MFONOptions,  # its guide is read
+    modalities: tuple,     # of the corpus
+) -> MFONOptions:          # the same, with a guide that the corpus has
+    "Let the first modality guide where there is no text. Raises ValueError for another guide."
+    if options.guide in modalities: return options
+    if options.guide != MFONOptions.guide:
+        raise ValueError(f"guide={options.guide!r} is not among the corpus's modalities "
+                         f"{modalities}: set guide to one of them")
+    notice(f"mfon: the corpus has no {options.guide}, so {modalities[0]} is the guide")
+    return replace(options, guide=modalities[0])
+
 # %% ../../nbs/53_mfon.method.ipynb #guided-model
 class GuidedModel(CommonModel):
     "The common model with sequences, prompts and attention in front of its heads. Raises ValueError if the guide is missing."
@@ -129,10 +143,9 @@ class GuidedModel(CommonModel):
         spec,    # facts of the corpus, shared options
         options, # MFONOptions
     ):
+        options = present_guide(options, spec.modalities)
         Method.__init__(self, spec, options)
         o, shared = options, spec.model
-        if o.guide not in spec.modalities:
-            raise ValueError(f"guide={o.guide!r} is not among the corpus's modalities {spec.modalities}: set guide to one of them")
         inner = lambda m: make_encoder(m, spec) if m == "text" else Frames(spec.widths[m])
         self.encoders = nn.ModuleDict({m: CommonWidth(inner(m), o.common_width, o.frame_layers) for m in spec.modalities})
         self.guided = nn.ModuleDict({m: make_guided(m, o, shared.dropout, self.new_prompt())
@@ -233,6 +246,7 @@ class TaughtModel(GuidedModel):
 class MFON(TaughtModel):
     "Modal prompt attention, distillation from frozen teachers, inter-modal contrast. Raises ValueError if the guide is missing."
     Options = MFONOptions
+    ignores = ("encoder", "audio_hidden", "vision_hidden")  # frames pass no LSTM
 
     def __init__(
         self,
