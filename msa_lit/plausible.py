@@ -180,9 +180,12 @@ def rounded_first(
     near = np.arange(max(0, ceil(n * (value - apart) / 100)), min(n, floor(n * (value + apart) / 100)) + 1)
     units = np.unique(np.round(10**RUN_DECIMALS * 100 * near / n).astype(int))
     low, high = (10**RUN_DECIMALS * v for v in print_range(value, decimals, averaged=False))
-    sums, fits = units, []
+    one = np.zeros(units[-1] - units[0] + 1)
+    one[units - units[0]] = 1
+    sums, fits = one, []
     for r in range(2, max(runs) + 1):
-        sums = np.unique(sums[:, None] + units)
-        if r in runs and ((sums >= low * r) & (sums <= high * r)).any():
+        sums = (np.convolve(sums, one) > 0.5).astype(float)                   # which sums of r runs there are
+        there = np.flatnonzero(sums) + r * units[0]
+        if r in runs and ((there >= low * r) & (there <= high * r)).any():
             fits.append(r)
     return fits

@@ -105,15 +105,17 @@ def explain_pair(
     f1: float, # printed F1, percent
     classes: tuple, # clips of the positive class, of the other
     decimals: int = 2, # decimals both were printed with
+    apart: float = SIMILAR, # points a run may lie from the mean; 0: a single run
 ) -> tuple: # (mark or "", the arithmetic in words)
     "What a printed pair of Acc-2 and F1 shows; raises ValueError for impossible sizes."
-    fits = f1_weightings(acc2, f1, *classes, decimals=decimals)
+    fits = f1_weightings(acc2, f1, *classes, decimals=decimals, apart=apart)
     if "true" in fits:
         return "", ""
-    ranges = f1_mean_bounds(tuple(np.clip(print_range(acc2, decimals), 0, 100)), *classes)
+    ranges = f1_mean_bounds(tuple(np.clip(print_range(acc2, decimals), 0, 100)), *classes, apart)
     truth, guess = (f"{low:.2f} to {high:.2f}" for low, high in ranges.values())
+    runs = f"similar runs (within {apart:g} points of their mean) have" if apart else "one run has"
     said = (f"Acc-2 {acc2} and F1 {f1} on {classes[0]} against {classes[1]} clips: with the truth first "
-            f"similar runs (within {SIMILAR:g} points of their mean) have an F1 of {truth}")
+            f"{runs} an F1 of {truth}")
     if fits:
         return "f1-predicted", f"{said}; with the predictions first, as in older public code, {guess}"
     k, n = split_of_constant(acc2, f1, sum(classes), decimals), sum(classes)
@@ -151,15 +153,16 @@ def explain_count(
     cut = reachable(value, n, runs, decimals, truncated=True)
     if cut:
         r, hits = next(iter(cut.items()))
-        where = f"{hits} of {n} clips" if r == 1 else f"{hits} of {r} runs on {n} clips"
+        where = f"{hits} of {n} clips" if r == 1 else f"{hits} hits of {r} runs on {n} clips"
         return "truncated", f"{said}; cut off, {where} = {100 * hits / (n * r):.4f} prints so"
     first = rounded_first(value, n, [r for r in runs if r > 1], decimals) if max(runs) > 1 else []
     if first:
         return "rounded-first", (f"{said}, nor a cut one; {first[0]} runs, each rounded before averaging, "
                                  "print so (rounded or cut off)")
-    more = next(r for r in range(max(runs) + 1, 10**4) if reachable(value, n, [r], decimals))
-    hits = reachable(value, n, [more], decimals)[more]
-    return "no-count", f"{said}, cut off or rounded first neither; {more} runs reach it ({hits} hits)"
+    more = reachable(value, n, range(max(runs) + 1, 101), decimals)
+    r, hits = next(iter(more.items()), (100, None))
+    reach = "no number of runs up to 100 reaches it" if hits is None else f"{r} runs reach it ({hits} hits)"
+    return "no-count", f"{said}, cut off or rounded first neither; {reach}"
 
 def count_marks(
     cells, # rows of records()
@@ -224,7 +227,10 @@ def conflicts(
     no_thing = cells.metric.str.contains("delta|pred_|label_(?!min|max)|^label$")
     used = cells[(cells.status == "printed") & ~no_thing].copy()
     used["thing"] = [_thing(row) for row in used.itertuples()]
-    return used[used.groupby("thing").value.transform("nunique") > 1]
+    used["step"] = [10.0 ** -len(p.partition(".")[2]) for p in used.printed]   # one number cut off and rounded
+    by = used.groupby("thing")
+    wide_apart = by.value.transform("max") - by.value.transform("min") > by.step.transform("max") + 1e-9
+    return used[wide_apart].drop(columns="step")
 
 # %% ../nbs/03_reported.ipynb #delta-code
 OTHER_WORDS = {"DGM on": "DGM+ UFM-", "off": "DGM- UFM-"}  # how the text names two rows of UGF's Table 4

@@ -11,7 +11,7 @@ from .metrics import METRICS, as_vector, check_pair, class_views, higher_is_bett
 
 # %% auto #0
 __all__ = ['resample_counts', 'bootstrap', 'paired_bootstrap', 'sign_flip_test', 'mcnemar', 'across_seeds', 'mean_interval',
-           'linear_probe', 'r_squared', 'holm']
+           'seeds_needed', 'linear_probe', 'r_squared', 'holm']
 
 # %% ../nbs/03_statistics.ipynb #resample-code
 def resample_counts(
@@ -155,6 +155,33 @@ def mean_interval(
     if len(x) < 2: raise ValueError(f"{len(x)} values: an interval over seeds needs at least two")
     half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / len(x) ** 0.5
     return float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x)
+
+# %% ../nbs/03_statistics.ipynb #needed-code
+def seeds_needed(
+    gap: float, # difference of the two means, delta
+    sd: float, # standard deviation over seeds of one method, s
+    power: float = 0.8, # wished chance to see the difference
+    level: float = 0.95, # of the interval that must leave out zero
+    most: int = 10_000, # where to stop
+) -> int | None: # seeds per method; None: more than most
+    "Seeds per method at which a difference is seen; raises ValueError for impossible input."
+    from scipy import stats
+    if not (gap > 0 and sd >= 0):
+        raise ValueError(f"gap: {gap}, sd: {sd}; pass a gap above zero and a spread of at least zero")
+    if not (0 < power < 1 and 0 < level < 1):
+        raise ValueError(f"power: {power}, level: {level}; pass shares between 0 and 1")
+    if sd == 0:
+        return 2
+    n = np.unique(np.geomspace(2, most, 400).astype(int))
+    def seen(n):
+        edge = stats.t.ppf(0.5 + level / 2, 2 * n - 2)
+        return stats.nct.sf(edge, 2 * n - 2, gap / (sd * np.sqrt(2 / n))) >= power
+    enough = np.flatnonzero(seen(n))
+    if not len(enough):
+        return None
+    last = n[enough[0]]
+    first = 2 if enough[0] == 0 else n[enough[0] - 1] + 1
+    return next(int(k) for k in range(first, last + 1) if seen(k))
 
 # %% ../nbs/03_statistics.ipynb #probe-code
 def linear_probe(
