@@ -17,7 +17,7 @@ from ..mfon.method import ABLATIONS as MFON_ABLATIONS
 from ..mug.method import ABLATIONS as MUG_ABLATIONS
 from ..runs import choose, fit
 from ..spil.modes import TABLE_II
-from .protocol import COLUMNS_OF, Setup, setup
+from .protocol import COLUMNS_OF, Setup, searched, setup
 
 # %% auto #0
 __all__ = ['ALL', 'LETTER', 'MFON_ROWS', 'UGF_MODULES', 'TABLES', 'FULL_ROW', 'Row', 'rows_of_table', 'run_ablation',
@@ -31,7 +31,7 @@ LETTER = {"T": "text", "A": "audio", "V": "vision"}
 class Row:
     "One row of an ablation table."
     method: str              # by name
-    options: dict            # what differs from the method's defaults
+    options: dict            # what differs from the method's settings
     modalities: tuple = ALL  # what the corpus shows
 
 def _subset(letters):
@@ -39,7 +39,8 @@ def _subset(letters):
     return Row("ugf", {"dgm": False, "ufm": False} if len(names) == 1 else {}, names)
 
 _mfon = lambda name: Row("mfon", MFON_ABLATIONS[name])
-MFON_ROWS = {"T": Row("mfon", {}, ("text",)), "V": Row("mfon", {"guide": "vision"}, ("vision",)), "A": Row("mfon", {"guide": "audio"}, ("audio",)),
+_bag = lambda m: Row("mfon", {"guide": m, "reduction": "mean"}, (m,))  # alone, nothing guides: a bag of frames
+MFON_ROWS = {"T": Row("mfon", {}, ("text",)), "V": _bag("vision"), "A": _bag("audio"),
              "w/o L_va": _mfon("w/o distillation"), "w/o L_ICL": _mfon("w/o contrast"), "w/o L_ICL, L_va": _mfon("w/o both losses"), "w/o prompt": _mfon("w/o prompt"),
              "Visual as query": _mfon("vision as query"), "Acoustic as query": _mfon("audio as query"), "MFON": _mfon("mfon")}
 UGF_MODULES = {"DGM- UFM-": {"dgm": False, "ufm": False}, "DGM+ UFM-": {"ufm": False}, "DGM+ UFM+": {}}
@@ -72,6 +73,7 @@ def run_ablation(
     folder: str | Path | None = None,  # keeps runs and results.csv
     only: Sequence[str] | None = None, # some rows by their printed names
     progress: bool = True,             # show a bar
+    found: str | Path | None = None,   # folder of the methods' searches; None: presets alone
 ):                                     # DataFrame with the columns of `compare`
     "Fit every row of an ablation table with every seed. Raises ValueError for an unknown table or row."
     import pandas as pd
@@ -83,7 +85,7 @@ def run_ablation(
     for name, seed in tqdm([(n, s) for n in only or rows for s in plan.seeds], desc=f"{paper} Table {table}", disable=not progress):
         row = rows[name]
         place = None if folder is None else Path(folder) / name.replace("/", "_") / str(seed)
-        run = fit(row.method, corpus.only(*row.modalities), seed, place, progress=False, weights=False, **(plan.options(row.method) | row.options))
+        run = fit(row.method, corpus.only(*row.modalities), seed, place, progress=False, weights=False, **(plan.options(row.method, searched(row.method, found)) | row.options))
         parts.append(tidy(run).assign(method=name, modalities="by row"))
         if folder is not None: write_results(pd.concat(parts), Path(folder))
     return pd.concat(parts, ignore_index=True)

@@ -15,222 +15,340 @@ import numpy as np
 from .. import reported
 from ..comparison import COLUMNS, compare, summary, write_results
 from ..data import Corpus
+from ..presets import BERT, FOR, preset_options, preset_table
 from ..report import load_runs
 from ..runs import choose, load_corpus
 from ..statistics import across_seeds, bootstrap, holm
 
 # %% auto #0
-__all__ = ['PAPER_OF', 'OPTION_OF', 'SEEDS', 'METHODS', 'BERT', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'paper_settings',
-           'paper_options', 'Setup', 'knows', 'setup', 'run_table', 'printed_rows', 'beside', 'plot_seeds',
-           'clip_intervals', 'videos', 'pairwise', 'seeds_needed']
+__all__ = ['PRESET_OF', 'SEEDS', 'METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'preset_of', 'Setup', 'knows', 'setup',
+           'run_table', 'searched', 'settings_caption', 'printed_rows', 'beside', 'plot_seeds', 'clip_intervals',
+           'videos', 'pairwise', 'seeds_needed']
 
 # %% ../../nbs/80_tables.protocol.ipynb #settings
-PAPER_OF = {"ugf": "UGF", "mug": "MUG", "mug_mlc": "MUG", "mfon": "MFON", "spil": "SPIL"}
-OPTION_OF = {  # paper -> its words -> our option
-    "UGF": {"batch_size": "batch_size", "fusion_lr": "text_lr", "pretrain_weight_decay": "pretrain_decay"},
-    "MUG": {"batch_size": "batch_size", "learning_rate": "text_lr", "pretraining_epochs": "pretrain_epochs", "meta_training_epochs": "meta_epochs",
-            "alpha_meta_training_lr": "inner_lr", "alpha_prime_meta_testing_lr": "outer_lr", "gamma_contrastive_weight": "gamma",
-            "eta_projected_predictive_weight": "eta", "beta_unimodal_weight": "beta", "d_fusion": "fusion_width", "d_l": "text_width", "b": "b",
-            "early_stop_patience_epochs": "patience"},
-    "MFON": {"batch_size": "batch_size", "contrastive_temperature": "temperature"},
-    "SPIL": {}}
+PRESET_OF = {
+    "late_fusion": "Self-MM",
+    "self_mm": "Self-MM",
+    "ugf": "UGF",
+    "spil": "SPIL",
+    "mug": "MUG",
+    "mug_mlc": "MUG",
+    "mfon": "MFON release",
+}
 
-def paper_settings(
-    method: str,   # a method of one of the papers
+def preset_of(
+    method: str,  # "method" or "method+piece"
     dataset: str,  # "MOSI", "MOSEI" or "SIMS"
-):                 # DataFrame: name, value, where, ours (option, "no option" or "open")
-    "What a method's paper says about its training, and what becomes of it here. Raises ValueError for a method of no paper."
-    if method not in PAPER_OF: raise ValueError(f"method={method!r}: settings are known for {list(PAPER_OF)}")
-    paper = PAPER_OF[method]
-    said = reported.hyperparameters(paper, dataset)
-    ours = said["name"].map(OPTION_OF[paper]).astype(object).fillna("no option").where(said["kind"] != "missing", "open")
-    return said.assign(ours=ours)[["name", "value", "where", "kind", "ours"]]
-
-def paper_options(
-    method: str,   # any method; those of no paper get nothing
-    dataset: str,  # "MOSI", "MOSEI" or "SIMS"
-) -> dict:         # option -> value, for `fit`
-    "The stated settings as options."
-    if method not in PAPER_OF: return {}
-    stated = paper_settings(method, dataset)
-    return {r.ours: r.value for r in stated.itertuples() if r.kind == "stated" and r.ours not in ("open", "no option")}
+    presets: dict | None = None,  # method -> paper, instead of PRESET_OF's
+) -> str:  # a preset's name, or "" for a method of no paper
+    "Which preset a table runs. Raises ValueError for a paper without presets."
+    base = method.partition("+")[0]
+    paper = (PRESET_OF | (presets or {})).get(base, "")
+    if paper and paper not in FOR:
+        raise ValueError(f"presets[{base!r}]={paper!r}: choose one of {list(FOR)}")
+    return paper and f"{paper} {dataset}"
 
 # %% ../../nbs/80_tables.protocol.ipynb #setup
 SEEDS = (1111, 1112, 1113, 1114, 1115)  # the papers'
 METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mfon")
-BERT = {"MOSI": "bert-base-uncased", "MOSEI": "bert-base-uncased", "SIMS": "bert-base-chinese"}
 QUICK = dict(epochs=8, patience=8, lr=5e-3, pretrain_epochs=2, meta_epochs=3, teacher_epochs=2, b=2)
 
 @dataclass(frozen=True)
 class Setup:
     "What a training notebook runs."
-    dataset: str          # "MOSI", "MOSEI" or "SIMS"
-    full: bool            # real files and the papers' settings, or simulated and small
-    seeds: tuple          # one run per method and seed
-    common: dict          # options for all methods
 
-    def corpus(self) -> Corpus: # checked
+    dataset: str  # "MOSI", "MOSEI" or "SIMS"
+    full: bool  # real files and the papers' settings, or simulated and small
+    seeds: tuple  # one run per method and seed
+    common: dict  # options for all methods
+    presets: dict | None = None  # method -> paper, instead of PRESET_OF's
+
+    def corpus(self) -> Corpus:  # checked
         "Open or simulate the corpus. Raises OSError where the real files are absent."
-        if self.full: return load_corpus(Path(os.environ.get("MSA_LIT_DATA", "../data")) / self.dataset)
+        if self.full:
+            return load_corpus(Path(os.environ.get("MSA_LIT_DATA", "../data")) / self.dataset)
         return load_corpus(f"simulated:{self.dataset.lower()}", n=(160, 48, 80), seed=0)
 
-    def options(self, method: str) -> dict: # for `fit`, common ones included where the method knows them
-        "Options of one method: the paper's at full scale, short ones at small scale."
-        wanted = paper_options(method, self.dataset) | self.common if self.full else self.common
-        return {k: v for k, v in wanted.items() if knows(method, k, v)}
+    def preset(
+        self, method: str
+    ) -> str:  # its name; "" at small scale and for a method of no paper
+        "The preset of a method in this setup."
+        return preset_of(method, self.dataset, self.presets) if self.full else ""
+
+    def options(self, method: str, found: dict | None = None) -> dict:  # for `fit`
+        "Preset, then what a search found, then the common ones as far as the method knows them."
+        name = self.preset(method)
+        base = (
+            preset_options(name, method)
+            if name
+            else {"text": BERT[self.dataset]}
+            if self.full
+            else {}
+        )
+        wanted = {k: v for k, v in self.common.items() if knows(method, k, v)}
+        return base | (found or {}) | wanted
 
 def knows(
     method: str,  # by name
     option: str,  # an option's name
-    value,        # its value
-) -> bool:        # does `fit` accept it for this method?
+    value,  # its value
+) -> bool:  # does `fit` accept it for this method?
     "Is an option one of the method's? Raises ValueError for a value that is not allowed."
-    try: choose(method, {option: value})
+    try:
+        choose(method, {option: value})
     except ValueError as e:
-        if "unknown option" not in str(e): raise
+        if "unknown option" not in str(e):
+            raise
         return False
     return True
 
 def setup(
-    dataset: str,        # "MOSI", "MOSEI" or "SIMS"
-    full: bool = False,  # the real files, on a GPU
-    **common,            # options for all methods, for example text="google-t5/t5-base" or epochs=40
-) -> Setup:              # to be handed to `run_table`
+    dataset: str,  # "MOSI", "MOSEI" or "SIMS"
+    full: bool = False,  # the real files and the papers' presets, on a GPU
+    presets: dict | None = None,  # method -> paper, for example {"mfon": "MFON"} for the print
+    **common,  # options for all methods, for example text="google-t5/t5-base"
+) -> Setup:  # to be handed to `run_table`
     "The setup of a training notebook. Raises ValueError for an unknown dataset."
-    if dataset not in BERT: raise ValueError(f"dataset={dataset!r}: choose one of {list(BERT)}")
-    defaults = dict(text=BERT[dataset], precision="bf16") if full else QUICK
-    return Setup(dataset, full, SEEDS if full else SEEDS[:2], defaults | common)
+    if dataset not in BERT:
+        raise ValueError(f"dataset={dataset!r}: choose one of {list(BERT)}")
+    seeds = SEEDS if full else SEEDS[:2]
+    return Setup(dataset, full, seeds, common if full else QUICK | common, presets)
 
 # %% ../../nbs/80_tables.protocol.ipynb #run
 def run_table(
-    plan: Setup,                         # from `setup`
-    methods: Sequence[str] = METHODS,    # by name
-    folder: str | Path | None = None,    # keeps runs and results.csv
-    jobs: int = 1,                       # runs at a time
-    progress: bool = True,               # show bars
-):                                       # DataFrame as from `compare`
-    "Fit all methods of a table with all seeds."
+    plan: Setup,  # from `setup`
+    methods: Sequence[str] = METHODS,  # by name
+    folder: str | Path | None = None,  # keeps runs and results.csv
+    jobs: int = 1,  # runs at a time
+    progress: bool = True,  # show bars
+    found: str | Path | None = None,  # folder of the methods' searches; None: presets alone
+):  # DataFrame as from `compare`
+    "Fit a table's methods with all seeds. Raises OSError where `found` lacks a method's search."
     import pandas as pd
-    corpus = plan.corpus()
-    parts = [compare([m], corpus, plan.seeds, folder, jobs, progress, **plan.options(m)) for m in methods]
-    results = pd.concat(parts).drop_duplicates([c for c in COLUMNS if c != "value"], ignore_index=True)
-    if folder is not None: write_results(results, Path(folder))
+
+    corpus, options = plan.corpus(), {m: plan.options(m, searched(m, found)) for m in methods}
+    parts = [
+        compare([m], corpus, plan.seeds, folder, jobs, progress, **options[m]) for m in methods
+    ]
+    results = pd.concat(parts).drop_duplicates(
+        [c for c in COLUMNS if c != "value"], ignore_index=True
+    )
+    if folder is not None:
+        write_results(results, Path(folder))
     return results
 
+def searched(
+    method: str,  # by name
+    found: str | Path | None,  # folder of searches, or none
+) -> dict:  # the best options, {} without a folder
+    "What a search found. Raises OSError where the folder holds no search of this method."
+    from msa_lit.tables.search import best_options
+
+    return {} if found is None else best_options(method, found)
+
+def settings_caption(
+    plan: Setup,  # from `setup`
+    methods: Sequence[str] = METHODS,  # of the table
+    found: str | Path | None = None,  # as for `run_table`
+) -> str:  # a sentence or two
+    "Where the options of a table come from."
+    from msa_lit.tables.search import trials_of
+
+    if not plan.full:
+        base = "few epochs and small networks, the same for all methods"
+    else:
+        base = "; ".join(f"{m}: preset {plan.preset(m) or 'none'}" for m in methods)
+    said = f"Settings: {base}."
+    if found is not None:
+        best = {m: trials_of(m, found) for m in methods}
+        said += (
+            " Over them the best of a search by validation MAE: "
+            + "; ".join(f"{m}, {len(t)} trials, {t.valid_mae[0]:.3f}" for m, t in best.items())
+            + "."
+        )
+    if plan.common:
+        said += " For all methods: " + ", ".join(f"{k}={v!r}" for k, v in plan.common.items()) + "."
+    return said
+
 # %% ../../nbs/80_tables.protocol.ipynb #beside
-COLUMNS_OF = {"MOSI": ("acc7", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "mae", "corr"), "SIMS": ("acc5", "acc3", "acc2", "f1", "mae", "corr")}
+COLUMNS_OF = {
+    "MOSI": ("acc7", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "mae", "corr"),
+    "SIMS": ("acc5", "acc3", "acc2", "f1", "mae", "corr"),
+}
 COLUMNS_OF["MOSEI"] = COLUMNS_OF["MOSI"]
-MAIN_TABLES = {"MOSI": (("UGF", "1"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")), "MOSEI": (("UGF", "2"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")),
-               "SIMS": (("UGF", "3"), ("MUG", "4"), ("MFON", "3"), ("SPIL", "I"))}
+MAIN_TABLES = {
+    "MOSI": (("UGF", "1"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")),
+    "MOSEI": (("UGF", "2"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")),
+    "SIMS": (("UGF", "3"), ("MUG", "4"), ("MFON", "3"), ("SPIL", "I")),
+}
 
 def printed_rows(
-    dataset: str,                              # "MOSI", "MOSEI" or "SIMS"
+    dataset: str,  # "MOSI", "MOSEI" or "SIMS"
     models: Sequence[str] = ("Self-MM", "UGF", "MUG", "MFON", "SPIL"),  # printed names to show
-):                                             # DataFrame of strings, a star at impossible cells
+):  # DataFrame of strings, a star at impossible cells
     "The four papers' main rows for one corpus."
     import pandas as pd
+
     cells = reported.load()
     rows = {}
     for paper, number in MAIN_TABLES[dataset]:
-        part = cells[(cells.paper == paper) & (cells.table == number) & (cells.dataset == dataset) & (cells.status == "printed")]
+        part = cells[
+            (cells.paper == paper)
+            & (cells.table == number)
+            & (cells.dataset == dataset)
+            & (cells.status == "printed")
+        ]
         for (model, variant), row in part.groupby(["model", "variant"], sort=False):
-            if not any(model.startswith(m) for m in models): continue
+            if not any(model.startswith(m) for m in models):
+                continue
             name = f"{model}{f' ({variant})' if variant else ''}, {paper} Table {number}, {row.source.iloc[0]}"
             star = (row.grade == reported.STARRED).map({True: "*", False: ""})
             rows[name] = dict(zip(row.metric, row.printed + star))
     return pd.DataFrame(rows).T.reindex(columns=COLUMNS_OF[dataset]).fillna("")
 
 def beside(
-    results,            # DataFrame from `run_table` or `compare`
-    dataset: str,       # "MOSI", "MOSEI" or "SIMS"
-):                      # DataFrame of strings: ours, then the printed rows
+    results,  # DataFrame from `run_table` or `compare`
+    dataset: str,  # "MOSI", "MOSEI" or "SIMS"
+):  # DataFrame of strings: ours, then the printed rows
     "Our means and spreads, and under them what the papers print."
     import pandas as pd
+
     s, digits = summary(results), {m: 3 if m in ("mae", "corr") else 2 for m in COLUMNS_OF[dataset]}
+
     def cell(method, m):
         mean, sd, n = (s.loc[method, (m, k)] for k in ("mean", "std", "count"))
-        return "–" if np.isnan(mean) else f"{mean:.{digits[m]}f}" + (f" ± {sd:.{digits[m]}f}" if n > 1 else "")
-    ours = {f"ours: {method} ({'1 seed' if (n := int(s.loc[method, ('mae', 'count')])) == 1 else f'{n} seeds'})": {m: cell(method, m) for m in COLUMNS_OF[dataset]} for method in s.index}
+        return (
+            "–"
+            if np.isnan(mean)
+            else f"{mean:.{digits[m]}f}" + (f" ± {sd:.{digits[m]}f}" if n > 1 else "")
+        )
+
+    ours = {
+        f"ours: {method} ({'1 seed' if (n := int(s.loc[method, ('mae', 'count')])) == 1 else f'{n} seeds'})": {
+            m: cell(method, m) for m in COLUMNS_OF[dataset]
+        }
+        for method in s.index
+    }
     return pd.concat([pd.DataFrame(ours).T, printed_rows(dataset)])
 
 # %% ../../nbs/80_tables.protocol.ipynb #plot
 def plot_seeds(
-    results,              # DataFrame from `run_table` or `compare`
-    dataset: str = "",    # show this corpus's printed rows as dotted lines; "": none
+    results,  # DataFrame from `run_table` or `compare`
+    dataset: str = "",  # show this corpus's printed rows as dotted lines; "": none
     metric: str = "mae",  # of the multimodal head on test
-    ax=None,              # matplotlib axes; None: a new figure
-):                        # matplotlib axes
+    ax=None,  # matplotlib axes; None: a new figure
+):  # matplotlib axes
     "Seeds and means of every method. Raises ValueError for a metric that the results lack."
     import matplotlib.pyplot as plt
-    test = results[(results.split == "test") & (results["head"] == "multimodal") & (results.metric == metric) & (results.method != "constant")]
-    if test.empty: raise ValueError(f"metric={metric!r}: the results hold {sorted(results.metric.unique())}")
+
+    test = results[
+        (results.split == "test")
+        & (results["head"] == "multimodal")
+        & (results.metric == metric)
+        & (results.method != "constant")
+    ]
+    if test.empty:
+        raise ValueError(f"metric={metric!r}: the results hold {sorted(results.metric.unique())}")
     names = list(dict.fromkeys(test.method))
-    if ax is None: ax = plt.subplots(figsize=(6, 0.9 + 0.28 * len(names)), layout="constrained")[1]
+    if ax is None:
+        ax = plt.subplots(figsize=(6, 0.9 + 0.28 * len(names)), layout="constrained")[1]
     for k, name in enumerate(names):
         values = test[test.method == name].value
-        ax.plot(values, [k] * len(values), "o", ms=4, alpha=0.6); ax.plot(values.mean(), k, "k|", ms=14)
+        ax.plot(values, [k] * len(values), "o", ms=4, alpha=0.6)
+        ax.plot(values.mean(), k, "k|", ms=14)
     if dataset:
-        for v in printed_rows(dataset)[metric].str.strip("*").replace("", np.nan).dropna().astype(float): ax.axvline(v, color="grey", ls=":", lw=0.8)
-    ax.set_yticks(range(len(names)), names); ax.set_ylim(len(names) - 0.4, -0.6)
+        for v in (
+            printed_rows(dataset)[metric].str.strip("*").replace("", np.nan).dropna().astype(float)
+        ):
+            ax.axvline(v, color="grey", ls=":", lw=0.8)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlabel("test MAE (label units)" if metric == "mae" else f"test {metric}")
     return ax
 
 # %% ../../nbs/80_tables.protocol.ipynb #pairs
 def clip_intervals(
-    runs: Sequence,                # finished runs of one corpus, from `load_runs`
-    metric: str = "mae",           # of the multimodal head
-):                                 # DataFrame: method -> value, low, high
+    runs: Sequence,  # finished runs of one corpus, from `load_runs`
+    metric: str = "mae",  # of the multimodal head
+):  # DataFrame: method -> value, low, high
     "Bootstrap interval over test clips of each method's predictions, averaged over seeds."
     import pandas as pd
+
     rows = {}
     for method in dict.fromkeys(r.method for r in runs):
         tests = [r.predictions[r.predictions.split == "test"] for r in runs if r.method == method]
         guess, first = np.mean([t.multimodal for t in tests], axis=0), tests[0]
-        found = bootstrap(guess, first.label, scheme=runs[0].corpus["scheme"], groups=videos(first.id))
+        found = bootstrap(
+            guess, first.label, scheme=runs[0].corpus["scheme"], groups=videos(first.id)
+        )
         rows[method] = found.loc[metric, ["value", "low", "high"]].astype(float)
     return pd.DataFrame(rows).T
 
 def videos(
     ids: Sequence[str],  # of clips, "video$_$number" where that is known
-) -> list:               # the video of each clip, or the clip itself
+) -> list:  # the video of each clip, or the clip itself
     "Clips of one video belong together."
     return [str(i).split("$_$")[0] for i in ids]
 
 def pairwise(
-    results,                         # DataFrame as from `compare`
-    reference: str | None = None,    # compare all with this one; None: all pairs
-    metric: str = "mae",             # of the multimodal head on test
-):                                   # DataFrame: a, b, difference, low, high, sd, p, p_holm
+    results,  # DataFrame as from `compare`
+    reference: str | None = None,  # compare all with this one; None: all pairs
+    metric: str = "mae",  # of the multimodal head on test
+):  # DataFrame: a, b, difference, low, high, sd, p, p_holm
     "Paired differences over seeds, with Holm's correction. Raises ValueError for methods whose seeds differ."
     import pandas as pd
-    test = results[(results.split == "test") & (results["head"] == "multimodal") & (results.metric == metric) & (results.method != "constant")]
+
+    test = results[
+        (results.split == "test")
+        & (results["head"] == "multimodal")
+        & (results.metric == metric)
+        & (results.method != "constant")
+    ]
     wide = test.pivot(index="seed", columns="method", values="value")
-    if wide.isna().any().any(): raise ValueError(f"{metric}: not every method has every seed: {wide.isna().sum().to_dict()} missing")
+    if wide.isna().any().any():
+        raise ValueError(
+            f"{metric}: not every method has every seed: {wide.isna().sum().to_dict()} missing"
+        )
     names = list(dict.fromkeys(test.method))
-    pairs = [(m, reference) for m in names if m != reference] if reference else [(a, b) for i, a in enumerate(names) for b in names[:i]]
-    rows = [{"a": a, "b": b} | {k: across_seeds(wide[a], wide[b])[k] for k in ("difference", "low", "high", "sd", "p_t")} for a, b in pairs]
+    pairs = (
+        [(m, reference) for m in names if m != reference]
+        if reference
+        else [(a, b) for i, a in enumerate(names) for b in names[:i]]
+    )
+    rows = [
+        {"a": a, "b": b}
+        | {k: across_seeds(wide[a], wide[b])[k] for k in ("difference", "low", "high", "sd", "p_t")}
+        for a, b in pairs
+    ]
     table = pd.DataFrame(rows)
     return table.assign(p_holm=holm(table.p_t.fillna(1.0)))
 
 # %% ../../nbs/80_tables.protocol.ipynb #needed
 def seeds_needed(
-    difference: float,     # true difference to be seen, in the metric's units
-    sd: float,             # standard deviation of paired differences over seeds
-    power: float = 0.8,    # chance of seeing it
-    level: float = 0.05,   # two-sided
-    most: int = 100_000,   # give up above
-) -> int:                  # seeds
+    difference: float,  # true difference to be seen, in the metric's units
+    sd: float,  # standard deviation of paired differences over seeds
+    power: float = 0.8,  # chance of seeing it
+    level: float = 0.05,  # two-sided
+    most: int = 100_000,  # give up above
+) -> int:  # seeds
     "Smallest number of seeds that shows a difference. Raises ValueError for numbers that are not positive."
     from scipy import stats
+
     for name, v in (("difference", difference), ("sd", sd)):
-        if not 0 < v < np.inf: raise ValueError(f"{name}={v!r}: give a positive number")
+        if not 0 < v < np.inf:
+            raise ValueError(f"{name}={v!r}: give a positive number")
+
     def reached(n):
-        t, shift = stats.t.ppf(1 - level / 2, n - 1), difference * n ** 0.5 / sd
+        t, shift = stats.t.ppf(1 - level / 2, n - 1), difference * n**0.5 / sd
         return stats.nct.sf(t, n - 1, shift) + stats.nct.cdf(-t, n - 1, shift) >= power
+
     low, high = 1, 2
     while not reached(high):
         low, high = high, 2 * high
-        if high > most: raise ValueError(f"more than {most} seeds; the difference {difference:g} is too small beside sd {sd:g}")
+        if high > most:
+            raise ValueError(
+                f"more than {most} seeds; the difference {difference:g} is too small beside sd {sd:g}"
+            )
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)

@@ -16,92 +16,136 @@ from .protocol import knows
 __all__ = ['COMMON', 'SPACES', 'space_of', 'suggest', 'without_test', 'search', 'trials_of', 'best_options', 'expected_best']
 
 # %% ../../nbs/80_tables.search.ipynb #space
-COMMON = {"lr": (3e-4, 5e-3), "text_lr": (1e-5, 2e-4), "weight_decay": [0.0, 0.001, 0.01], "dropout": (0.0, 0.3), "fusion_width": [16, 32, 64, 128]}
+COMMON = {
+    "lr": (3e-4, 5e-3),
+    "text_lr": (1e-5, 2e-4),
+    "weight_decay": [0.0, 0.001, 0.01],
+    "dropout": (0.0, 0.3),
+    "fusion_width": [16, 32, 64, 128],
+}
 SPACES = {
-    "late_fusion": {}, "self_mm": {"unimodal_weight": (0.1, 1.0)},
+    "late_fusion": {},
+    "self_mm": {"unimodal_weight": (0.1, 1.0)},
     "ugf": {"alpha": (0.1, 10.0), "p_max": (0.1, 0.9)},
     "spil": {"unimodal_weight": (0.1, 1.0), "shared_weight": (0.1, 100.0)},
     "mug": {"beta": (1e-4, 1.0), "gamma": [0.001, 0.01, 0.1], "eta": [0.001, 0.01, 0.1]},
-    "mfon": {"alpha": (1e-3, 1.0), "beta": (1e-3, 1.0), "attention_layers": [1, 2, 3]}}
+    "mfon": {
+        "alpha": (1e-3, 1.0),
+        "beta": (1e-3, 1.0),
+        "audio_layers": [2, 3, 5],
+        "vision_layers": [2, 3, 5],
+        "fusion_width": None,
+    },
+}  # its predictor has no such width
 
 def space_of(
     method: str,  # one of SPACES
-) -> dict:        # option -> choices or (low, high)
+) -> dict:  # option -> choices or (low, high)
     "The common space and the method's own. Raises ValueError for a method without one."
-    if method not in SPACES: raise ValueError(f"method={method!r}: spaces are known for {list(SPACES)}; pass your own")
-    return COMMON | SPACES[method]
+    if method not in SPACES:
+        raise ValueError(f"method={method!r}: spaces are known for {list(SPACES)}; pass your own")
+    return {k: v for k, v in (COMMON | SPACES[method]).items() if v is not None}
 
 def suggest(
-    trial,        # Optuna's
+    trial,  # Optuna's
     space: dict,  # option -> choices or (low, high)
-) -> dict:        # option -> value
+) -> dict:  # option -> value
     "Draw one point of a space. Raises ValueError for an empty or reversed range."
     point = {}
     for name, values in space.items():
-        if isinstance(values, list): point[name] = trial.suggest_categorical(name, values); continue
+        if isinstance(values, list):
+            point[name] = trial.suggest_categorical(name, values)
+            continue
         low, high = values
-        if not low < high: raise ValueError(f"{name}={values!r}: a range goes from low to high")
+        if not low < high:
+            raise ValueError(f"{name}={values!r}: a range goes from low to high")
         point[name] = trial.suggest_float(name, low, high, log=low > 0 and high / low >= 10)
     return point
 
 # %% ../../nbs/80_tables.search.ipynb #hidden
 def without_test(
     corpus: Corpus,  # with train, valid, test
-) -> Corpus:         # test replaced by valid
+) -> Corpus:  # test replaced by valid
     "A corpus that cannot tell anything about its test split."
     valid = corpus.splits["valid"]
-    return replace(corpus, splits=corpus.splits | {"test": replace(valid, ids=[f"valid again {i}" for i in valid.ids])})
+    return replace(
+        corpus,
+        splits=corpus.splits
+        | {"test": replace(valid, ids=[f"valid again {i}" for i in valid.ids])},
+    )
 
 # %% ../../nbs/80_tables.search.ipynb #search
 def search(
-    method: str,                 # by name
-    corpus: Corpus,              # its test split is not used
-    folder: str | Path,          # keeps the journal; a search called again continues
-    trials: int = 50,            # in all, those of earlier calls included
-    seed: int = 1111,            # of the training runs and of the draws
-    space: dict | None = None,   # option -> choices or (low, high); None: the known one
-    progress: bool = True,       # show a bar
-    **options,                   # fixed ones, for example epochs=20
-):                               # DataFrame: trial, valid_mae, options; best first
+    method: str,  # by name
+    corpus: Corpus,  # its test split is not used
+    folder: str | Path,  # keeps the journal; a search called again continues
+    trials: int = 50,  # in all, those of earlier calls included
+    seed: int = 1111,  # of the training runs and of the draws
+    space: dict | None = None,  # option -> choices or (low, high); None: the known one
+    progress: bool = True,  # show a bar
+    **options,  # fixed ones, for example epochs=20
+):  # DataFrame: trial, valid_mae, options; best first
     "Random search over options by validation MAE. Raises ValueError for options that the method does not know."
     import optuna
     from tqdm import tqdm
+
     space = space_of(method) if space is None else space
     unknown = [name for name, values in space.items() if not knows(method, name, values[0])]
-    if unknown: raise ValueError(f"{unknown}: {method!r} has no such options")
+    if unknown:
+        raise ValueError(f"{unknown}: {method!r} has no such options")
     study, hidden = _open(method, folder), without_test(corpus)
-    for k in tqdm(range(len(_finished(study)), trials), desc=f"search {method}", disable=not progress):
+    for k in tqdm(
+        range(len(_finished(study)), trials), desc=f"search {method}", disable=not progress
+    ):
         study.sampler = optuna.samplers.RandomSampler(seed=seed + k)
         trial = study.ask()
         point = suggest(trial, space)
-        study.tell(trial, fit(method, hidden, seed, progress=False, weights=False, **(options | point)).scores["valid"]["multimodal"]["mae"])
+        study.tell(
+            trial,
+            fit(method, hidden, seed, progress=False, weights=False, **(options | point)).scores[
+                "valid"
+            ]["multimodal"]["mae"],
+        )
     return trials_of(method, folder)
 
 def _open(method, folder):
     import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(folder).mkdir(parents=True, exist_ok=True)
     journal = optuna.storages.journal.JournalFileBackend(str(Path(folder) / f"{method}.journal"))
-    return optuna.create_study(study_name=method, storage=optuna.storages.JournalStorage(journal), direction="minimize", load_if_exists=True)
+    return optuna.create_study(
+        study_name=method,
+        storage=optuna.storages.JournalStorage(journal),
+        direction="minimize",
+        load_if_exists=True,
+    )
 
-def _finished(study): return [t for t in study.get_trials(deepcopy=False) if t.value is not None]
+def _finished(study):
+    return [t for t in study.get_trials(deepcopy=False) if t.value is not None]
 
 def trials_of(
-    method: str,         # by name
+    method: str,  # by name
     folder: str | Path,  # with the journal of a search
-):                       # DataFrame: trial, valid_mae, options; best first
+):  # DataFrame: trial, valid_mae, options; best first
     "Read a search back. Raises OSError where there is none."
     import pandas as pd
-    if not (Path(folder) / f"{method}.journal").exists(): raise FileNotFoundError(f"no search for {method!r} in {folder}")
-    rows = [{"trial": k, "valid_mae": t.value} | t.params for k, t in enumerate(_finished(_open(method, folder)))]
+
+    if not (Path(folder) / f"{method}.journal").exists():
+        raise FileNotFoundError(f"no search for {method!r} in {folder}")
+    rows = [
+        {"trial": k, "valid_mae": t.value} | t.params
+        for k, t in enumerate(_finished(_open(method, folder)))
+    ]
     return pd.DataFrame(rows).sort_values("valid_mae", ignore_index=True)
 
 def best_options(
-    method: str,         # by name
+    method: str,  # by name
     folder: str | Path,  # with the journal of a search
-) -> dict:               # for `fit`
+) -> dict:  # for `fit`
     "The options with the lowest validation MAE."
-    best = trials_of(method, folder).iloc[0].drop(["trial", "valid_mae"]).to_dict()
+    found = trials_of(method, folder).drop(columns=["trial", "valid_mae"])
+    best = {k: found[k][0] for k in found}  # column by column, so that a width stays a whole number
     return {k: v.item() if hasattr(v, "item") else v for k, v in best.items()}
 
 # %% ../../nbs/80_tables.search.ipynb #budget
@@ -111,6 +155,8 @@ def expected_best(
 ) -> float:  # expected lowest error
     "What a search of n trials would have found on average. Raises ValueError for n outside 1 .. N."
     from math import comb
+
     e = sorted(errors)
-    if not 1 <= n <= len(e): raise ValueError(f"n={n}: a search of {len(e)} trials can be thinned to 1 .. {len(e)}")
+    if not 1 <= n <= len(e):
+        raise ValueError(f"n={n}: a search of {len(e)} trials can be thinned to 1 .. {len(e)}")
     return float(sum(x * comb(len(e) - 1 - i, n - 1) for i, x in enumerate(e)) / comb(len(e), n))
