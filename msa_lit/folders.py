@@ -15,10 +15,12 @@ from pathlib import Path
 from .files import aside_of, held, naming, replace_files, sweep, write_text
 from .notices import notice
 from .store import sha256_of
+from .untrusted import check_fields, is_list_of, is_size, is_text
 
 # %% auto #0
-__all__ = ['FORMAT', 'TABLES', 'FILES', 'CHECKPOINT', 'digest_of', 'sealed', 'write_record', 'read_record', 'difference', 'look',
-           'claimed', 'write_table', 'read_table', 'write_run', 'read_run']
+__all__ = ['FORMAT', 'TABLES', 'FILES', 'CHECKPOINT', 'RUN', 'digest_of', 'sealed', 'write_record', 'read_record', 'difference',
+           'look', 'claimed', 'write_table', 'read_table', 'is_table_of', 'is_number', 'is_plain', 'has_spec',
+           'has_corpus', 'check_run', 'write_run', 'read_run']
 
 # %% ../nbs/08_folders.ipynb #record-code
 FORMAT = 2
@@ -193,6 +195,60 @@ def read_table(
         raise ValueError(f"{path} is damaged ({why}); {_REMEDY}")
     return table
 
+# %% ../nbs/08_folders.ipynb #fields-code
+def is_table_of(
+    right: Callable[[object], bool],  # value -> whether it is as it should be
+) -> Callable[[object], bool]:        # a test for tables from text to such values
+    "A test for nested tables of a record."
+    return lambda v: isinstance(v, dict) and all(is_text(k) and right(x) for k, x in v.items())
+
+def is_number(
+    value: object,  # anything
+) -> bool:          # NaN and infinity are numbers, true is none
+    "Whether something is a number."
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+def is_plain(
+    value: object,  # anything
+) -> bool:          # text, a number of at most 64 bits, true, false, nothing, or a list of such
+    "Whether something can be the value of an option."
+    if isinstance(value, list): return all(is_plain(v) and not isinstance(v, list) for v in value)
+    if isinstance(value, int): return value.bit_length() <= 64
+    return value is None or isinstance(value, float) or is_text(value)
+
+def has_spec(
+    value: object,  # anything
+) -> bool:          # modalities, widths and, where words were learned, the vocabulary
+    "Whether something can be what a model was built from."
+    texts = lambda v: is_list_of(v, is_text)
+    if not isinstance(value, dict) or not texts(value.get("modalities")): return False
+    if not is_table_of(is_size)(value.get("widths")): return False
+    return value.get("words") is None or texts(value["words"])
+
+def has_corpus(
+    value: object,  # anything
+) -> bool:          # a name, and how many rows each fold has
+    "Whether something can be the description of a corpus."
+    if not isinstance(value, dict) or not is_text(value.get("name")): return False
+    return is_table_of(is_size)(value.get("sizes", {}))
+
+_scores = is_table_of(is_table_of(is_table_of(is_number)))
+RUN = {"method": (is_text, "the name of a method"), "seed": (is_size, "a whole number"),
+       "options": (is_table_of(is_table_of(is_plain)), "options by owner"),
+       "corpus": (has_corpus, "a table with the corpus's name and sizes"),
+       "spec": (has_spec, "a table with modalities, widths and words"),
+       "scores": (_scores, "numbers by fold, head and metric"),
+       "selected_on": (is_text, "a text"), "environment": (is_table_of(is_plain), "a table"),
+       "notices": (lambda v: is_list_of(v, is_text), "a list of texts"),
+       "files": (is_table_of(is_text), "a table of digests")}
+
+def check_run(
+    record: dict,  # as read
+    path: Path,    # of run.json
+) -> None:
+    "Raise ValueError with the first field there that is not what it should be."
+    check_fields(record, {k: rule for k, rule in RUN.items() if k in record}, str(path))
+
 # %% ../nbs/08_folders.ipynb #write-code
 def write_run(
     folder: Path,         # claimed by this run, new or empty
@@ -225,6 +281,7 @@ def read_run(
     if "scores" not in record:
         raise FileNotFoundError(f"the run in {folder} is not finished; call fit with the same "
                                 "arguments to continue it")
+    check_run(record, Path(folder) / "run.json")
     files = record.get("files", {})
     for name in FILES: _compare(folder / name, files.get(name))
     needs = {"history.csv": ("stage", "epoch"), "predictions.csv": ("split", "id", "label")}
