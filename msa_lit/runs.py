@@ -306,6 +306,8 @@ def load_run(
     needed = ("method", "seed", "options", "corpus", "spec", "scores", "selected_on", "environment")
     if absent := [k for k in needed if k not in record]:
         raise ValueError(f"{folder}/run.json has no {absent[0]}; restore it from a copy")
+    if "multimodal" not in record["scores"].get("test", {}):
+        raise ValueError(f"{folder}/run.json has no multimodal scores of test; restore it from a copy")
     return Run(**{k: record[k] for k in needed}, history=tables["history.csv"],
                predictions=tables["predictions.csv"], state=state,
                notices=tuple(record.get("notices", ())))
@@ -321,9 +323,10 @@ def rebuild(
     chosen, words = chosen_of(run), run.spec["words"]
     facts = dict(run.spec, modalities=tuple(run.spec["modalities"]),
                  words=None if words is None else tuple(words), model=chosen["model"])
-    method = build(run.method, ModelSpec(**facts), chosen, run.seed)
-    try: method.load_state_dict(run.state)
-    except RuntimeError as error:
+    try:
+        method = build(run.method, ModelSpec(**facts), chosen, run.seed)
+        method.load_state_dict(run.state)
+    except (RuntimeError, TypeError, KeyError, AttributeError) as error:  # no such spec or weights
         made = run.environment.get("msa_lit", "an earlier version")
         raise ValueError(f"the weights of this run of {run.method} do not fit the model that "
                          f"msa_lit {__version__} builds; it was made by {made}") from error

@@ -845,7 +845,7 @@ def run_differs(meant, got):
 
 
 def run_case(folder, *more):
-    names = ("r/", "run.json", *(p.name for p in (folder / "r").glob("*")), *more)
+    names = ("in/r", "run.json", *(p.name for p in (folder / "r").glob("*")), *more)
     return Case(
         folder / "r",
         loaded(sound_run()),
@@ -900,7 +900,7 @@ def run_sealed(rng, folder):
     change_json(rng, folder / "r" / "run.json")
     try:
         text = sealed(json.loads((folder / "r" / "run.json").read_text()))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         text = "{}"
     (folder / "r" / "run.json").write_bytes(text.encode("utf8", "surrogatepass"))
     return replace(run_case(folder), meant=SAFE, read=shown)
@@ -911,7 +911,11 @@ def shown(path, **_):
     from msa_lit.runs import load_run
 
     run = load_run(path)
-    return repr(run), run._repr_html_(), run.model
+    page = repr(run), run._repr_html_()
+    try:
+        return page, run.model
+    except ValueError as error:  # of a run in memory, which knows no file
+        raise ValueError(f"run.json: {error}") from error
 
 
 @functools.lru_cache
