@@ -25,8 +25,8 @@ from typing import NamedTuple
 # %% auto #0
 __all__ = ['PACKAGE', 'PAPERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meaning', 'Source', 'files', 'source', 'follow', 'home',
            'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins', 'registry',
-           'names', 'check_name', 'load', 'split_name', 'options_of', 'shared_options', 'own_options', 'arguments',
-           'reading_options', 'claims', 'check_claims']
+           'names', 'check_name', 'load', 'entry_of', 'split_name', 'options_of', 'shared_options', 'own_options',
+           'arguments', 'reading_options', 'near_path', 'no_corpus', 'presets', 'claims', 'check_claims']
 
 # %% ../nbs/00_catalogue.ipynb #near
 def near(
@@ -37,6 +37,7 @@ def near(
     plain = {re.sub(r"[-\s]", "_", str(k)).lower(): str(k) for k in known}
     asked = re.sub(r"[-\s]", "_", str(name)).lower()
     found = [plain[k] for k in difflib.get_close_matches(asked, plain, 3)]
+    if not found and len(asked) > 2: found = [v for k, v in plain.items() if k in asked or asked in k][:3]
     if found: return f"did you mean {' or '.join(map(repr, found))}?"
     return f"known: {', '.join(sorted(plain.values())) or 'none'}"
 
@@ -280,6 +281,16 @@ def load(
     if entry is None and name in registry(kind): return  # a notebook's own
     importlib.import_module(entry.module if entry else plugins(kind)[name].partition(":")[0])
 
+def entry_of(
+    kind: str,  # "method" or "piece"
+    name: str,  # a known one
+) -> Entry:     # from its source, or from its class where there is no source to read
+    "What is known of a method or a piece."
+    if (kind, name) in entries(): return entries()[kind, name]
+    load(kind, name)
+    cls = registry(kind)[name]
+    return Entry(kind, name, cls.__module__, cls.__qualname__, "", (cls.__doc__ or "").partition("\n")[0])
+
 # %% ../nbs/00_catalogue.ipynb #options-of
 SHARED = {"model": "ModelOptions", "train": "TrainOptions"}  # owner -> the dataclass that all methods share
 
@@ -372,6 +383,36 @@ def reading_options(
     module = home("Reading")
     readers = next(m for m in files() if m.rpartition(".")[2] == "readers")
     return arguments(readers, function, "reading") | declared(module, "Reading", "reading")
+
+# %% ../nbs/00_catalogue.ipynb #places
+def near_path(
+    path: str | Path,         # that is not there
+    what: str,                # what was looked for, such as "no corpus at"
+    more: Iterable[str] = (), # other names that could have been meant
+) -> str:                     # a sentence
+    "Say that a path is not there, and what lies near."
+    path = Path(path)
+    here = next((p for p in path.parents if p.is_dir()), Path("."))
+    step = path.relative_to(here).parts[0] if here in path.parents else path.name
+    try: beside = [p.name for p in here.iterdir()]
+    except OSError: beside = []
+    close = difflib.get_close_matches(step, beside, 3, 0.75) + difflib.get_close_matches(str(path), list(more), 1)
+    found = [str(here / c) if c in beside else c for c in close]
+    return f"{what} {path}" + (f"; did you mean {' or '.join(map(repr, found))}?" if found else "")
+
+def no_corpus(
+    path: str | Path,  # that is not there
+) -> str:              # a sentence
+    "Say that there is no corpus, what lies near, and where corpora go."
+    says = near_path(path, "no corpus at", ["simulated"])
+    return f"{says}{'' if says.endswith('?') else ';'} 'simulated' needs no files, data/README.md says where MOSI, MOSEI and SIMS go"
+
+@cache
+def presets() -> tuple:  # names; empty where the source does not list them
+    "The simulator's presets."
+    module = next(m for m in files() if m.rpartition(".")[2] == "simulate")
+    _, node = follow(module, "PRESETS")
+    return tuple(k.value for k in node.keys if isinstance(k, ast.Constant)) if isinstance(node, ast.Dict) else ()
 
 # %% ../nbs/00_catalogue.ipynb #claims
 @cache

@@ -55,21 +55,24 @@ def compare(
     methods: Sequence[str],           # names, with or without pieces
     corpus: Corpus,                   # what to compare on
     seeds: Sequence[int] = (1111, 1112, 1113, 1114, 1115),  # the papers' five
-    folder: str | Path | None = None, # keep runs and results.csv here
+    folder: str | Path | None = None, # keep runs and results.csv here; None: nothing is kept
     jobs: int = 1,                    # runs at a time
     progress: bool = True,            # show a bar
     weights: bool = False,            # keep every run's weights
     **options,                        # for all methods; see `fit`
 ):                                    # DataFrame with COLUMNS
     "Fit all methods with all seeds. Raises ValueError before training for names, seeds or options that do not fit."
+    if not (isinstance(jobs, int) and jobs >= 1): raise ValueError(f"jobs={jobs!r}: at least one run at a time")
     check_ready(corpus)
     plans = _plan(methods, seeds, options)
     tables = [constant_rows(corpus, choose(plans[0][0], plans[0][2])["model"].text)]
     runs = _in_turn(plans, corpus, folder, weights, progress) if jobs == 1 else _side_by_side(plans, corpus, folder, weights, jobs)
-    for run in tqdm(runs, total=len(plans), desc="runs", disable=not progress):
+    for run in tqdm(runs, total=len(plans), desc="runs" if folder else "runs, nothing kept", disable=not progress):
         tables.append(tidy(run))
         if folder is not None: write_results(_join(tables), Path(folder))
-    return _join(tables)
+    results = _join(tables)
+    results.attrs["guessed"] = [note for note in corpus.notes if "guessed" in note]
+    return results
 
 def _plan(methods, seeds, options):
     if not methods or not seeds: raise ValueError(f"nothing to compare: methods={list(methods)}, seeds={list(seeds)}")
@@ -209,7 +212,8 @@ def caption(
     trained = results[results.method != "constant"]
     seeds = sorted(trained.seed.unique())
     return (f"Corpus {about['corpus']}, modalities {about['modalities']}, text encoder {about['text']}. {split.capitalize()} split, seeds {', '.join(map(str, seeds))}: "
-            f"mean ± standard deviation over seeds. Epochs selected on {', '.join(trained.selected_on.unique())}.")
+            f"mean ± standard deviation over seeds. Epochs selected on {', '.join(trained.selected_on.unique())}."
+            + "".join(f" Guessed: {note}." for note in results.attrs.get("guessed", ())))
 
 # %% ../nbs/08_comparison.ipynb #guard
 def best_of(

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from . import __version__
+from .catalogue import no_corpus
 from .data import Corpus
 from .encoders import freeze_text, read_text, text_network
 from .folders import claimed, difference, digest_of, look, read_run, write_run
@@ -42,11 +43,10 @@ def load_corpus(
     **options,         # for `simulate` (n, seed, knobs) or for `read_corpus` (scheme, ...)
 ) -> Corpus:           # checked and ready for `fit`
     "Open a corpus. Raises OSError for a path that is not there, ValueError for an unsound one."
-    kind, _, preset = str(name).partition(":")
-    if kind == "simulated": return simulate(scheme=preset or "mosi", **options)
     if not Path(name).exists():
-        raise FileNotFoundError(f"no corpus at {name}; 'simulated' needs no files, data/README.md "
-                                "says where MOSI, MOSEI and SIMS go")
+        kind, _, preset = str(name).partition(":")
+        if kind == "simulated": return simulate(scheme=preset or "mosi", **options)
+        raise FileNotFoundError(no_corpus(name))
     from msa_lit.readers import read_corpus
     return read_corpus(name, **options)
 
@@ -67,6 +67,8 @@ def check_ready(
     if not corpus.modalities: raise ValueError(f"corpus {corpus.name!r} has no modality at all")
     check_corpus(corpus)
     check_values(corpus)
+    for note in corpus.notes:
+        if "guessed" in note: notice(f"corpus {corpus.name!r}: {note}; load_corpus(..., scheme=...) sets it")
 
 def _bad_label(y):
     if y is None: return "no multimodal labels"

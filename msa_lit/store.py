@@ -169,8 +169,8 @@ def fill_store(
         text = json.dumps(rows, ensure_ascii=False)
         (folder / f"{name}.rows.json").write_text(text, encoding="utf8")
         for file, array in split_arrays(name, split).items():
-            lies_there = isinstance(array, np.memmap) and Path(array.filename).parent == folder
-            if lies_there: array.flush()
+            mapped = isinstance(array, np.memmap) and Path(array.filename).resolve()
+            if mapped and mapped.parent == folder.resolve(): array.flush()
             else: np.save(folder / file, array, allow_pickle=False)
     manifest = {"format": STORE, "version": VERSION, "name": corpus.name, "scheme": corpus.scheme,
                 "source": source, "notes": list(corpus.notes),
