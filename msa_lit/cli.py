@@ -87,7 +87,7 @@ def _compare(p):
     _training(p)
 
 def _predict(p):
-    p.add_argument("folder", metavar="RUN", help="folder of a run, kept by fit --out or compare")
+    p.add_argument("folder", metavar="RUN", help="folder of a run with weights, as fit --out FOLDER keeps it")
     p.add_argument("corpus", metavar="CORPUS", help="a path, simulated or simulated:PRESET; labels are not needed")
     p.add_argument("--split", dest="splits", type=word_list, help="folds to predict, separated by commas [all]")
     p.add_argument("--out", help="a new CSV file [the screen]")

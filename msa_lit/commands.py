@@ -53,7 +53,7 @@ def guessed(
     notes: Iterable[str],  # of a corpus
 ) -> list:                 # lines to print
     "What was guessed while reading, and with it every number that follows."
-    return [f"note: {note}; --scheme sets it" for note in notes if "guessed" in note]
+    return [f"note: {note.removeprefix('noted: ')}; --scheme sets it" for note in notes if "guessed" in note]
 
 # %% ../nbs/93_commands.ipynb #fit
 def _said(args, corpus, run):
