@@ -26,7 +26,8 @@ from typing import NamedTuple
 __all__ = ['PACKAGE', 'PAPERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meaning', 'Source', 'files', 'source', 'follow', 'home',
            'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins', 'registry',
            'names', 'check_name', 'load', 'entry_of', 'split_name', 'options_of', 'shared_options', 'own_options',
-           'arguments', 'reading_options', 'near_path', 'no_corpus', 'presets', 'claims', 'check_claims']
+           'arguments', 'reading_options', 'run_options', 'near_path', 'no_corpus', 'simulated_presets', 'claims',
+           'check_claims']
 
 # %% ../nbs/00_catalogue.ipynb #near
 def near(
@@ -59,7 +60,7 @@ def meaning(
 ) -> str:           # "" where nobody said anything
     "What the comment beside a declaration says."
     line = node.end_lineno
-    said = [notes[line][0]] if line in notes else []
+    said = [notes[k][0] for k in range(node.lineno, line + 1) if k in notes]
     while said and line + 1 in notes and notes[line + 1][2] and notes[line + 1][1] > node.col_offset:
         line += 1
         said.append(notes[line][0])
@@ -129,12 +130,12 @@ def follow(
 
 @cache
 def home(
-    name: str,  # a class of the package
+    name: str,  # a class or a function of the package
 ) -> str:       # dotted name of the module that defines it
-    "Which module defines a class. Raises ValueError if none does."
-    mark = re.compile(rf"^class {re.escape(name)}\b", re.M)
+    "Which module defines a class or a function. Raises ValueError if none does."
+    mark = re.compile(rf"^(class|def) {re.escape(name)}\b", re.M)
     found = [m for m, path in files().items() if mark.search(path.read_text(encoding="utf8"))]
-    if not found: raise ValueError(f"no module of {PACKAGE} defines a class {name!r}")
+    if not found: raise ValueError(f"no module of {PACKAGE} defines {name!r}")
     return found[0]
 
 # %% ../nbs/00_catalogue.ipynb #option
@@ -380,9 +381,18 @@ def reading_options(
     function: str = "read_corpus",  # of the readers; "convert" has one more
 ) -> dict:                          # name -> Option
     "Every way to read a corpus from files."
-    module = home("Reading")
-    readers = next(m for m in files() if m.rpartition(".")[2] == "readers")
-    return arguments(readers, function, "reading") | declared(module, "Reading", "reading")
+    return arguments(home(function), function, "reading") | declared(home("Reading"), "Reading", "reading")
+
+@cache
+def run_options(
+    function: str = "fit",  # or "compare", which hands on a preset
+) -> dict:                  # name -> Option
+    "The arguments of `fit` or `compare` that are about a run: not its options and not its place."
+    elsewhere = ("seed", "seeds", "folder", "progress", "jobs")
+    found = arguments(home("fit"), "fit", "run")
+    if function != "fit":
+        found = arguments(home(function), function, "run") | {k: o for k, o in found.items() if k == "preset"}
+    return {k: o for k, o in found.items() if k not in elsewhere}
 
 # %% ../nbs/00_catalogue.ipynb #places
 def near_path(
@@ -408,7 +418,7 @@ def no_corpus(
     return f"{says}{'' if says.endswith('?') else ';'} 'simulated' needs no files, data/README.md says where MOSI, MOSEI and SIMS go"
 
 @cache
-def presets() -> tuple:  # names; empty where the source does not list them
+def simulated_presets() -> tuple:  # names; empty where the source does not list them
     "The simulator's presets."
     module = next(m for m in files() if m.rpartition(".")[2] == "simulate")
     _, node = follow(module, "PRESETS")

@@ -13,6 +13,7 @@ import tempfile
 import traceback
 import warnings
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from . import __version__, catalogue, commands
@@ -21,8 +22,8 @@ from .flags import as_flag, as_given, help_group, join_words, training_groups
 from .notices import MsaWarning
 
 # %% auto #0
-__all__ = ['READS', 'COMMANDS', 'BARE', 'Grammar', 'word_list', 'number_list', 'sizes', 'at_least_one', 'parser', 'named',
-           'check_words', 'read_words', 'unforeseen', 'main']
+__all__ = ['COMMANDS', 'BARE', 'Grammar', 'word_list', 'number_list', 'sizes', 'at_least_one', 'parser', 'named', 'check_words',
+           'read_words', 'unforeseen', 'main']
 
 # %% ../nbs/91_cli.ipynb #grammar
 class Grammar(argparse.ArgumentParser):
@@ -116,19 +117,21 @@ def _convert(p):
     p.add_argument("store", help="folder to make")
 
 # %% ../nbs/91_cli.ipynb #parser
-READS = lambda function="read_corpus": ("options of reading, for corpora from files", catalogue.reading_options(function))
-
-COMMANDS = {  # name -> (what it does, its own words, its function, how the reader is called or None, does it train?)
-    "fit": ("train one method", _fit, commands.run_fit, "read_corpus", True),
-    "compare": ("train several methods with several seeds", _compare, commands.run_compare, "read_corpus", True),
-    "predict": ("predict a corpus with a trained run", _predict, commands.run_predict, "read_corpus", False),
-    "score": ("metrics and passport of a prediction file", _score, commands.run_score, None, False),
-    "methods": ("methods and pieces, their papers and own options", _methods, commands.run_methods, None, False),
-    "verdict": ("what became of the papers' claims", _verdict, commands.run_verdict, None, False),
-    "equations": ("the equation index", _equations, commands.run_equations, None, False),
-    "data check": ("examine a corpus", _check, commands.run_check, "read_corpus", False),
-    "data convert": ("make a memory-mapped store", _convert, commands.run_convert, "convert", False),
+COMMANDS = {  # name -> (what it does, its own words, its function, what reads or None, what trains or None)
+    "fit": ("train one method", _fit, commands.run_fit, "read_corpus", "fit"),
+    "compare": ("train several methods with several seeds", _compare, commands.run_compare, "read_corpus", "compare"),
+    "predict": ("predict a corpus with a trained run", _predict, commands.run_predict, "read_corpus", None),
+    "score": ("metrics and passport of a prediction file", _score, commands.run_score, None, None),
+    "methods": ("methods and pieces, their papers and own options", _methods, commands.run_methods, None, None),
+    "verdict": ("what became of the papers' claims", _verdict, commands.run_verdict, None, None),
+    "equations": ("the equation index", _equations, commands.run_equations, None, None),
+    "data check": ("examine a corpus", _check, commands.run_check, "read_corpus", None),
+    "data convert": ("make a memory-mapped store", _convert, commands.run_convert, "convert", None),
 }
+
+def _groups(words, reads, trains):
+    read = [("options of reading, for corpora from files", catalogue.reading_options(reads))] if reads else []
+    return read + (training_groups(named(words), catalogue.run_options(trains)) if trains else [])
 
 def parser(
     words: list | None = None,  # the call; methods it names narrow the help
@@ -145,7 +148,7 @@ def parser(
         p = tree[parent].add_parser(word, help=says, description=says + ".", allow_abbrev=False)
         own(p)
         p.set_defaults(run=run, open=bool(reads))
-        p.groups = lambda reads=reads, trains=trains: [READS(reads)] * bool(reads) + (training_groups(named(words)) if trains else [])
+        p.groups = partial(_groups, words, reads, trains)
     return top
 
 def named(
@@ -168,7 +171,7 @@ def check_words(
 
 def _switches():
     found = dict(catalogue.reading_options("convert"))
-    for _, options in training_groups([]): found |= options
+    for _, options in training_groups((), catalogue.run_options()): found |= options
     plain = {as_flag(k) for k, o in found.items() if o.type == "bool"}
     return plain | {as_flag(f"{o.owner}.{o.field}") for o in found.values() if o.type == "bool"}
 

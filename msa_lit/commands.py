@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from . import catalogue
-from .catalogue import near, options_of, reading_options
+from .catalogue import near, options_of, reading_options, run_options
 from .flags import as_flag, help_group, share_out
 
 # %% auto #0
-__all__ = ['check_corpus_name', 'open_corpus', 'guessed', 'run_fit', 'fresh_folder', 'run_compare', 'check_rows',
+__all__ = ['check_corpus_name', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare', 'check_rows',
            'verdict_sections', 'predictions', 'find_run', 'run_predict', 'read_predictions', 'run_score', 'run_methods',
            'run_verdict', 'run_equations', 'run_check', 'run_convert']
 
@@ -28,7 +28,7 @@ def check_corpus_name(
     if Path(name).exists(): return False
     kind, colon, preset = name.partition(":")
     if kind != "simulated": raise FileNotFoundError(catalogue.no_corpus(name))
-    known = catalogue.presets()
+    known = catalogue.simulated_presets()
     if colon and known and preset not in known: raise ValueError(f"unknown preset {preset!r}; {near(preset, known)}")
     return True
 
@@ -61,12 +61,21 @@ def _said(args, corpus, run):
     yield "  ".join(f"{k} {v:.3f}" for k, v in run.metrics.items())
     yield from guessed(corpus.notes)
 
+def check_preset(
+    name: str | None,  # of --preset
+) -> None:
+    "Raises ValueError, with near names, for a preset that nobody made."
+    if not name: return
+    from msa_lit.presets import split_preset
+    split_preset(name)
+
 def run_fit(args): # msa_lit fit METHOD -> 0
     "Fit one method and print its test scores."
-    how, options = share_out(args.given, reading_options(), options_of(args.method))
+    how, options = share_out(args.given, reading_options(), options_of(args.method) | run_options())
     if args.corpus: check_corpus_name(args.corpus)
+    check_preset(options.get("preset"))
     from msa_lit.runs import choose, fit
-    choose(args.method, options)
+    choose(args.method, {k: v for k, v in options.items() if k not in run_options() or k == "preset"})
     corpus = open_corpus(args, how)
     run = fit(args.method, corpus, args.seed, args.out, progress=not args.quiet, **options)
     print("\n".join(_said(args, corpus, run)))
@@ -90,11 +99,12 @@ def fresh_folder(
 
 def run_compare(args): # msa_lit compare --methods A,B -> 0
     "Compare methods, print the table, write a report."
-    known = {}
+    known = run_options("compare")
     for m in args.methods: known = options_of(m) | known
     how, options = share_out(args.given, reading_options(), known)
     check_corpus_name(args.corpus)
     check_rows(args.verdicts)
+    check_preset(options.get("preset"))
     from msa_lit.comparison import caption, compare, table
     corpus = open_corpus(args, how)
     if args.out is None:

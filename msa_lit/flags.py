@@ -10,7 +10,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable
 
-from .catalogue import Option, entries, near, options_of, own_options
+from .catalogue import Option, entries, near, own_options
 
 # %% auto #0
 __all__ = ['WORDS', 'join_words', 'as_flag', 'as_given', 'typed', 'share_out', 'help_group', 'training_groups']
@@ -106,7 +106,7 @@ def _unknown(name, known, reading, training):
     piece = name.partition(".")[0]
     if training and ("piece", piece) in entries(): return f"{as_flag(name)} is for the piece {piece}: write METHOD+{piece}"
     if owners: return f"{as_flag(name)} is an option of {', '.join(owners)}; what you train has no such option"
-    plain = [k for k in known if not k.startswith(("reading.", "model.", "train.", "method."))]
+    plain = [k for k in known if not k.startswith(("reading.", "model.", "train.", "method.", "run."))]
     return f"unknown option {as_flag(name)}; {near(as_flag(name), map(as_flag, plain))}"
 
 # %% ../nbs/92_flags.ipynb #help
@@ -131,12 +131,14 @@ def _shown(value):
     return '""' if value == "" else str(value)
 
 def training_groups(
-    names: Iterable[str],  # methods, with or without pieces; none: all methods and pieces there are
-) -> list:                 # (title, options), shared ones first
+    names: Iterable[str] = (),  # methods, with or without pieces; none: all there are
+    run: dict | None = None,    # options of the run, name -> Option
+) -> list:                      # (title, options), shared ones first
     "The options of methods and pieces by group."
     from msa_lit.catalogue import names as every, shared_options, split_name
     asked = [split_name(n) for n in names] or [(n, []) for n in every("method")]
-    groups = {f"options of {owner}, shared by all methods": {k: o for k, o in shared_options().items() if o.owner == owner}
+    groups = {"options of the run": run} if run else {}
+    groups |= {f"options of {owner}, shared by all methods": {k: o for k, o in shared_options().items() if o.owner == owner}
               for owner in ("model", "train")}
     groups |= {f"options of the method {m}": own_options("method", m) for m, _ in asked}
     pieces = [p for _, ps in asked for p in ps] if names else every("piece")
