@@ -5,7 +5,6 @@
 # %% ../nbs/08_runs.ipynb #imports
 from __future__ import annotations
 
-import html
 import os
 import platform
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from .sanity import look_after, look_before, watch_pieces
 from .simulate import simulate
 from .soundness import check_corpus
 from .values import check_values
+from .untrusted import safe, verbatim
 from .training import Loop, TrainOptions, on_cpu_processes, predict, seed_everything, train
 
 # %% auto #0
@@ -156,11 +156,11 @@ class Run:
     def _repr_html_(self):
         about = (self.method, f"seed {self.seed}, {self.corpus['name']} test, "
                  f"selected on {self.selected_on}")
-        bold, rest = (html.escape(str(text)) for text in about)
-        cells = "".join(f"<td>{html.escape(str(k))} {v:.3f}</td>" for k, v in self.metrics.items())
-        notes = "".join(f"<li>{html.escape(str(said))}</li>" for said in self.notices)
-        return (f"<b>{bold}</b>, {rest}<table><tr>{cells}</tr></table>"
-                + (f"<ul>{notes}</ul>" if notes else ""))
+        bold, rest = map(safe, about)
+        cells = "".join(f"<td>{safe(k)} {v:.3f}</td>" for k, v in self.metrics.items())
+        notes = "".join(f"<li>{safe(said)}</li>" for said in self.notices)
+        return verbatim(f"<b>{bold}</b>, {rest}<table><tr>{cells}</tr></table>"
+                        + (f"<ul>{notes}</ul>" if notes else ""))
 
 # %% ../nbs/08_runs.ipynb #identity
 def identity(
