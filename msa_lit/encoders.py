@@ -315,7 +315,18 @@ def text_config(
     except Exception as e:  # transformers, tokenizers and json each have their own
         raise OSError(f"text={text!r} is neither a folder with a transformers model nor a hub name "
                       f"that can be reached: {_said(e)}") from e
+    _check_layers(text, config)
     return config, AutoModelForTextEncoding if type(config) in ENCODERS else AutoModel
+
+def _check_layers(text, config, most=500): # a line of text may ask for a billion layers
+    deep = [k for k, v in vars(config).items() if "layers" in k and isinstance(v, int) and v > most]
+    if deep: raise OSError(f"text={text!r} asks for {deep[0]} above {most}, as no text encoder has")
+
+def _outline(text, config, loader): # the network without its weights, which costs no memory
+    try:
+        with torch.device("meta"): return loader.from_config(config)
+    except Exception as e:
+        raise OSError(f"the settings of text={text!r} describe no network: {_said(e)}") from e
 
 def _source(text): # what transformers is asked for
     if text == "minilm": return minilm_folder()
@@ -351,7 +362,17 @@ def text_network(
     model = _encoder_of(text, loader.from_config(config) if drawn else _load(text, config, loader))
     return PretrainedText(model.eval(), pooling or _usual_pooling(text, config))
 
+def _check_size(text, config, loader): # settings and weights of a folder belong together
+    source = _source(text)
+    if not isinstance(source, Path): return
+    needs = sum(p.numel() for p in _outline(text, config, loader).parameters())
+    has = sum(p.stat().st_size for p in source.iterdir() if p.is_file())
+    if needs > 2 * has + 2**22:
+        raise OSError(f"the settings of text={text!r} describe {needs:,} weights, the files of its "
+                      f"folder have {has:,} bytes: they do not belong together")
+
 def _load(text, config, loader): # a network with the weights of its folder
+    _check_size(text, config, loader)
     try:
         model, info = loader.from_pretrained(_source(text), config=config, trust_remote_code=False,
                                              output_loading_info=True)
@@ -398,8 +419,7 @@ def text_limits(
 ) -> tuple:     # (ids, tokens or None), as `network_limits`
     "The limits of a network that is not loaded yet. Raises OSError where it cannot be found."
     config, loader = text_config(text)
-    with torch.device("meta"):
-        return network_limits(_encoder_of(text, loader.from_config(config)))
+    return network_limits(_encoder_of(text, _outline(text, config, loader)))
 
 # %% ../nbs/04_encoders.ipynb #tokenise
 class HubTokeniser:

@@ -1049,3 +1049,74 @@ def convert_and_compare(path, **options):
         left = sorted(p.name for p in path.parent.iterdir() if p.name not in (path.name, "store"))
     if odd or left:
         raise RuntimeError(f"differences {odd}, left {left}")
+
+
+# ---------------------------------------------------------------- text networks in a folder
+
+
+@functools.lru_cache
+def sound_network():
+    "A tiny BERT with its vocabulary."
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    place = Path(tempfile.mkdtemp(prefix="fuzz-bert-")) / "bert"
+    sizes = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    BertModel(BertConfig(vocab_size=9, max_position_embeddings=12, **sizes)).save_pretrained(place)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "so", "film"]
+    (place / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(str(place / "vocab.txt")).save_pretrained(place)
+    network(place)  # imports what it needs before anybody watches
+    return place
+
+
+def network(path, **_):
+    "Everything that is asked of a text network: its limits, its words, its states."
+    from msa_lit.encoders import HubTokeniser, text_limits, text_network
+
+    text_limits(str(path))
+    ids = HubTokeniser(str(path), 9)(["so good", "bad film"])
+    text_network(str(path))
+    return [row.tolist() for row in ids]
+
+
+CODE = """import os
+os.environ["{canary}"] = "1"
+class Config: pass
+class Model: pass
+class Tokenizer: pass
+"""
+
+
+@kind("text folder: settings changed or code brought along")
+def text_folder(rng, folder):
+    shutil.copytree(sound_network(), folder / "bert")
+    place = folder / "bert"
+    if rng.random() < 0.3:
+        (place / "code.py").write_text(CODE.format(canary=CANARY))
+        maps = {"AutoConfig": "code.Config", "AutoModel": "code.Model"}
+        for file in ("config.json", "tokenizer_config.json"):
+            tree = json.loads((place / file).read_text())
+            tree["auto_map"] = maps | {"AutoTokenizer": ["code.Tokenizer", "code.Tokenizer"]}
+            if rng.random() < 0.7:
+                tree["model_type"] = rng.choice(("mine", "bert", ""))
+            (place / file).write_text(json.dumps(tree))
+    else:
+        change_json(rng, rng.choice(sorted(place.glob("*.json"))))
+    return Case(place, SAFE, read=network, names=("bert",))
+
+
+@kind("text folder: bytes changed")
+def text_bytes(rng, folder):
+    shutil.copytree(sound_network(), folder / "bert")
+    file = rng.choice(sorted((folder / "bert").iterdir()))
+    data = bytearray(file.read_bytes())
+    for _ in range(rng.choice((1, 3))):
+        data[rng.randrange(min(len(data), 3000))] = rng.randrange(256)
+    if rng.random() < 0.2:
+        data = data[: rng.randrange(len(data))]
+    if rng.random() < 0.1:
+        data = pickle.dumps(Payload(os.mkdir, str(folder.parent / CANARY)))
+        file = folder / "bert" / "pytorch_model.bin"
+        (folder / "bert" / "model.safetensors").unlink()
+    file.write_bytes(data)
+    return Case(folder / "bert", SAFE, read=network, names=("bert",))
