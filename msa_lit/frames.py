@@ -13,7 +13,8 @@ import numpy as np
 from .data import Ragged, spans
 
 # %% auto #0
-__all__ = ['row_blocks', 'content_span', 'padding_side', 'find_windows', 'Windows', 'padded_windows', 'zero_nonfinite', 'gather']
+__all__ = ['row_blocks', 'content_span', 'padding_side', 'find_windows', 'Windows', 'padded_windows', 'mend', 'blocks_of',
+           'gather', 'bad_rows']
 
 # %% ../nbs/01_frames.ipynb #blocks
 def row_blocks(
@@ -59,11 +60,12 @@ def find_windows(
     lengths: np.ndarray | None = None,  # [N] lengths the file gives, between 0 and T
     trust: bool = False,                # take the lengths even where they contradict the content
 ) -> tuple:                             # starts [N], lengths [N], disputed [N] bool
-    "First frame and number of frames of each row, and the rows whose given length contradicts the content."
+    "First frame and number of frames of each row, and rows whose length contradicts the content."
     front = padding_side(first, last, frames) == "front"
     if lengths is None:
         starts = np.where(last < 0, 0, first if front else 0)
-        return starts, np.where(last < 0, 0, frames - starts if front else last + 1), np.zeros(len(first), bool)
+        sizes = np.where(last < 0, 0, frames - starts if front else last + 1)
+        return starts, sizes, np.zeros(len(first), bool)
     back_fits, front_fits = last < lengths, first >= frames - lengths
     disputed = ~(back_fits | front_fits) & (not trust)
     at_front = np.where(back_fits == front_fits, front, front_fits)
@@ -90,7 +92,9 @@ class Windows:
     def filled(self) -> "Windows":  # the same, with one frame of zeros in place of an empty row
         "Give rows without frames one frame of zeros."
         empty = self.lengths == 0
-        return Windows(self.flat, np.where(empty, -1, self.starts), np.where(empty, 1, self.lengths))
+        return Windows(
+            self.flat, np.where(empty, -1, self.starts), np.where(empty, 1, self.lengths)
+        )
 
 # %% ../nbs/01_frames.ipynb #padded
 def padded_windows(
@@ -101,39 +105,71 @@ def padded_windows(
     "Find the utterances of a padded block."
     n, t = array.shape[:2]
     starts, sizes, disputed = find_windows(*content_span(array), t, lengths, trust)
-    return Windows(array.reshape(n * t, *array.shape[2:]), np.arange(n) * t + starts, sizes), disputed
+    return Windows(
+        array.reshape(n * t, *array.shape[2:]), np.arange(n) * t + starts, sizes
+    ), disputed
 
 # %% ../nbs/01_frames.ipynb #repair
-def zero_nonfinite(
-    block: np.ndarray,  # [F, d] floats, changed in place
-    rows: np.ndarray,   # [F] the row each frame belongs to, counted from 0
-    n: int,             # number of rows
-) -> np.ndarray:        # [n, 3] how many NaN, +inf and -inf each row held
-    "Set NaN and infinities to zero and count them."
-    odd = ~np.isfinite(block)
-    counts = np.zeros((n, 3), np.int64)
-    if odd.any():
-        where = np.broadcast_to(rows.reshape(-1, *[1] * (block.ndim - 1)), block.shape)
-        for k, kind in enumerate((np.isnan(block), block == np.inf, block == -np.inf)):
-            counts[:, k] = np.bincount(where[kind], minlength=n)
-        block[odd] = 0
-    return counts
+def mend(
+    block: np.ndarray,     # [F, d] floats, changed in place
+    rows: np.ndarray,      # [F] the row each frame belongs to, counted from 0
+    n: int,                # number of rows
+    fence: float = np.inf, # numbers beyond ±fence are bad values, too
+    clip: bool = False,    # put ±fence in place of what lies beyond, not zero
+) -> tuple:                # [n, 4] how many NaN, +inf, -inf, beyond; bool [d] columns with any
+    "Mend bad values and count them."
+    odd = ~(np.abs(block) <= fence) | ~np.isfinite(block)
+    counts = np.zeros((n, 4), np.int64)
+    if not odd.any(): return counts, np.zeros(block.shape[1:], bool)
+    where = np.broadcast_to(rows.reshape(-1, *[1] * (block.ndim - 1)), block.shape)
+    kinds = [np.isnan(block), block == np.inf, block == -np.inf, odd & np.isfinite(block)]
+    for k, kind in enumerate(kinds): counts[:, k] = np.bincount(where[kind], minlength=n)
+    block[odd] = np.clip(np.nan_to_num(block[odd], nan=0.0), -fence, fence) if clip else 0
+    return counts, odd.any(0)
 
 # %% ../nbs/01_frames.ipynb #gather
+def blocks_of(
+    windows: Windows,     # what to read, N rows
+    dtype: type,          # number type of the result
+) -> Iterator[tuple]:     # a, b, and the frames of rows a to b - 1
+    "Read windows group by group; a frame of zeros where a window has no start."
+    width = max(1, int(np.prod(windows.flat.shape[1:])))
+    for a, b in row_blocks(windows.lengths, max(1, (1 << 22) // width)):
+        starts, sizes = windows.starts[a:b], windows.lengths[a:b]
+        at = np.where(np.repeat(starts < 0, sizes), -1, spans(starts, sizes))
+        with np.errstate(over="ignore", invalid="ignore"):
+            block = windows.flat[np.maximum(at, 0)].astype(dtype)
+        block[at < 0] = 0
+        yield a, b, block
+
 def gather(
-    windows: Windows,                              # what to read, N rows
-    dtype: type = np.float32,                      # number type of the result
-    allocate: Callable = np.empty,                 # (shape, dtype) -> an array to fill, in memory or on disk
-) -> tuple:                                        # Ragged, and counts [N, 3] of NaN, +inf, -inf set to zero
-    "Copy windows into a Ragged, with non-finite numbers set to zero."
+    windows: Windows,               # what to read, N rows
+    dtype: type = np.float32,       # number type of the result
+    allocate: Callable = np.empty,  # (shape, dtype) -> an array to fill, in memory or on disk
+    fence: float = np.inf,          # numbers beyond ±fence are bad values, too
+    clip: bool = False,             # put ±fence in their place, not zero
+) -> tuple:                         # Ragged; [N, 4] and [d] bad values as from `mend`
+    "Copy windows into a Ragged, with bad values mended."
     offsets = np.concatenate([[0], np.cumsum(windows.lengths, dtype=np.int64)])
     width = windows.flat.shape[1:]
-    out, counts = allocate((int(offsets[-1]), *width), np.dtype(dtype)), np.zeros((len(windows), 3), np.int64)
-    for a, b in row_blocks(windows.lengths, max(1, (1 << 22) // max(1, int(np.prod(width))))):
-        part, sizes = slice(a, b), windows.lengths[a:b]
-        at = np.where(np.repeat(windows.starts[part] < 0, sizes), -1, spans(windows.starts[part], sizes))
-        with np.errstate(over="ignore", invalid="ignore"): block = windows.flat[np.maximum(at, 0)].astype(dtype)
-        block[at < 0] = 0
-        if block.dtype.kind == "f": counts[part] = zero_nonfinite(block, np.repeat(np.arange(b - a), sizes), b - a)
+    out = allocate((int(offsets[-1]), *width), np.dtype(dtype))
+    counts, columns = np.zeros((len(windows), 4), np.int64), np.zeros(width, bool)
+    for a, b, block in blocks_of(windows, dtype):
+        if block.dtype.kind == "f":
+            rows = np.repeat(np.arange(b - a), windows.lengths[a:b])
+            counts[a:b], some = mend(block, rows, b - a, fence, clip)
+            columns |= some
         out[offsets[a]:offsets[b]] = block
-    return Ragged(out, offsets), counts
+    return Ragged(out, offsets), counts, columns
+
+# %% ../nbs/01_frames.ipynb #bad-rows
+def bad_rows(
+    windows: Windows,       # features, N rows
+    fence: float = np.inf,  # numbers beyond ±fence are bad values, too
+) -> np.ndarray:            # [N] bool
+    "Rows with a NaN, an infinity or a number beyond the fence."
+    out = np.zeros(len(windows), bool)
+    for a, b, block in blocks_of(windows, np.float32):
+        rows = np.repeat(np.arange(b - a), windows.lengths[a:b])
+        out[a:b] = mend(block, rows, b - a, fence)[0].any(1)
+    return out

@@ -397,14 +397,18 @@ class MappedFile:
 # %% ../nbs/01_pickles.ipynb #load
 def load_pickle(
     path: str | Path,  # the file
+    machine: Callable = GuardedMachine,  # (file, size) -> something with `load`
+    raw: object = None,  # bytes or mmap: the content, where the file is compressed
 ) -> object:           # dicts, lists, tuples, plain values, read-only arrays (large ones mapped)
     "Read a pickle without executing anything; ValueError for payloads, damage and excess."
     path = Path(path)
-    with open(path, "rb") as f:
-        size = os.fstat(f.fileno()).st_size
-        if size == 0: raise ValueError(f"{path.name}: the file is empty")
-        mapped = MappedFile(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ))
-    try: return resolve(GuardedMachine(mapped, size).load(), budget(size))
+    if raw is None:
+        with open(path, "rb") as f:
+            if os.fstat(f.fileno()).st_size == 0:
+                raise ValueError(f"{path.name}: the file is empty")
+            raw = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+    mapped, size = MappedFile(raw), len(raw)
+    try: return resolve(machine(mapped, size).load(), budget(size))
     except EOFError:
         again = "the file ends in the middle; download or copy it again"
         raise ValueError(f"{path.name}: {again}") from None

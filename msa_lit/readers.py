@@ -12,25 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
+from .containers import UNPACKERS, name_file, readable
 from .data import SCHEMES, Corpus, Split
-from .frames import gather
+from .frames import bad_rows, gather
+from .labels import (folds_needed, guess_scheme, is_labelled, scheme_words, settle_labels,
+                            settle_unimodal)
+from .notices import notice
+from .reading import Log, Reading, changed, reading
 from .soundness import CorpusError, Finding, faults
+from .sources import Table, find_table, folder_tables, mmsa_tables
 from .store import fill_store, new_array, new_folder, open_store
-from .sources import Log, Reading, Table, folder_tables, mmsa_tables, reading
 
 # %% auto #0
-__all__ = ['guess_scheme', 'in_memory', 'build_split', 'locate', 'apply_rules', 'read', 'refuse', 'read_corpus', 'convert']
-
-# %% ../nbs/01_readers.ipynb #scheme
-def guess_scheme(
-    tables: dict,  # fold name -> Table
-) -> str:          # "sims", "mosei" or "mosi"
-    "Guess the label scheme from range, grid and number of the labels."
-    y = np.concatenate([t.labels["multimodal"] for t in tables.values()]).astype(np.float64)
-    y = y[np.isfinite(y)]
-    own = any(len(t.labels) > 1 for t in tables.values())
-    if len(y) and np.abs(y).max() <= 1 + 1e-4 and (own or np.abs(5 * y - np.round(5 * y)).max() < 1e-3): return "sims"
-    return "mosei" if len(y) >= 10_000 else "mosi"
+__all__ = ['ENDINGS', 'PACKED', 'in_memory', 'holds_ids', 'without_bad', 'mended', 'build_split', 'is_pickle', 'locate',
+           'locate_file', 'corpus_name', 'is_packed', 'apply_rules', 'settle_text', 'settle', 'read', 'read_store',
+           'refuse', 'speak', 'read_corpus', 'convert']
 
 # %% ../nbs/01_readers.ipynb #memory
 def in_memory(
@@ -42,13 +38,59 @@ def in_memory(
     def allocate(split, name):
         def make(shape, dtype):
             nonlocal used
-            used += int(np.prod(shape)) * np.dtype(dtype).itemsize
-            if used > limit: raise ValueError(f"the corpus needs more than {limit / 2**30:.1f} GiB of memory (at {split} {name}): convert it once, or raise limit")
+            used += int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+            if used > limit:
+                raise ValueError(f"the corpus needs more than {limit / 2**30:.1f} GiB of memory "
+                                 f"(at {split} {name}): convert it once, or raise limit")
             return np.empty(shape, dtype)
         return make
     return allocate
 
 # %% ../nbs/01_readers.ipynb #build
+def holds_ids(
+    name: str,         # sequence
+    windows: object,   # Windows
+) -> bool:             # token ids, not features
+    "Does a sequence hold token ids?"
+    return name == "text_bert" or (name == "text" and windows.flat.ndim == 1)
+
+def without_bad(
+    table: Table,  # one fold, understood
+    split: str,    # its name
+    log: Log,      # where to report
+    how: Reading,  # options
+) -> Table:        # the fold without rows that hold bad values
+    "Leave out the rows with bad values, if asked for."
+    if how.bad_values != "drop": return table
+    bad = np.zeros(len(table.ids), bool)
+    for name, windows in table.windows.items():
+        if holds_ids(name, windows): continue
+        odd = bad_rows(windows, how.fence)
+        log.add(
+            "repaired", split, name, table.rows[odd], f"left out, {_bad_words(how)} in these rows"
+        )
+        bad |= odd
+    return table.take(np.flatnonzero(~bad)) if bad.any() else table
+
+def _bad_words(how):
+    "What counts as a bad value."
+    return "NaN, infinity" + (f" or a number beyond ±{how.fence:g}" if how.fence < np.inf else "")
+
+def mended(
+    counts: np.ndarray,   # [N, 4] NaN, +inf, -inf, beyond the fence
+    columns: np.ndarray,  # [d] bool
+    how: Reading,         # options
+) -> str:                 # one sentence
+    "What was done about bad values."
+    nan, up, down, far = counts.sum(0)
+    where = np.flatnonzero(columns)
+    listed = ", ".join(map(str, where[:8])) + (", ..." if len(where) > 8 else "")
+    what = f"{nan} NaN, {up} +inf and {down} -inf"
+    if far: what += f" and {far} beyond ±{how.fence:g}"
+    done = {"clip": f"clipped to ±{how.fence:g} (NaN set to zero)", "refuse": "are refused: "
+            "bad_values='zero', 'clip' or 'drop' reads the file"}.get(how.bad_values, "set to zero")
+    return f"{what} {done} (column{'s' * (len(where) > 1)} {listed})"
+
 def build_split(
     table: Table,        # one fold, understood
     split: str,          # its name
@@ -58,34 +100,86 @@ def build_split(
 ) -> Split:              # the fold, copied
     "Copy the frames of one fold."
     sequences = {}
+    action = "refused" if how.bad_values == "refuse" else "repaired"
     for name, windows in table.windows.items():
         empty = table.rows[windows.lengths == 0]
         if how.zero_length == "frame":
             log.add("repaired", split, name, empty, "no frames: kept as one frame of zeros")
             windows = windows.filled()
-        ids = name == "text_bert" or (name == "text" and windows.flat.ndim == 1)
-        sequences[name], odd = gather(windows, np.int64 if ids else np.float32, allocate(split, name))
-        nan, up, down = odd.sum(0)
-        log.add("repaired", split, name, table.rows[odd.any(1)], f"{nan} NaN, {up} +inf and {down} -inf set to zero")
-    return Split(tuple(table.ids), table.videos, table.labels, sequences, None if table.text is None else tuple(table.text))
+        dtype = np.int64 if holds_ids(name, windows) else np.float32
+        clip = how.bad_values == "clip"
+        rows, odd, columns = gather(windows, dtype, allocate(split, name), how.fence, clip)
+        log.add(action, split, name, table.rows[odd.any(1)], mended(odd, columns, how))
+        sequences[name] = rows
+    text = None if table.text is None else tuple(table.text)
+    return Split(tuple(table.ids), table.videos, table.labels, sequences, text)
 
 # %% ../nbs/01_readers.ipynb #locate
+ENDINGS = (".pkl", ".pickle", ".pt", ".pth")
+PACKED = (".gz", ".bz2", ".xz")
+
+def is_pickle(
+    path: Path,  # any path
+) -> bool:       # by its name
+    "Does a path look like a file with features, packed or not, in any spelling?"
+    name = path.name.lower()
+    for ending in PACKED: name = name.removesuffix(ending)
+    return name.endswith(ENDINGS) and path.is_file()
+
 def locate(
     path: str | Path,  # file or folder
+    file: str = "",    # in a folder with several files: the one to read, or part of its name
 ) -> tuple:            # ("store" | "folder" | "pickle", Path)
     "What lies at a path; raises FileNotFoundError or ValueError when it is no corpus."
     path = Path(path)
-    if not path.exists(): raise FileNotFoundError(f"there is no corpus at {path}: data/README.md says where corpora go")
-    if path.is_file():
-        if path.suffix in (".pkl", ".pickle"): return "pickle", path
-        if path.name == "label.csv": return "folder", path.parent
-        raise ValueError(f"{path.name} is no corpus: a .pkl in the MMSA layout, a folder with label.csv, or a store is needed")
-    if (path / "manifest.json").is_file(): return "store", path
-    if (path / "label.csv").is_file(): return "folder", path
-    found = [*sorted(path.glob("*.pkl")), *sorted(path.glob("Processed/*.pkl"))]
-    if len(found) != 1:
-        raise ValueError(f"{path.name} holds {'several pickles: ' + ', '.join(p.name for p in found) + '; name one' if found else 'no store, no label.csv and no pickle'}")
-    return "pickle", found[0]
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no corpus at {path}: data/README.md says where corpora go"
+        )
+    if path.is_file(): return locate_file(path)
+    if (path / "manifest.json").is_file() and not file: return "store", path
+    if find_table(path) is not None and not file: return "folder", path
+    found = [
+        p for p in (*sorted(path.iterdir()), *sorted(path.glob("Processed/*"))) if is_pickle(p)
+    ]
+    named = [p for p in found if p.name == file] or [p for p in found if file in p.name]
+    if len(named) == 1: return "pickle", named[0]
+    names = ", ".join(p.name for p in (named or found)[:20])
+    if named: what = f"several pickles: {names}; name one by file='...'"
+    elif found: what = f"no file with {file!r} in its name, only {names}"
+    else: what = "no store, no label.csv and no pickle"
+    raise ValueError(f"{path.name} holds {what}")
+
+def locate_file(
+    path: Path,  # a file
+) -> tuple:      # ("folder" | "pickle", Path)
+    "What a file is; raises ValueError for what cannot be read."
+    if path.name.lower() == "label.csv": return "folder", path.parent
+    if path.name == "manifest.json": return "store", path.parent
+    if is_pickle(path): return "pickle", path
+    what, _ = name_file(path)
+    with open(path, "rb") as f: modern = f.read(1) == b"\x80"
+    if what in (*UNPACKERS, "torch") or (what == "pickle" and modern): return "pickle", path
+    if what != "pickle" and path.suffix.lower() not in (".csv", ".tsv", ".txt"): readable(path)
+    raise ValueError(
+        f"{path.name} is no corpus: a .pkl in the MMSA layout, a folder with label.csv "
+        "(in this very spelling), or a store is needed"
+    )
+
+# %% ../nbs/01_readers.ipynb #name
+def corpus_name(
+    path: str | Path,  # as the caller says it
+    place: Path,       # what was found there
+    kind: str,         # "store", "folder" or "pickle"
+) -> str:              # never empty
+    "The name of a corpus that was given none."
+    path = Path(path)
+    if kind == "folder": return place.resolve().name or "corpus"
+    if path.is_file() and place.parent.name.lower() == "processed": path = place.parent.parent
+    elif is_packed(path): path = path.with_suffix("")
+    return path.stem or path.resolve().name or "corpus"
+
+def is_packed(path): return path.suffix.lower() in PACKED  # .pkl.gz has two endings
 
 # %% ../nbs/01_readers.ipynb #rules
 def apply_rules(
@@ -94,33 +188,89 @@ def apply_rules(
     origin: dict,    # fold name -> row numbers in the file
 ) -> list[Finding]:  # faults, with rows of the file
     "The faults of a corpus, in terms of the file it came from."
-    at = lambda f: tuple(int(origin[f.split][r]) for r in f.rows) if f.split in origin else f.rows
-    return [replace(f, rows=at(f), file=log.file) for f in faults(corpus)]
+    labelled = is_labelled([s.labels for s in corpus.splits.values()])
+    out = []
+    for f in faults(corpus, folds_needed(list(corpus.splits), labelled)):
+        if f.field == "label" and not f.rows and f.split and not labelled: continue
+        rows = tuple(int(origin[f.split][r]) for r in f.rows) if f.split in origin else f.rows
+        out.append(log.finding("refused", f.split, f.field, rows, f.what + _way_out(f)))
+    if not corpus.modalities:
+        out.append(Finding("refused", "", "", (), "no modality is left", log.file))
+    return out
+
+def _way_out(finding):
+    "What the reader can do about a label, where the rule does not say it."
+    if not finding.field.startswith("label") or not finding.rows or "labels=" in finding.what:
+        return ""
+    both = "labels='clip' moves them onto the scale, " if "beyond" in finding.what else ""
+    return f"; {both}labels='drop' leaves the rows out"
 
 # %% ../nbs/01_readers.ipynb #read
+def settle_text(
+    tables: dict,  # fold name -> Table
+    log: Log,      # where to report
+) -> dict:         # the tables; transcripts are taken out where there are no words at all
+    "Empty transcripts are no text, unless there are features or token ids for it."
+    told = [t for t in tables.values() if t.text is not None]
+    if not told or any("text" in t.windows or "text_bert" in t.windows for t in told): return tables
+    if any(words.strip() for t in told for words in t.text): return tables
+    log.note("text", "all transcripts are empty: there is no text in this corpus")
+    return {k: replace(t, text=None) for k, t in tables.items()}
+
+def settle(
+    tables: dict,        # fold name -> Table
+    scheme: str | None,  # as the caller says
+    log: Log,            # where to report
+    how: Reading,        # options
+) -> tuple:              # the tables, the scheme
+    "Everything about labels and words that needs no frames."
+    tables = settle_unimodal(settle_text(tables, log), log)
+    if not is_labelled([t.labels for t in tables.values()]):
+        log.note("label", "there are no labels: for predict_with, not for training or scores")
+    if scheme is None:
+        scheme = guess_scheme(tables)
+        log.note("label", scheme_words(scheme, tables))
+    return settle_labels(tables, scheme, how, log), scheme
+
 def read(
     path: str | Path,                   # store, folder or pickle
     name: str | None = None,            # the corpus's name, by default that of the file or folder
     scheme: str | None = None,          # label scheme, guessed by default
     how: Reading = Reading(),           # options
-    allocate: Callable | None = None,   # (fold, sequence) -> (shape, dtype) -> array; memory by default
+    allocate: Callable | None = None,   # (fold, sequence) -> (shape, dtype) -> array
 ) -> tuple:                             # Corpus, and all findings
     "Read a corpus of any layout with everything that was repaired, refused or noted."
-    if scheme is not None and scheme not in SCHEMES: raise ValueError(f"scheme is one of {list(SCHEMES)}, not {scheme!r}")
-    kind, place = locate(path)
-    log = Log("label.csv" if kind == "folder" else place.name)
-    if kind == "store":
-        corpus = open_store(place)
-        corpus = replace(corpus.only(*[m for m in corpus.modalities if m in how.modalities]), name=name or corpus.name, scheme=scheme or corpus.scheme)
-        return corpus, apply_rules(corpus, log, {})
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(f"scheme is one of {list(SCHEMES)}, not {scheme!r}")
+    kind, place = locate(path, how.file)
+    if kind == "store": return read_store(place, name, scheme, how)
+    log = Log(find_table(place).name if kind == "folder" else place.name)
     tables = (mmsa_tables if kind == "pickle" else folder_tables)(place, log, how)
-    if scheme is None:
-        scheme = guess_scheme(tables)
-        log.findings.append(Finding("noted", "", "label", (), f"scheme {scheme!r} guessed from the labels", log.file))
+    tables, scheme = settle(tables, scheme, log, how)
+    tables = {k: without_bad(t, k, log, how) for k, t in tables.items()}
     allocate = allocate or in_memory(how.limit)
     splits = {k: build_split(t, k, allocate, log, how) for k, t in tables.items()}
-    corpus = Corpus(name or Path(path).stem, scheme, splits, notes=tuple(str(f) for f in log.findings if f.action != "refused"))
+    notes = tuple(str(f) for f in log.findings if f.action != "refused")
+    corpus = Corpus(name or corpus_name(path, place, kind), scheme, splits, notes=notes)
     return corpus, log.findings + apply_rules(corpus, log, {k: t.rows for k, t in tables.items()})
+
+def read_store(
+    place: Path,         # folder of the store
+    name: str | None,    # the corpus's name
+    scheme: str | None,  # label scheme
+    how: Reading,        # options; most of them come too late
+) -> tuple:              # Corpus, and all findings
+    "Open a store and apply the rules again."
+    log, corpus = Log(place.name), open_store(place)
+    late = [k for k in changed(how) if k not in ("modalities", "limit", "file")]
+    if late: log.note("", f"{', '.join(late)}: without effect, the store was read when it was made")
+    kept = [m for m in corpus.modalities if m in how.modalities]
+    if not kept: log.stop("", "", f"it has {corpus.modalities}, none of {tuple(how.modalities)}")
+    notes = (*corpus.notes, *map(str, log.findings))
+    corpus = replace(
+        corpus.only(*kept), name=name or corpus.name, scheme=scheme or corpus.scheme, notes=notes
+    )
+    return corpus, log.findings + apply_rules(corpus, log, {})
 
 # %% ../nbs/01_readers.ipynb #refuse
 def refuse(
@@ -132,15 +282,25 @@ def refuse(
     if refused: raise CorpusError(refused)
     return corpus
 
+def speak(
+    findings: list[Finding],  # what was found while a corpus was read
+) -> None:
+    "Issue a notice for everything that was guessed."
+    for f in findings:
+        if f.action == "noted" and "guessed" in f.what: notice(str(f))
+
 # %% ../nbs/01_readers.ipynb #read-corpus
 def read_corpus(
     path: str | Path,           # store, folder with label.csv, or pickle in the MMSA layout
     name: str | None = None,    # the corpus's name, by default that of the file or folder
     scheme: str | None = None,  # "mosi", "mosei" or "sims"; guessed from the labels by default
-    **options: object,          # fields of Reading: zero_length, trust_lengths, modalities, limit
+    **options: object,          # fields of Reading: zero_length, labels, bad_values, ...
 ) -> Corpus:                    # a sound corpus; its notes say what was repaired
-    "Read a corpus of any layout; raises ValueError or OSError, with file, fold and rows, when it cannot be used."
-    return refuse(*read(path, name, scheme, reading(**options)))
+    "Read a corpus of any layout; ValueError or OSError, with file, fold and rows, if unsound."
+    corpus, findings = read(path, name, scheme, reading(**options))
+    refuse(corpus, findings)
+    speak(findings)
+    return corpus
 
 # %% ../nbs/01_readers.ipynb #convert
 def convert(
@@ -149,12 +309,16 @@ def convert(
     overwrite: bool = False,    # replace a store that stands there
     name: str | None = None,    # the corpus's name, by default that of the file or folder
     scheme: str | None = None,  # label scheme, guessed by default
-    **options: object,          # fields of Reading: zero_length, trust_lengths, modalities
+    **options: object,          # fields of Reading: zero_length, labels, bad_values, ...
 ) -> Corpus:                    # the store, opened
-    "Convert a corpus into a store that opens at once; raises what read_corpus and new_folder raise."
+    "Convert a corpus into a store that opens at once; raises what read_corpus, new_folder raise."
+    how = reading(**options)
     with new_folder(store, overwrite) as folder:
-        on_disk = lambda split, key: partial(new_array, folder / f"{split}.{key}.values.npy")
-        corpus = refuse(*read(path, name, scheme, reading(**options), on_disk))
-        fill_store(folder, corpus, source=Path(path).name)
+        def on_disk(split, key):
+            return partial(new_array, folder / f"{split}.{key}.values.npy")
+
+        corpus, findings = read(path, name, scheme, how, on_disk)
+        fill_store(folder, refuse(corpus, findings), source=Path(path).name)
         del corpus
+    speak(findings)
     return open_store(store)

@@ -5,209 +5,212 @@
 # %% ../nbs/01_sources.ipynb #imports
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import io
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from .containers import (UNPACKERS, name_bytes, name_file, name_zip, readable,
+                                sent_as_text, unpack)
 from .data import MODALITIES, SEQUENCES, SPLITS, check_offsets
-from .frames import Windows, padded_windows
+from .fields import (as_labels, as_numbers, as_strings, check_ids, feature_windows,
+                            label_cells, token_windows, whole_numbers)
+from .frames import Windows
 from .layouts import LABEL_FIELDS
-from .pickles import load_pickle
-from .soundness import CorpusError, Finding
+from .reading import Log, Reading, reading
+from .sheets import FOLD_WORDS, Sheet, read_sheet
+from .tensors import load_torch
 from .untrusted import map_array
 
 # %% auto #0
-__all__ = ['Reading', 'reading', 'Log', 'as_numbers', 'given_lengths', 'feature_windows', 'token_windows', 'Table', 'as_strings',
-           'check_fields', 'mmsa_table', 'mmsa_tables', 'read_table', 'table_labels', 'table_folds', 'folder_files',
-           'load_array', 'array_windows', 'folder_tables']
-
-# %% ../nbs/01_sources.ipynb #options
-@dataclass(frozen=True)
-class Reading:
-    "How a corpus is read."
-    zero_length: str = "refuse"         # utterances without frames: "refuse", or "frame" for one frame of zeros
-    trust_lengths: bool = False         # take given lengths even where they contradict the frames
-    modalities: Sequence[str] = MODALITIES  # read these only
-    limit: int = 8 << 30                # most bytes of frames to hold in memory
-
-    def __post_init__(self):
-        if isinstance(self.modalities, str): object.__setattr__(self, "modalities", tuple(self.modalities.split(",")))
-        if self.zero_length not in ("refuse", "frame"): raise ValueError(f"zero_length is 'refuse' or 'frame', not {self.zero_length!r}")
-        unknown = [m for m in self.modalities if m not in MODALITIES]
-        if unknown or not self.modalities: raise ValueError(f"modalities are {MODALITIES}, not {unknown or 'an empty choice'}")
-
-    @property
-    def sequences(self): return tuple(k for k in SEQUENCES if k.split("_")[0] in self.modalities)
-
-# %% ../nbs/01_sources.ipynb #reading
-def reading(
-    **options: object,  # fields of Reading
-) -> Reading:           # the options, checked
-    "Options by name; raises ValueError for an unknown one."
-    known = list(Reading.__dataclass_fields__)
-    unknown = [k for k in options if k not in known]
-    if unknown: raise ValueError(f"unknown option {unknown[0]!r}: there are {known}")
-    return Reading(**options)
-
-# %% ../nbs/01_sources.ipynb #log
-@dataclass
-class Log:
-    "Findings about one file."
-    file: str                                     # its name
-    findings: list = field(default_factory=list)  # Finding, in the order they were made
-
-    def add(
-        self,
-        action: str,          # "refused", "repaired" or "noted"
-        split: str,           # fold
-        name: str,            # field
-        rows: Sequence[int],  # row numbers in the file
-        what: str,            # one sentence
-    ) -> None:
-        "Add a finding, unless it concerns an empty choice of rows."
-        if len(rows): self.findings.append(Finding(action, split, name, tuple(int(r) for r in rows), what, self.file))
-
-    def stop(
-        self,
-        split: str,                # fold
-        name: str,                 # field
-        what: str,                 # one sentence
-        rows: Sequence[int] = (),  # row numbers in the file
-    ):
-        "Raise CorpusError: nothing can be read beyond this fault."
-        raise CorpusError([Finding("refused", split, name, tuple(int(r) for r in rows), what, self.file)])
-
-# %% ../nbs/01_sources.ipynb #array
-def as_numbers(
-    value: object,  # array, or list of numbers or arrays
-    split: str,     # fold, for the message
-    name: str,      # field, for the message
-    log: Log,       # where to complain
-) -> np.ndarray:    # a numeric array
-    "Make a field a numeric array; raises CorpusError (a ValueError) when it is none."
-    try: array = np.asarray(value)
-    except ValueError: log.stop(split, name, "rows of unequal shape: pad them to one length")
-    if array.dtype.kind not in "biuf": log.stop(split, name, f"numbers are needed, these are of type {array.dtype}")
-    return array
-
-# %% ../nbs/01_sources.ipynb #lengths
-def given_lengths(
-    value: object,  # [N] lengths as the file gives them
-    shape: tuple,   # (N, T) of the array they belong to
-    split: str,     # fold
-    name: str,      # field of the lengths
-    log: Log,       # where to complain
-) -> np.ndarray:    # [N] int64 between 0 and T
-    "Check lengths against their array."
-    lengths = as_numbers(value, split, name, log).reshape(-1).astype(np.float64)
-    if len(lengths) != shape[0]: log.stop(split, name, f"{len(lengths)} lengths for {shape[0]} rows")
-    bad = ~((lengths >= 0) & (lengths <= shape[1]) & (lengths == np.floor(lengths)))
-    if bad.any():
-        first = lengths[bad][0]
-        log.add("refused", split, name, np.flatnonzero(bad), f"length {first:g} does not fit an array of {shape[1]} frames")
-    return np.clip(np.nan_to_num(lengths), 0, shape[1]).astype(np.int64)
-
-# %% ../nbs/01_sources.ipynb #frames
-def feature_windows(
-    value: object,                      # [N, T, d] or [N, d]
-    lengths: object,                    # [N] lengths from the file, or None
-    mask_lengths: np.ndarray | None,    # [N] lengths of the token mask, where T agrees
-    split: str,                         # fold
-    name: str,                          # field
-    log: Log,                           # where to report
-    how: Reading,                       # options
-) -> Windows:                           # where the frames of each utterance lie
-    "Find the utterances of a field of features."
-    array = as_numbers(value, split, name, log)
-    if array.ndim == 2: return Windows(array, np.arange(len(array)), np.ones(len(array), np.int64))
-    if array.ndim != 3: log.stop(split, name, f"an array of shape {list(array.shape)} is neither [N, T, d] nor [N, d]")
-    if lengths is not None: lengths = given_lengths(lengths, array.shape, split, f"{name}_lengths", log)
-    else: lengths = mask_lengths
-    windows, disputed = padded_windows(array, lengths, how.trust_lengths)
-    log.add("repaired", split, name, np.flatnonzero(disputed), "frames beyond the given length are not zero: kept (trust_lengths=True cuts them)")
-    return windows
-
-# %% ../nbs/01_sources.ipynb #tokens
-def token_windows(
-    value: object,  # [N, 3, L] ids, mask, segments
-    split: str,     # fold
-    log: Log,       # where to report
-) -> tuple:         # Windows into the ids, and L
-    "Find the token ids of each utterance."
-    array = as_numbers(value, split, "text_bert", log)
-    if array.ndim != 3 or array.shape[1] != 3: log.stop(split, "text_bert", f"the shape {list(array.shape)} is not [N, 3, L]")
-    ids, mask = array[:, 0], array[:, 1]
-    n, width = ids.shape
-    starts, lengths = (mask != 0).argmax(1), (mask != 0).sum(1)
-    place = np.arange(width)
-    want = (place >= starts[:, None]) & (place < (starts + lengths)[:, None])
-    log.add("refused", split, "text_bert", np.flatnonzero((want != mask).any(1)), "the mask is not one run of ones")
-    return Windows(ids.reshape(-1), np.arange(n) * width + starts, lengths.astype(np.int64)), width
+__all__ = ['FIELDS', 'COLUMNS', 'Table', 'wanted_fields', 'check_fields', 'mmsa_table', 'mmsa_windows', 'fold_names', 'one_clip',
+           'loose_fold', 'load_content', 'beginning', 'mmsa_tables', 'check_columns', 'table_labels', 'table_ids',
+           'table_folds', 'folder_files', 'load_array', 'array_windows', 'offset_windows', 'flat_windows',
+           'folder_tables', 'find_table']
 
 # %% ../nbs/01_sources.ipynb #table
-@dataclass
+@dataclass(frozen=True)
 class Table:
     "One fold as it lies in a file."
     ids: list           # [N] names
     text: list | None   # [N] transcripts
-    labels: dict        # label name -> float32 [N]
+    labels: dict        # label name -> float32 [N]; empty for clips that nobody has judged
     windows: dict       # sequence name -> Windows
     rows: np.ndarray    # [N] row numbers in the file
 
     @property
     def videos(self): return tuple(i.partition("$_$")[0] for i in self.ids)
 
-# %% ../nbs/01_sources.ipynb #strings
-def as_strings(
-    value: object,  # [N] strings
-    split: str,     # fold
-    name: str,      # field
-    log: Log,       # where to complain
-) -> list:          # [N] str
-    "Make a field a list of str."
-    if not isinstance(value, (list, tuple, np.ndarray)): log.stop(split, name, f"a list of strings is needed, not a {type(value).__name__}")
-    out = [v.decode("utf8", "replace") if isinstance(v, bytes) else v for v in value]
-    for i, v in enumerate(out):
-        if not isinstance(v, str): log.stop(split, name, f"row {i} is a {type(v).__name__}, not a string")
-    return [str(v) for v in out]
+    def take(
+        self,
+        rows: np.ndarray,  # rows to keep, in this order
+    ) -> Table:            # the same fold with these rows; nothing is read
+        "Select rows."
+        pick = lambda values: None if values is None else [values[i] for i in rows]
+        windows = {k: w.take(rows) for k, w in self.windows.items()}
+        labels = {k: y[rows] for k, y in self.labels.items()}
+        return Table(pick(self.ids), pick(self.text), labels, windows, self.rows[rows])
 
 # %% ../nbs/01_sources.ipynb #mmsa-fields
+def wanted_fields(
+    how: Reading,  # options
+) -> list[str]:    # names of fields
+    "The fields of a fold that will be read."
+    texts = ["raw_text"] if "text" in how.modalities else []
+    lengths = [f"{m}_lengths" for m in how.modalities]
+    endings = LABEL_FIELDS.values() if how.unimodal == "read" else [""]
+    return ["id", *texts, *how.sequences, *lengths, *(f"regression_labels{e}" for e in endings)]
+
 def check_fields(
-    raw: object,  # a fold of the pickle
-    split: str,   # its name
-    log: Log,     # where to complain
-) -> int:         # N
-    "Stop unless a fold has ids, labels and the same number of rows in every field that will be read."
-    if not isinstance(raw, dict): log.stop(split, "", f"the fold is a {type(raw).__name__}, not a dictionary of fields")
-    for name, what in (("id", "ids"), ("regression_labels", "labels")):
-        if name not in raw: log.stop(split, name, f"there are no {what}; fields: {sorted(map(str, raw))}")
-    known = ["id", "raw_text", *SEQUENCES, *(f"{m}_lengths" for m in MODALITIES), *(f"regression_labels{e}" for e in LABEL_FIELDS.values())]
-    counts = {k: len(raw[k]) if hasattr(raw[k], "__len__") and np.ndim(raw[k]) else -1 for k in known if k in raw}
+    raw: object,             # a fold of the pickle
+    split: str,              # its name
+    log: Log,                # where to complain
+    how: Reading = Reading(),  # options
+    labelled: bool = True,   # labels must be there
+) -> int:                    # N
+    "Stop unless a fold has ids, labels and the same number of rows in every field to be read."
+    if not isinstance(raw, dict):
+        log.stop(split, "", f"the fold is a {type(raw).__name__}, not a dictionary of fields")
+    for name, what in (("id", "ids"), ("regression_labels", "labels"))[:1 + labelled]:
+        if name not in raw:
+            log.stop(split, name, f"there are no {what}; fields: {sorted(map(str, raw))[:20]}")
+    counts = {k: _rows(raw[k]) for k in wanted_fields(how) if k in raw}
     odd = {k: n for k, n in counts.items() if n != counts["id"]}
-    if odd: log.stop(split, next(iter(odd)), f"rows differ between fields: id has {counts['id']}, " + ", ".join(f"{k} {n}" for k, n in odd.items()))
+    if odd:
+        others = ", ".join(f"{k} {'none' if n < 0 else n}" for k, n in odd.items())
+        log.stop(
+            split, next(iter(odd)), f"rows differ between fields: id has {counts['id']}, {others}"
+        )
     return counts["id"]
+
+def _rows(value):
+    "Entries along the first axis, -1 where there is none."
+    if isinstance(value, np.ndarray): return len(value) if value.ndim else -1
+    return len(value) if isinstance(value, (list, tuple)) else -1
 
 # %% ../nbs/01_sources.ipynb #mmsa-table
 def mmsa_table(
+    raw: dict,               # a fold of the pickle
+    split: str,              # its name
+    log: Log,                # where to report
+    how: Reading,            # options
+    labelled: bool = True,   # labels must be there
+) -> Table:                  # names, labels, windows
+    "Understand one fold of an MMSA pickle."
+    n = check_fields(raw, split, log, how, labelled)
+    wanted = wanted_fields(how)
+    fields = {k: f"regression_labels{e}" for k, e in LABEL_FIELDS.items()}
+    labels = {k: as_labels(raw[f], split, f, log)
+              for k, f in fields.items() if f in raw and f in wanted}
+    text = None
+    if "raw_text" in raw and "raw_text" in wanted:
+        text = as_strings(raw["raw_text"], split, "raw_text", log)
+    windows = mmsa_windows(raw, split, log, how)
+    return Table(
+        as_strings(raw["id"], split, "id", log, ids=True), text, labels, windows, np.arange(n)
+    )
+
+def mmsa_windows(
     raw: dict,     # a fold of the pickle
     split: str,    # its name
     log: Log,      # where to report
     how: Reading,  # options
-) -> Table:        # names, labels, windows
-    "Understand one fold of an MMSA pickle."
-    n = check_fields(raw, split, log)
-    labels = {k: as_numbers(raw[f], split, f, log).reshape(-1).astype(np.float32) for k, e in LABEL_FIELDS.items() if (f := f"regression_labels{e}") in raw}
-    tokens, width = token_windows(raw["text_bert"], split, log) if "text_bert" in raw else (None, None)
-    windows = {"text_bert": tokens} if tokens is not None and "text_bert" in how.sequences else {}
-    for m in MODALITIES:
-        if m not in raw or m not in how.modalities: continue
-        mask_lengths = tokens.lengths if np.shape(raw[m])[1:2] == (width,) else None
-        windows[m] = feature_windows(raw[m], raw.get(f"{m}_lengths"), mask_lengths, split, m, log, how)
-    text = as_strings(raw["raw_text"], split, "raw_text", log) if "raw_text" in raw and "text" in how.modalities else None
-    return Table(as_strings(raw["id"], split, "id", log), text, labels, windows, np.arange(n))
+) -> dict:         # sequence name -> Windows
+    "The windows of a fold; token ids first, whose mask may lend its lengths to the others."
+    out, tokens, width = {}, None, None
+    if "text_bert" in raw and "text_bert" in how.sequences:
+        tokens, width = out["text_bert"], _ = token_windows(raw["text_bert"], split, log)
+    elif "text_bert" in raw: tokens, width = _mask_alone(raw["text_bert"], split)
+    for m in how.modalities:
+        if m not in raw: continue
+        frames = raw[m].shape[1:2] if isinstance(raw[m], np.ndarray) else np.shape(raw[m][:1])[1:2]
+        mask_lengths = tokens.lengths if tokens is not None and frames == (width,) else None
+        given = raw.get(f"{m}_lengths")
+        windows = feature_windows(raw[m], given, mask_lengths, split, m, log, how)
+        if len(windows) == _rows(raw["id"]): out[m] = windows
+    return out
+
+def _mask_alone(value, split):
+    "Lengths of the mask for somebody who does not read the text; none where the mask is broken."
+    aside = Log("")
+    try: found = token_windows(value, split, aside, read=False)
+    except ValueError: return None, None
+    return (None, None) if aside.findings else found
+
+# %% ../nbs/01_sources.ipynb #fold-names
+def fold_names(
+    names: list,  # what somebody called the folds
+    log: Log,     # where to report
+    field: str,   # where they stand: "mode", or "" for the keys of a file
+) -> dict:        # what they were called -> "train", "valid" or "test"
+    "Which names are folds; stops where two of them are the same one."
+    known = {n: FOLD_WORDS[w] for n in names
+             if isinstance(n, str) and (w := n.strip().casefold()) in FOLD_WORDS}
+    for fold in SPLITS:
+        words = sorted({n.strip().casefold() for n, f in known.items() if f == fold})
+        keys = sorted(n for n, f in known.items() if f == fold)
+        doubt = len(words) > 1 and (fold != "train" or not field)
+        if doubt or (len(keys) > 1 and not field):
+            log.stop("", field, f"{keys} all mean the fold {fold}: rename or remove all but one")
+    for name, fold in known.items():
+        if name != fold: log.note(field, f"{name!r} read as the fold {fold}")
+    return known
+
+# %% ../nbs/01_sources.ipynb #own
+FIELDS = ("id", "raw_text", *SEQUENCES, *(f"{m}_lengths" for m in MODALITIES), "regression_labels")
+
+def one_clip(
+    content: dict,  # fields of a single clip
+    name: str,      # its id, where it has none
+) -> dict:          # the same fields for N = 1
+    "Give the fields of one clip their first axis."
+    out = {"id": [content.get("id", name)]}
+    for key in FIELDS[1:]:
+        if key not in content: continue
+        value = content[key]
+        sequence = key in SEQUENCES and isinstance(value, (list, tuple, np.ndarray))
+        out[key] = np.asarray(value)[None] if sequence else [value]
+    return out
+
+def loose_fold(
+    content: dict,  # fields without folds
+    log: Log,       # where to report
+    name: str,      # id of a clip that has none
+) -> dict:          # {"test": fold}
+    "Read a dictionary of fields as the fold test."
+    single = not isinstance(content.get("id"), (list, tuple, np.ndarray))
+    if single and any(
+        isinstance(content.get(m), np.ndarray) and content[m].ndim > 2 for m in SEQUENCES
+    ):
+        log.stop("", "id", "there are no ids; a list of one name per row is needed")
+    what = "the fields of one clip" if single else "fields without folds"
+    log.note("", f"{what}: read as the fold test")
+    return {"test": one_clip(content, name) if single else content}
+
+# %% ../nbs/01_sources.ipynb #content
+def load_content(
+    path: Path,  # a pickle or a file of torch.save, packed or not
+) -> object:     # what it holds
+    "Read a file with features; ValueError, with the file's name, for what is none."
+    what, raw = readable(path), None
+    if what in UNPACKERS:
+        raw = unpack(path, what)
+        inside, advice = name_bytes(bytes(raw[:4096]))
+        if inside == "zip": inside, advice = name_zip(io.BytesIO(raw))
+        if inside not in ("pickle", "torch"):
+            raise ValueError(f"{path.name} is {what}, and inside it is {inside}: {advice or 'unpack it'}")
+        what = inside
+    try: return load_torch(path, what == "torch", raw)
+    except ValueError as error:
+        if not sent_as_text(bytes(raw[:1 << 20]) if raw else beginning(path)): raise
+        raise ValueError(f"{path.name} is damaged: every line feed became a carriage return and a line "
+                         "feed (\\r\\n), as in a transfer in text mode: download it again in binary "
+                         "mode") from error
+
+def beginning(path):  # -> bytes
+    "The first megabyte of a file."
+    with open(path, "rb") as f: return f.read(1 << 20)
 
 # %% ../nbs/01_sources.ipynb #mmsa-tables
 def mmsa_tables(
@@ -216,57 +219,78 @@ def mmsa_tables(
     how: Reading,  # options
 ) -> dict:         # fold name -> Table
     "Understand an MMSA pickle; nothing in it is executed."
-    content = load_pickle(path)
-    if not isinstance(content, dict): log.stop("", "", f"the pickle holds a {type(content).__name__}, not a dictionary of folds")
-    other = [str(k) for k in content if k not in SPLITS]
-    if len(other) == len(content): log.stop("", "", f"there is none of the folds {list(SPLITS)}, only {other[:10]}")
-    if other: log.findings.append(Finding("noted", "", "", (), f"not read: {other[:10]}", log.file))
-    return {name: mmsa_table(content[name], name, log, how) for name in SPLITS if name in content}
-
-# %% ../nbs/01_sources.ipynb #csv
-def read_table(
-    path: Path,  # label.csv
-    log: Log,    # where to complain
-) -> dict:       # column -> list of str
-    "Read label.csv; stops when a needed column is missing or a row has too few cells."
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as f: rows = list(csv.DictReader(f, restval=None))
-    except UnicodeDecodeError: log.stop("", "", "the table is not UTF-8 text: save it as UTF-8")
-    if not rows: log.stop("", "", "the table has no rows")
-    missing = [c for c in ("video_id", "clip_id", "label", "mode") if c not in rows[0]]
-    if missing: log.stop("", missing[0], f"missing columns {missing}; there are {[c for c in rows[0] if c]}")
-    short = [i for i, r in enumerate(rows) if None in r or None in r.values()]
-    if short: log.stop("", "", "another number of cells than the header has", short)
-    return {c: [r[c] for r in rows] for c in rows[0]}
+    content = load_content(path)
+    if not isinstance(content, dict):
+        log.stop("", "", f"the pickle holds a {type(content).__name__}, not a dictionary of folds")
+    names = fold_names(list(content), log, "")
+    other = [str(k)[:40] for k in content if k not in names]
+    if names: folds = {f: content[n] for n, f in names.items()}
+    elif set(SEQUENCES) & set(content): folds, other = loose_fold(content, log, path.stem), []
+    else: log.stop("", "", f"there is none of the folds {list(SPLITS)}, only {other[:10]}")
+    if other: log.note("", f"not read: {other[:10]}")
+    labelled = any("regression_labels" in f for f in folds.values() if isinstance(f, dict))
+    return {k: mmsa_table(folds[k], k, log, how, labelled) for k in SPLITS if k in folds}
 
 # %% ../nbs/01_sources.ipynb #values
-def table_labels(
-    columns: dict,  # column -> list of str
-    log: Log,       # where to complain
-) -> dict:          # label name -> float32 [N]
-    "The labels of label.csv as numbers; raises CorpusError with the rows that are none."
-    def number(cell):
-        try: return float(cell) if cell.strip() else np.nan
-        except ValueError: return None
+COLUMNS = (
+    "video_id",
+    "clip_id",
+    "text",
+    "mode",
+    *(f"label{e}".lower() for e in LABEL_FIELDS.values()),
+)
 
-    out = {}
-    for name, ending in LABEL_FIELDS.items():
-        if f"label{ending}" not in columns: continue
-        cells = [number(c) for c in columns[f"label{ending}"]]
-        bad = [i for i, c in enumerate(cells) if c is None]
-        if bad: log.stop("", f"label{ending}", f"{columns[f'label{ending}'][bad[0]]!r} is not a number", bad)
-        out[name] = np.array(cells, np.float32)
-    return out
+def check_columns(
+    sheet: Sheet,  # label.csv
+    log: Log,      # where to report
+) -> bool:         # are the clips labelled?
+    "Stop unless the needed columns are there."
+    missing = [c for c in ("video_id", "clip_id", "label", "mode") if c not in sheet.columns]
+    modes = {FOLD_WORDS.get(m.strip().casefold()) for m in sheet.columns.get("mode", ["test"])}
+    if missing == ["label", "mode"] or (missing == ["label"] and modes == {"test"}): return False
+    if missing:
+        there = [c[:40] for c in sheet.columns if c][:20]
+        log.stop("", missing[0], f"missing columns {missing}; there are {there}")
+    blank = not any(c.strip() for c in sheet.columns["label"])
+    return not (blank and modes == {"test"})
+
+def table_labels(
+    sheet: Sheet,  # label.csv
+    log: Log,      # where to complain
+    how: Reading,  # options
+) -> dict:         # label name -> float32 [N]
+    "The labels of label.csv as numbers; raises CorpusError with the rows that are none."
+    endings = LABEL_FIELDS if how.unimodal == "read" else {"multimodal": ""}
+    columns = {k: f"label{e}" for k, e in endings.items()}
+    return {k: label_cells(sheet.columns[c.lower()], "", c, log)
+            for k, c in columns.items() if c.lower() in sheet.columns}
+
+def table_ids(
+    sheet: Sheet,  # label.csv
+    log: Log,      # where to complain
+) -> list[str]:    # [N] video$_$clip, as the cells say, to the letter
+    "The names of the clips; raises CorpusError with the rows that have none."
+    for column in ("video_id", "clip_id"):
+        cells = sheet.columns[column]
+        blank = [i for i, c in enumerate(cells) if not c.strip()]
+        if blank: log.stop("", column, "a blank cell", blank)
+        marked = [i for i, c in enumerate(cells) if "$_$" in c]
+        if marked: log.stop("", column, "$_$ stands between video and clip, not in a name", marked)
+        quoted = [i for i, c in enumerate(cells) if '"' in c]
+        log.add("noted", "", column, quoted, "a quotation mark in a name, kept as it is")
+    return [f"{v}$_${c}" for v, c in zip(sheet.columns["video_id"], sheet.columns["clip_id"])]
 
 # %% ../nbs/01_sources.ipynb #folds
 def table_folds(
-    columns: dict,  # column -> list of str
-    log: Log,       # where to complain
-) -> dict:          # fold name -> rows
+    sheet: Sheet,  # label.csv
+    log: Log,      # where to complain
+) -> dict:         # fold name -> rows
     "Which rows belong to which fold; raises CorpusError with the rows of an unknown mode."
-    mode = np.array(columns["mode"])
-    bad = np.flatnonzero(~np.isin(mode, SPLITS))
-    if len(bad): log.stop("", "mode", f"{columns['mode'][bad[0]]!r} is none of {list(SPLITS)}", bad)
+    words = sheet.columns.get("mode", ["test"] * len(sheet))
+    names = fold_names(sorted(set(words)), log, "mode")
+    bad = [i for i, w in enumerate(words) if w not in names]
+    if bad: log.stop("", "mode", f"{words[bad[0]][:40]!r} is none of {list(SPLITS)}", bad)
+    mode = np.array([names[w] for w in words])
     return {name: rows for name in SPLITS if len(rows := np.flatnonzero(mode == name))}
 
 # %% ../nbs/01_sources.ipynb #arrays
@@ -276,16 +300,25 @@ def folder_files(
 ) -> dict:         # sequence name -> {"values" | "offsets" | "lengths": Path}
     "Find the arrays of a folder; stops when a name is ambiguous."
     out = {}
-    for path in sorted(folder.glob("*.npy")):
-        name = next((k for k in ("text_bert", *MODALITIES) if path.stem == k or path.stem.startswith(f"{k}_")), None)
-        if name is None:
-            log.findings.append(Finding("noted", "", path.name, (), "not read: the name begins with no modality", log.file))
-            continue
-        role = next((r for r in ("offsets", "lengths") if path.stem.endswith(f"_{r}")), "values")
-        if role in out.setdefault(name, {}): log.stop("", name, f"both {out[name][role].name} and {path.name} could be its {role}: remove one")
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        stem, plain = path.stem.lower(), path.suffix.lower() == ".npy"
+        name = next(
+            (k for k in ("text_bert", *MODALITIES) if stem == k or stem.startswith(f"{k}_")), None
+        )
+        if plain and name is None: log.note(path.name, "not read: the name begins with no modality")
+        if name and not plain: log.note(path.name, "not read: arrays are .npy files")
+        if name is None or not plain: continue
+        role = next((r for r in ("offsets", "lengths") if stem.endswith(f"_{r}")), "values")
+        if role in out.setdefault(name, {}):
+            log.stop(
+                "",
+                name,
+                f"both {out[name][role].name} and {path.name} could be its {role}: remove one",
+            )
         out[name][role] = path
     for name, files in out.items():
-        if "values" not in files: log.stop("", name, f"{next(iter(files.values())).name} has no array beside it")
+        if "values" not in files:
+            log.stop("", name, f"{next(iter(files.values())).name} has no array beside it")
     return out
 
 # %% ../nbs/01_sources.ipynb #flat
@@ -295,7 +328,12 @@ def load_array(
 ) -> np.ndarray: # mapped, read-only
     "Map an array; objects inside it are refused, so nothing can be executed."
     try: return map_array(path)
-    except ValueError as error: log.stop("", path.name, f"cannot be read as a plain array: {error}")
+    except ValueError as error:
+        what = name_file(path)[0]
+        other = f" (the file is {what})" if what not in ("pickle", "one numpy array") else ""
+        log.stop(
+            "", path.name, f"numbers are needed, it cannot be read as a plain array: {error}{other}"
+        )
 
 # %% ../nbs/01_sources.ipynb #windows
 def array_windows(
@@ -307,16 +345,35 @@ def array_windows(
 ) -> Windows:      # where the frames of each utterance lie
     "Find the utterances of an array file of any of the accepted forms."
     array, file = as_numbers(load_array(files["values"], log), "", name, log), files["values"].name
-    lengths = as_numbers(load_array(files["lengths"], log), "", f"{name}_lengths", log) if "lengths" in files else None
-    if "offsets" in files:
-        offsets = as_numbers(load_array(files["offsets"], log), "", f"{name}_offsets", log)
-        if len(offsets) != n + 1: log.stop("", name, f"rows differ: {files['offsets'].name} has {len(offsets) - 1}, label.csv {n}")
-        try: check_offsets(offsets, len(array))
-        except ValueError as error: log.stop("", name, f"{files['offsets'].name}: {error}")
-        return Windows(array, offsets[:-1], np.diff(offsets))
-    if lengths is not None and len(lengths) == n and array.ndim < 3 and lengths.sum() == len(array): return Windows(array, np.cumsum(lengths) - lengths, lengths)
+    given = {k: whole_numbers(load_array(p, log), "", p.name, log)
+             for k, p in files.items() if k != "values"}
+    lengths = given.get("lengths")
+    if "offsets" in given: return offset_windows(array, given["offsets"], name, n, files, log)
+    flat = lengths is not None and len(lengths) == n and lengths.sum() == len(array)
+    if flat and array.ndim < 3:
+        return flat_windows(array, np.cumsum(lengths) - lengths, lengths, name, log)
     if len(array) != n: log.stop("", name, f"rows differ: {file} has {len(array)}, label.csv {n}")
-    return token_windows(array, "", log)[0] if name == "text_bert" else feature_windows(array, lengths, None, "", name, log, how)
+    if name == "text_bert": return token_windows(array, "", log)[0]
+    return feature_windows(array, lengths, None, "", name, log, how)
+
+def offset_windows(array, offsets, name, n, files, log):
+    "Windows from boundaries; stops where these do not fit."
+    file = files["offsets"].name
+    if len(offsets) != n + 1:
+        log.stop("", name, f"rows differ: {file} has {len(offsets) - 1}, label.csv {n}")
+    try: check_offsets(offsets, len(array))
+    except ValueError as error: log.stop("", name, f"{file}: {error}")
+    return flat_windows(array, offsets[:-1], np.diff(offsets), name, log)
+
+def flat_windows(array, starts, lengths, name, log):
+    "Windows into flat frames [sum T, d] or token ids [sum T]."
+    ids = name == "text_bert" or (name == "text" and array.ndim == 1)
+    if array.ndim != (1 if ids else 2) or 0 in array.shape[1:]:
+        want = "[sum T]" if ids else "[sum T, d]"
+        log.stop("", name, f"a flat array is {want}, this one has the shape {list(array.shape)}")
+    windows = Windows(array, starts, lengths)
+    if ids: check_ids(windows, "", name, log)
+    return windows
 
 # %% ../nbs/01_sources.ipynb #folder-tables
 def folder_tables(
@@ -325,11 +382,21 @@ def folder_tables(
     how: Reading,  # options
 ) -> dict:         # fold name -> Table
     "Understand a folder with label.csv and arrays."
-    columns = read_table(folder / "label.csv", log)
-    labels, folds, n = table_labels(columns, log), table_folds(columns, log), len(columns["mode"])
-    windows = {k: array_windows(f, k, n, log, how) for k, f in folder_files(folder, log).items() if k in how.sequences}
-    ids = [f"{v}$_${c}" for v, c in zip(columns["video_id"], columns["clip_id"])]
-    text = columns.get("text") if "text" in how.modalities else None
-    pick = lambda values, rows: None if values is None else [values[i] for i in rows]
-    return {name: Table(pick(ids, rows), pick(text, rows), {k: y[rows] for k, y in labels.items()}, {k: w.take(rows) for k, w in windows.items()}, rows)
-            for name, rows in folds.items()}
+    sheet = read_sheet(find_table(folder), log, COLUMNS, how.encoding)
+    if not len(sheet): log.stop("", "", "the table has no rows")
+    labels = table_labels(sheet, log, how) if check_columns(sheet, log) else {}
+    folds, ids = table_folds(sheet, log), table_ids(sheet, log)
+    files = folder_files(folder, log)
+    windows = {k: array_windows(f, k, len(sheet), log, how)
+               for k, f in files.items() if k in how.sequences}
+    text = sheet.columns.get("text") if "text" in how.modalities else None
+    whole = Table(ids, text, labels, windows, np.arange(len(sheet)))
+    return {name: whole.take(rows) for name, rows in folds.items()}
+
+def find_table(
+    folder: Path,        # any folder
+) -> Path | None:        # its label.csv, however it is spelt
+    "The table of a folder, None where there is none."
+    if (folder / "label.csv").is_file(): return folder / "label.csv"
+    found = [p for p in sorted(folder.iterdir()) if p.name.lower() == "label.csv" and p.is_file()]
+    return found[0] if found else None

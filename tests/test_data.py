@@ -247,7 +247,7 @@ def twice_in_a_fold(c): return faulty(c, id=["a$_$1", "a$_$1", "b$_$1"])
 def twice_across_folds(c): return faulty(c, id=["a$_$1", "a$_$2", "d$_$1"])
 def other_modalities(c): return {**c, "test": {k: v for k, v in c["test"].items() if not k.startswith("vision")}}
 def other_width(c): return faulty(c, audio=np.ones((3, 4, 7)))
-def numbers_as_ids(c): return faulty(c, id=[1, 2, 3])
+def numbers_as_ids(c): return faulty(c, id=[1.0, 2.5, 3.0])
 def words_as_audio(c): return faulty(c, audio=[["a"]] * 3)
 def mask_with_holes(c): return faulty(c, text_bert=c["train"]["text_bert"] * np.array([1, 0, 1, 1, 1, 1]))
 def no_folds(c): return {"everything": c["train"]}
@@ -260,7 +260,7 @@ CASES = [(nan_labels, "train, label multimodal, row 1: NaN"), (labels_out_of_ran
          (zero_length, "train, audio, row 1: no frames"), (missing_split, "valid: the fold is missing"), (empty_split, "valid"),
          (missing_labels, "test, regression_labels: there are no labels"), (missing_ids, "test, id: there are no ids"),
          (twice_in_a_fold, "train, id, rows 0, 1"), (twice_across_folds, "test, id, row 0"), (other_modalities, "test, widths"), (other_width, "test, widths"),
-         (numbers_as_ids, "train, id: row 0 is a int"), (words_as_audio, "train, audio: numbers are needed"), (mask_with_holes, "train, text_bert, rows 0, 1, 2"),
+         (numbers_as_ids, "train, id, row 0: a float is no string"), (words_as_audio, "train, audio: numbers are needed"), (mask_with_holes, "train, text_bert, rows 0, 1, 2"),
          (no_folds, "there is none of the folds"), (a_list, "not a dictionary of folds")]
 
 
@@ -283,7 +283,7 @@ TABLES = {
     "empty label": ("label.csv", lambda t: t.replace(",2.6,", ",,"), "train, label multimodal, row 1: NaN"),
     "word as label": ("label.csv", lambda t: t.replace(",2.6,", ",good,"), "label, row 1: 'good' is not a number"),
     "label out of range": ("label.csv", lambda t: t.replace(",2.2,", ",5,"), "test, label multimodal, row 5: 5 lies beyond"),
-    "unknown mode": ("label.csv", lambda t: t.replace("valid", "dev"), "mode, row 3: 'dev'"),
+    "unknown mode": ("label.csv", lambda t: t.replace("valid", "hold-out"), "mode, row 3: 'hold-out'"),
     "missing split": ("label.csv", lambda t: t.replace("valid", "train"), "valid: the fold is missing"),
     "one row less": ("label.csv", lambda t: "\n".join(t.splitlines()[:-1]), "rows differ"),
     "short row": ("label.csv", lambda t: t.rstrip() + "\nz,9\n", "row 6"),
