@@ -146,7 +146,7 @@ def gather(
     windows: Windows,               # what to read, N rows
     dtype: type = np.float32,       # number type of the result
     allocate: Callable = np.empty,  # (shape, dtype) -> an array to fill, in memory or on disk
-    fence: float = np.inf,          # numbers beyond ±fence are bad values, too
+    fence: float | None = np.inf,   # numbers beyond ±fence are bad values, too; None: mend none
     clip: bool = False,             # put ±fence in their place, not zero
 ) -> tuple:                         # Ragged; [N, 4] and [d] bad values as from `mend`
     "Copy windows into a Ragged, with bad values mended."
@@ -155,7 +155,7 @@ def gather(
     out = allocate((int(offsets[-1]), *width), np.dtype(dtype))
     counts, columns = np.zeros((len(windows), 4), np.int64), np.zeros(width, bool)
     for a, b, block in blocks_of(windows, dtype):
-        if block.dtype.kind == "f":
+        if block.dtype.kind == "f" and fence is not None:
             rows = np.repeat(np.arange(b - a), windows.lengths[a:b])
             counts[a:b], some = mend(block, rows, b - a, fence, clip)
             columns |= some

@@ -22,11 +22,12 @@ from .reading import Log, Reading, changed, reading
 from .soundness import CorpusError, Finding, faults
 from .sources import Table, find_table, folder_tables, mmsa_tables
 from .store import fill_store, new_array, new_folder, open_store
+from .values import Range, clean, find_bad
 
 # %% auto #0
-__all__ = ['ENDINGS', 'PACKED', 'in_memory', 'holds_ids', 'without_bad', 'mended', 'build_split', 'is_pickle', 'locate',
-           'locate_file', 'corpus_name', 'is_packed', 'apply_rules', 'settle_text', 'settle', 'read', 'read_store',
-           'refuse', 'speak', 'read_corpus', 'convert']
+__all__ = ['ENDINGS', 'PACKED', 'in_memory', 'holds_ids', 'without_bad', 'mended', 'build_split', 'mend_columns', 'is_pickle',
+           'locate', 'locate_file', 'corpus_name', 'is_packed', 'apply_rules', 'settle_text', 'settle', 'read',
+           'read_store', 'refuse', 'speak', 'read_corpus', 'convert']
 
 # %% ../nbs/01_readers.ipynb #memory
 def in_memory(
@@ -61,7 +62,7 @@ def without_bad(
     how: Reading,  # options
 ) -> Table:        # the fold without rows that hold bad values
     "Leave out the rows with bad values, if asked for."
-    if how.bad_values != "drop": return table
+    if how.bad_values != "drop" or how.by_column: return table
     bad = np.zeros(len(table.ids), bool)
     for name, windows in table.windows.items():
         if holds_ids(name, windows): continue
@@ -108,11 +109,36 @@ def build_split(
             windows = windows.filled()
         dtype = np.int64 if holds_ids(name, windows) else np.float32
         clip = how.bad_values == "clip"
-        rows, odd, columns = gather(windows, dtype, allocate(split, name), how.fence, clip)
+        fence = None if how.by_column else how.fence
+        rows, odd, columns = gather(windows, dtype, allocate(split, name), fence, clip)
         log.add(action, split, name, table.rows[odd.any(1)], mended(odd, columns, how))
         sequences[name] = rows
     text = None if table.text is None else tuple(table.text)
     return Split(tuple(table.ids), table.videos, table.labels, sequences, text)
+
+# %% ../nbs/01_readers.ipynb #by-column
+def mend_columns(
+    corpus: Corpus,  # just copied, nothing mended
+    log: Log,        # where to report
+    origin: dict,    # fold name -> row numbers in the file [N]
+    how: Reading,    # options
+) -> tuple:          # Corpus, and the row numbers that are left
+    "Clip or drop NaN, infinities and outliers, column by column, and note every row."
+    first = next(iter(corpus.splits.values()))
+    usual = corpus.splits.get("train", first).sequences
+    ranges = {k: Range.of(s) for k, s in usual.items() if s.values.ndim == 2 and len(s.values)}
+    left = dict(origin)
+    for name, split in corpus.splits.items():
+        bad = np.zeros(len(split), bool)
+        for key, span in ranges.items():
+            places = find_bad(split.sequences[key], span.low, span.high)
+            if places is None: continue
+            bad[list(places.rows)] = True
+            done = "clipped to their column" if how.bad_values == "clip" else "rows left out"
+            log.add("repaired", name, key, origin[name][list(places.rows)], f"{places}: {done}")
+        if how.bad_values == "drop": left[name] = origin[name][~bad]
+    try: return clean(corpus, how.bad_values), left
+    except ValueError as error: log.stop("", "", str(error))
 
 # %% ../nbs/01_readers.ipynb #locate
 ENDINGS = (".pkl", ".pickle", ".pt", ".pth")
@@ -250,9 +276,12 @@ def read(
     tables = {k: without_bad(t, k, log, how) for k, t in tables.items()}
     allocate = allocate or in_memory(how.limit)
     splits = {k: build_split(t, k, allocate, log, how) for k, t in tables.items()}
-    notes = tuple(str(f) for f in log.findings if f.action != "refused")
-    corpus = Corpus(name or corpus_name(path, place, kind), scheme, splits, notes=notes)
-    return corpus, log.findings + apply_rules(corpus, log, {k: t.rows for k, t in tables.items()})
+    corpus = Corpus(name or corpus_name(path, place, kind), scheme, splits)
+    rows = {k: t.rows for k, t in tables.items()}
+    sound = not log.refused and not apply_rules(corpus, log, rows)
+    if how.by_column and sound: corpus, rows = mend_columns(corpus, log, rows, how)
+    corpus = replace(corpus, notes=tuple(str(f) for f in log.findings if f.action != "refused"))
+    return corpus, log.findings + apply_rules(corpus, log, rows)
 
 def read_store(
     place: Path,         # folder of the store

@@ -12,12 +12,11 @@ from .data import MODALITIES, SEQUENCES
 from .soundness import CorpusError, Finding
 
 # %% auto #0
-__all__ = ['CHOICES', 'CLIP_BOUND', 'Reading', 'reading', 'changed', 'Log']
+__all__ = ['CHOICES', 'Reading', 'reading', 'changed', 'Log']
 
 # %% ../nbs/01_reading.ipynb #options
 CHOICES = {"zero_length": ("refuse", "frame"), "labels": ("refuse", "clip", "drop"),
            "unimodal": ("read", "ignore"), "bad_values": ("zero", "clip", "drop", "refuse")}
-CLIP_BOUND = 1e6  # for bad_values="clip" where no bound is given
 
 @dataclass(frozen=True)
 class Reading:
@@ -29,7 +28,7 @@ class Reading:
     labels: str = "refuse"       # labels beyond the scale: "refuse", "clip", or "drop" the rows
     unimodal: str = "read"       # labels of single modalities: "read" or "ignore"
     bad_values: str = "zero"     # NaN, infinities: "zero", "clip", "drop" the rows, or "refuse"
-    bound: float = 0.0           # numbers beyond ±bound are bad values, too; 0: no bound
+    bound: float = 0.0           # numbers beyond ±bound are bad values; 0: by column, or none
     file: str = ""               # in a folder with several: the file to read, or part of its name
     encoding: str = ""           # of label.csv, for example "gb18030"; "": found out
 
@@ -62,10 +61,14 @@ class Reading:
         return tuple(k for k in SEQUENCES if k.split("_")[0] in self.modalities)
 
     @property
+    def by_column(self):
+        "Are bad values to be judged by their column, when all folds are known?"
+        return self.bad_values in ("clip", "drop") and not self.bound
+
+    @property
     def fence(self):
         "The largest number that is no bad value; infinity where only infinities are."
-        if self.bound: return float(self.bound)
-        return CLIP_BOUND if self.bad_values == "clip" else float("inf")
+        return float(self.bound) if self.bound else float("inf")
 
 # %% ../nbs/01_reading.ipynb #reading
 def reading(
@@ -122,6 +125,11 @@ class Log:
     def refuse(self, split, name, what):
         "Refuse the file for a reason that concerns no row in particular, and go on looking."
         self.findings.append(Finding("refused", split, name, (), what, self.file))
+
+    @property
+    def refused(self):
+        "The findings that make the file unusable."
+        return [f for f in self.findings if f.action == "refused"]
 
     def stop(
         self,
