@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,11 +62,16 @@ class Setup:
     seeds: tuple  # one run per method and seed
     common: dict  # options for all methods
     presets: dict | None = None  # method -> paper, instead of PRESET_OF's
+    where: str = ""  # path of the corpus; "": its folder in the data folder
+    reading: dict | None = None  # options of reading: zero_length, file, ...
 
     def corpus(self) -> Corpus:  # checked
         "Open or simulate the corpus. Raises OSError where the real files are absent."
         if self.full:
-            return load_corpus(Path(os.environ.get("MSA_LIT_DATA", "../data")) / self.dataset)
+            path = self.where or Path(os.environ.get("MSA_LIT_DATA", "../data")) / self.dataset
+            fixed = {"scheme": self.dataset.lower()}
+            corpus = load_corpus(path, **fixed | (self.reading or {}))
+            return replace(corpus, name=self.dataset)
         return load_corpus(f"simulated:{self.dataset.lower()}", n=(160, 48, 80), seed=0)
 
     def preset(
@@ -106,13 +111,16 @@ def setup(
     dataset: str,  # "MOSI", "MOSEI" or "SIMS"
     full: bool = False,  # the real files and the papers' presets, on a GPU
     presets: dict | None = None,  # method -> paper, for example {"mfon": "MFON"} for the print
+    where: str = "",  # path of the corpus, for example of its store; "": in the data folder
+    reading: dict | None = None,  # of the files, for example {"file": "unaligned"}
     **common,  # options for all methods, for example text="google-t5/t5-base"
 ) -> Setup:  # to be handed to `run_table`
     "The setup of a training notebook. Raises ValueError for an unknown dataset."
     if dataset not in BERT:
         raise ValueError(f"dataset={dataset!r}: choose one of {list(BERT)}")
     seeds = SEEDS if full else SEEDS[:2]
-    return Setup(dataset, full, seeds, common if full else QUICK | common, presets)
+    options = common if full else QUICK | common
+    return Setup(dataset, full, seeds, options, presets, where, reading)
 
 # %% ../../nbs/80_tables.protocol.ipynb #run
 def run_table(
