@@ -284,16 +284,23 @@ def check_constant(job: Job): # -> iterator of Flag
 def check_pairs(job: Job): # -> iterator of Flag
     "Acc-2 and F1 that do not go together."
     flat = {(f.row, f.metrics) for f in job.constant}
-    apart = 0 if job.runs == 1 else SIMILAR
     for i, name, held in job.rows():
         for kind in kinds(job.split.scheme):
             acc, f1, sizes = (held.get("acc2" + kind, -1), held.get("f1" + kind, -1), job.split.classes(kind))
+            apart = _similar(job, i, "acc2" + kind)
             metrics = f"acc2{kind} f1{kind}"
             if sizes is None or not (0 <= acc <= 100 and 0 <= f1 <= 100):
                 continue
             mark, says = explain_pair(acc, f1, sizes, job.digits[i], apart)
             if mark and not (mark == "f1-impossible" and (name, metrics) in flat):
                 yield Flag(name, metrics, mark, GRADES[MARKS[mark][0]], says)
+
+def _similar(job, i, metric):
+    "How far from their mean the runs of a row may lie: SIMILAR, or what its printed spread says."
+    if job.runs == 1:
+        return 0
+    runs, spread = job.runs or 5, job.table.spreads[metric].iloc[i] if metric in job.table.spreads else np.nan
+    return max(SIMILAR, np.nan_to_num(spread) * (runs - 1) / runs**0.5)
 
 def check_counts(job: Job): # -> iterator of Flag
     "Accuracies that no count of hits gives."
@@ -361,7 +368,8 @@ def check_copies(job: Job): # -> iterator of Flag
             if len([m for m in equal if is_percent(m)]) < 3 or not set(block) <= set(equal):
                 continue
             sure = {"mae", "corr"} & set(equal) or (len(equal) == len(shared) and len(equal) > 4)
-            says = f"equals {other!r} in {', '.join(equal)}" + (f"; differs in {', '.join(set(shared) - set(equal))}" if len(equal) < len(shared) else "")
+            rest = [m for m in shared if m not in equal]
+            says = f"equals {other!r} in {', '.join(equal)}" + (f"; differs in {', '.join(rest)}" if rest else "")
             yield Flag(name, " ".join(equal), "copied" if sure else "alike", GRADES[1 if sure else 3], says)
 
 _MEAN = ("average", "mean", "avg")

@@ -13,7 +13,7 @@ from .metrics import bin_classes, check_pair, evaluate, pearson, weighted_f1
 from .untrusted import safe, verbatim
 
 # %% auto #0
-__all__ = ['F1_AVERAGES', 'half_away', 'f1_average', 'Passport', 'passport']
+__all__ = ['F1_AVERAGES', 'half_away', 'outward_classes', 'f1_average', 'Passport', 'passport']
 
 # %% ../nbs/03_passport.ipynb #half-away-code
 def half_away(
@@ -22,6 +22,14 @@ def half_away(
     "Round half away from zero, in float32."
     x = np.float32(x)
     return np.sign(x) * np.floor(np.abs(x) + np.float32(0.5))
+
+# %% ../nbs/03_passport.ipynb #outward-code
+def outward_classes(
+    x: np.ndarray, # sentiment, [N]
+) -> np.ndarray: # whole numbers from -3 to 3, float32, [N]
+    "MOSEI's own seven classes: away from zero to the next whole number."
+    x = np.float32(x)
+    return np.sign(x) * np.minimum(np.ceil(np.abs(x)), np.float32(3))
 
 # %% ../nbs/03_passport.ipynb #f1-average-code
 F1_AVERAGES = {
@@ -69,6 +77,10 @@ def _mosi_lines(p, y, ours):
     q = np.clip(p, -3, 3)
     return lines + [("MAE", "raw", ours["mae"], "mae", "ours"), ("MAE", "clipped", float(np.abs(q - y).mean()), "mae", "predictions are clipped to ±3 first"),
                     ("Corr", "raw", ours["corr"], "corr", "ours"), ("Corr", "clipped", float(pearson(q, y)), "corr", "predictions are clipped to ±3 first")]
+
+def _outward_line(p, y):
+    same = _share(outward_classes(p) == outward_classes(y))
+    return "Acc-7", "MOSEI's own classes", same, "acc7", "outward to the next whole number; only 0 is class 0"
 
 # %% ../nbs/03_passport.ipynb #sims-lines-code
 def _sims_lines(p, y, ours):
@@ -163,6 +175,8 @@ def passport(
     p, y = check_pair(pred, target, scheme)
     ours = evaluate(p, y, scheme)
     lines = (_sims_lines if scheme == "sims" else _mosi_lines)(p, y, ours)
+    if scheme == "mosei":
+        lines += [_outward_line(p, y)]
     table = pd.DataFrame(lines, columns=["measure", "convention", "value", "ours", "words"])
     table.insert(4, "difference", table.value - table.ours.map(ours))
     return Passport(scheme, _facts(p, y, scheme), table)

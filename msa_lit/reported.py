@@ -123,7 +123,7 @@ def explain_pair(
         return "constant-split", (f"{said}; but it is a constant answer for a split of {k} against {n - k}: "
                                   f"p = {k}/{n}, F1 = 2p^2/(1 + p)")
     far = f1_apart(acc2, f1, *classes, decimals=decimals)
-    runs = "no runs at all fit" if far is None else f"runs would have to lie {far} points from their mean"
+    runs = "no runs at all fit" if far is None else f"some run would have to lie {far} points from the mean"
     return "f1-impossible", f"{said}, with the predictions first {guess}; {runs}"
 
 def f1_marks(
