@@ -24,7 +24,7 @@ from .statistics import seeds_needed
 __all__ = ['REMARK', 'ALL_GRADES', 'DISAGREE', 'ERROR_SD', 'SEED_SD', 'POWER', 'CHECKS', 'TestSplit', 'kinds', 'split_of_labels',
            'test_split', 'read_labels', 'constant_answers', 'best_constants', 'Flag', 'Job', 'row_digits',
            'check_range', 'check_constant', 'check_pairs', 'check_counts', 'check_zeros', 'check_order', 'check_copies',
-           'check_averages', 'visible_gap', 'check_leads', 'Audit', 'audit', 'add_arguments', 'run_audit']
+           'check_averages', 'visible_gap', 'check_leads', 'Audit', 'audit', 'run_audit']
 
 # %% ../nbs/03_audit.ipynb #split-code
 @dataclass(frozen=True)
@@ -522,22 +522,8 @@ def audit(
     return Audit(split, _facts(job), said, flags)
 
 # %% ../nbs/03_audit.ipynb #command-code
-def add_arguments(
-    parser, # of the command `audit`
-):
-    "The command's arguments."
-    numbers = lambda text: tuple(int(t) for t in text.split(","))
-    parser.add_argument("table", help="CSV file: a row per model, columns named as metrics, or records as in reported.csv")
-    parser.add_argument("--scheme", required=True, choices=list(METRICS), help="whose metrics and test split")
-    parser.add_argument("--runs", type=int, help="runs behind each number")
-    parser.add_argument("--labels", help="own test labels: a file, one per line or with a column label")
-    parser.add_argument("--classes", type=numbers, help="own counts: labels above,at,below zero, such as 277,30,379")
-    parser.add_argument("--clips", type=int, help="own number of test clips")
-    parser.add_argument("--digits", type=int, help="decimals of the percents")
-    parser.add_argument("--out", help="CSV file for the flags")
-
 def run_audit(
-    args, # with the fields of add_arguments
+    args, # table, scheme, runs, labels, classes, clips, digits and out
 ) -> int: # 0; 1 where something is wrong for certain
     "msa_lit audit TABLE: print what a table shows."
     result = audit(args.table, args.scheme, args.runs, args.labels, args.classes, args.clips, args.digits)
