@@ -467,8 +467,12 @@ class HubTokeniser:
 
 def _load_tokeniser(source):
     from transformers import AutoTokenizer, BertTokenizer
-    if _is_old_bert(source): return BertTokenizer.from_pretrained(source)
-    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    if _is_old_bert(source): found = BertTokenizer.from_pretrained(source)
+    else: found = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    if len(found) <= len(found.all_special_tokens):
+        raise OSError("its vocabulary is empty: the folder holds no vocab.txt, tokenizer.json or "
+                      "other tokeniser file")
+    return found
 
 # %% ../nbs/04_encoders.ipynb #cut
 def cut_tokens(

@@ -16,6 +16,7 @@ from .data import Corpus, Padded, Split, make_batch
 from .fusion import ModelOptions
 from .methods import Method, Piece
 from .notices import notice
+from .training import TrainOptions
 from .values import repeated_clips, scan
 
 # %% auto #0
@@ -54,36 +55,40 @@ def content_sentences(
     out = [f"{m}: all features of the training fold are {what}" for m, what in out.items()]
     if train.text is not None and not any(t.strip() for t in train.text):
         out.append("text: all transcripts of the training fold are empty")
-    keep = f"corpus.only({', '.join(map(repr, corpus.modalities))})"
-    return [f"{s}; the modality says nothing: leave it out of {keep}" for s in out]
+    kept = [m for m in corpus.modalities if not any(s.startswith(f"{m}:") for s in out)]
+    ask = f": take corpus.only({', '.join(map(repr, kept))})" if kept else ""
+    return [f"{s}; the modality says nothing{ask}" for s in out]
 
 # %% ../nbs/07_sanity.ipynb #idle
 def idle_options(
     method: type,         # the method's class
     model: ModelOptions,  # its shared options
     modalities: Sequence[str],  # of the corpus
+    train: TrainOptions = TrainOptions(),  # of the loop
 ) -> dict:                # option -> why it does nothing here
     "Shared options that change nothing in this method on this corpus."
     why = {}
-    if "text" not in modalities:
-        for o in ("text", "freeze_text", "pooling", "max_tokens", "text_lr", "text_hidden"):
-            why[o] = "the corpus has no text"
     for m in ("text", "audio", "vision"):
         if m in modalities: continue
-        for o in ("hidden", "width"): why[f"{m}_{o}"] = f"the corpus has no {m}"
-    if "text" in modalities: why |= _idle_text(model)
+        names = [f"{m}_{o}" for o in ("hidden", "width", "lr", "decay")]
+        if m == "text": names += ["text", "freeze_text", "pooling", "max_tokens", "text_covers"]
+        why |= dict.fromkeys(names, f"the corpus has no {m}")
+    if "text" in modalities: why |= _idle_text(model, train)
     frames = [m for m in modalities if m != "text" or model.text == "features"]
     if not frames: why["encoder"] = "no modality is read frame by frame"
     own = {o: f"{method.name} never reads it" for o in method.ignores}
     if "text" in modalities and model.text == "features": own.pop("encoder", None)
     return why | own
 
-def _idle_text(model): # the same for the options of the text encoder
+def _idle_text(model, train): # the same for the options of the text encoder
     why, scratch = {}, model.text in ("tiny", "features")
     if model.text != "features": why["text_hidden"] = f"text={model.text!r} has no LSTM"
-    if scratch: why["text_lr"] = f"text={model.text!r} is not pretrained"
-    elif model.freeze_text: why["text_lr"] = "the text network is frozen"
     if scratch: why["pooling"] = f"text={model.text!r} has a pooling of its own"
+    rates = ["text_lr", "text_decay"]
+    if scratch and train.text_covers == "pretrained":
+        why |= dict.fromkeys(rates, f"text={model.text!r} is not pretrained")
+    if model.freeze_text and not scratch:
+        why |= dict.fromkeys([*rates, "text_covers"], "the text network is frozen")
     return why
 
 def idle_sentences(
@@ -93,7 +98,7 @@ def idle_sentences(
     modalities: Sequence[str],  # of the corpus
 ) -> list[str]:                 # one per option
     "Options that were set to something and do nothing."
-    idle = idle_options(method, chosen["model"], modalities)
+    idle = idle_options(method, chosen["model"], modalities, chosen["train"])
     plain = {k: v for o in ("model", "train") for k, v in vars(type(chosen[o])()).items()}
     return [f"option {k}={v!r} has no effect: {idle[k]}" for k, v in options.items()
             if k in idle and v != plain[k]]
@@ -119,7 +124,7 @@ def answer_sentences(
 ) -> list[str]:         # one on collapsed heads, one on those worse than a constant
     "Heads that answer the same to everything, or worse than a constant would."
     flat = [f"{head} on {name}" for name, heads in predictions.items()
-            for head, p in heads.items() if len(p) > 1 and np.std(p) < 1e-3 * rho]
+            for head, p in heads.items() if len(p) > 1 and np.std(p) < 1e-4 * rho]
     worse = _worse(predictions["valid"], splits["train"], splits["valid"])
     out, listed = [], "; ".join(worse)
     if flat: out.append(f"predictions: the same answer to every clip: {', '.join(flat)}")
