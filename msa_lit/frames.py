@@ -35,6 +35,7 @@ def content_span(
     "Where the content of each row begins and ends."
     n, t = array.shape[:2]
     first, last = np.full(n, t), np.full(n, -1)
+    if t == 0: return first, last
     for a, b in row_blocks(np.full(n, max(1, array[:1].nbytes))):
         real = (array[a:b] != 0).any(-1)  # [b - a, T]
         some = real.any(1)

@@ -303,7 +303,7 @@ def vast(rng, folder):
 
 @kind("pickle: deep")
 def deep(rng, folder):
-    n = rng.choice((100, 100, 1_000, 5_000, 20_000, rng.choice((100_000, 1_000_000))))
+    n = rng.choice((100, 100, 1_000, 5_000, 20_000, rng.choice((100_000, 300_000))))
     body = rng.choice(
         (
             b"}" + b"\x85" * n + b"Ns",
