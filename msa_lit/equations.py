@@ -28,11 +28,11 @@ class Paper:
     errata: int     # e: ids run from E1 to Ee
 
 PAPERS = {
-    "UGF": Paper("Uncertainty-Aware Gradient Modulation and Feature Masking for Multimodal Sentiment Analysis", 11, 20),
-    "MUG": Paper("Meta-Learn Unimodal Signals with Weak Supervision for Multimodal Sentiment Analysis", 28, 18),
-    "MFON": Paper("Modal Feature Optimization Network with Prompt for Multimodal Sentiment Analysis", 13, 12),
+    "UGF": Paper("Uncertainty-Aware Gradient Modulation and Feature Masking for Multimodal Sentiment Analysis", 11, 24),
+    "MUG": Paper("Meta-Learn Unimodal Signals with Weak Supervision for Multimodal Sentiment Analysis", 28, 23),
+    "MFON": Paper("Modal Feature Optimization Network with Prompt for Multimodal Sentiment Analysis", 13, 18),
     "SPIL": Paper("Shared and Private Information Learning in Multimodal Sentiment Analysis with Deep Modal Alignment "
-                  "and Self-supervised Multi-Task Learning", 34, 13),
+                  "and Self-supervised Multi-Task Learning", 34, 17),
 }
 
 # %% ../nbs/00_equations.ipynb #table
