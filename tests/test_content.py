@@ -143,6 +143,7 @@ def test_unknown_words_are_said():
 
 def bert_ids(corpus, rows):
     "The corpus with BERT ids instead of transcripts; rows: fold name, row -> ids."
+
     def split(name, s):
         ids = Ragged.from_rows([np.asarray(rows(name, i), np.int64) for i in range(len(s))])
         return replace(s, text=None, sequences={"text_bert": ids})
@@ -151,16 +152,26 @@ def bert_ids(corpus, rows):
 
 
 def test_max_tokens_holds_for_every_text_encoder(tmp_path):
-    corpus = with_text(small(n=(6, 4, 4)).only("text"), lambda name, i: "word " * (300 if i == 0 else 3))
+    corpus = with_text(
+        small(n=(6, 4, 4)).only("text"), lambda name, i: "word " * (300 if i == 0 else 3)
+    )
     ids = bert_ids(corpus, lambda name, i: [2, *[7] * (300 if i == 0 else 3), 3])
     folder = toy_folder(tmp_path, "bert", positions=40)
     wide = lambda n: Ragged.from_rows([np.ones((n, 4), np.float32)])
-    vectors = {k: replace(s, text=None, sequences={"text": wide(300)}) for k, s in
-               corpus.splits.items()}
+    vectors = {
+        k: replace(s, text=None, sequences={"text": wide(300)}) for k, s in corpus.splits.items()
+    }
     features = replace(corpus, splits=vectors)
-    for c, text, most in ((corpus, "tiny", 16), (corpus, "random:bert", 16), (corpus, folder, 16),
-                          (corpus, folder, 40), (ids, folder, 16), (ids, folder, 40),
-                          (ids, "no-such-network", 16), (features, "features", 16)):
+    for c, text, most in (
+        (corpus, "tiny", 16),
+        (corpus, "random:bert", 16),
+        (corpus, folder, 16),
+        (corpus, folder, 40),
+        (ids, folder, 16),
+        (ids, folder, 40),
+        (ids, "no-such-network", 16),
+        (features, "features", 16),
+    ):
         with collect() as said:
             read, _ = read_text(c, text, 16 if most == 16 else 128)
         for split in read.splits.values():
@@ -197,7 +208,9 @@ def test_cut_tokens(data):
 @given(st.data())
 def test_ids_of_another_vocabulary_are_found_where_they_are(data):
     size = data.draw(st.integers(5, 40))
-    fold = st.lists(st.lists(st.integers(0, size - 1), min_size=1, max_size=6), min_size=1, max_size=6)
+    fold = st.lists(
+        st.lists(st.integers(0, size - 1), min_size=1, max_size=6), min_size=1, max_size=6
+    )
     folds = {name: data.draw(fold) for name in ("train", "valid", "test")}
     planted = {}
     for name in data.draw(st.sets(st.sampled_from(sorted(folds)))):
@@ -219,21 +232,45 @@ def test_ids_of_another_vocabulary_are_found_where_they_are(data):
 
 SIZES = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
 TOYS = {
-    "bert": SIZES, "roberta": SIZES, "mpnet": SIZES, "xlm-roberta": SIZES, "camembert": SIZES,
+    "bert": SIZES,
+    "roberta": SIZES,
+    "mpnet": SIZES,
+    "xlm-roberta": SIZES,
+    "camembert": SIZES,
     "deberta-v2": {**SIZES, "position_biased_input": True},
     "electra": {**SIZES, "embedding_size": 16},
     "albert": {**SIZES, "embedding_size": 16},
     "distilbert": dict(dim=16, n_layers=1, n_heads=2, hidden_dim=16),
     "t5": dict(d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2),
-    "bart": dict(d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-                 decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16),
+    "bart": dict(
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+    ),
     "fnet": dict(hidden_size=16, num_hidden_layers=1, intermediate_size=16),
     "gpt2": dict(n_embd=16, n_layer=1, n_head=2),
     "modernbert": {**SIZES, "pad_token_id": 0, "global_attn_every_n_layers": 1},
 }
-LIMIT = {"bert": 40, "roberta": 38, "mpnet": 38, "xlm-roberta": 38, "camembert": 38, "t5": None,
-         "deberta-v2": 40, "electra": 40, "albert": 40, "distilbert": 40, "bart": 40, "fnet": 40,
-         "gpt2": 40, "modernbert": None}
+LIMIT = {
+    "bert": 40,
+    "roberta": 38,
+    "mpnet": 38,
+    "xlm-roberta": 38,
+    "camembert": 38,
+    "t5": None,
+    "deberta-v2": 40,
+    "electra": 40,
+    "albert": 40,
+    "distilbert": 40,
+    "bart": 40,
+    "fnet": 40,
+    "gpt2": 40,
+    "modernbert": None,
+}
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "so", "fine", "word", "a", "film"]
 
 
@@ -283,36 +320,59 @@ def test_fit_on_a_folder_with_sentences_beyond_its_positions(kind, tmp_path):
 def damage(folder, how):
     "Spoil one file of a model folder."
     weights, config = folder / "model.safetensors", folder / "config.json"
-    if how == "no weights": weights.unlink()
-    if how == "half of the weights": weights.write_bytes(weights.read_bytes()[:400])
+    if how == "no weights":
+        weights.unlink()
+    if how == "half of the weights":
+        weights.write_bytes(weights.read_bytes()[:400])
     if how == "weights of another network":
         weights.unlink()
         torch.save({"x": torch.zeros(2)}, folder / "pytorch_model.bin")
     if how == "a pickle that is none":
         weights.unlink()
         (folder / "pytorch_model.bin").write_bytes(b"hello")
-    if how == "config cut": config.write_text(config.read_text()[:30])
-    if how == "config is a list": config.write_text("[1, 2]")
-    if how == "config of no network": config.write_text('{"model_type": "nonsense"}')
+    if how == "config cut":
+        config.write_text(config.read_text()[:30])
+    if how == "config is a list":
+        config.write_text("[1, 2]")
+    if how == "config of no network":
+        config.write_text('{"model_type": "nonsense"}')
     if how == "config brings code":
         content = json.loads(config.read_text()) | {"auto_map": {"AutoConfig": "evil.Config"}}
         content["model_type"] = "evil"
         config.write_text(json.dumps(content))
-    if how == "config of a picture network": config.write_text('{"model_type": "vit"}')
-    if how == "no config": config.unlink()
+    if how == "config of a picture network":
+        config.write_text('{"model_type": "vit"}')
+    if how == "no config":
+        config.unlink()
     if how == "no tokeniser":
-        for p in folder.glob("*token*"): p.unlink()
+        for p in folder.glob("*token*"):
+            p.unlink()
         (folder / "vocab.txt").unlink()
     if how == "tokeniser cut":
         (folder / "tokenizer.json").write_text("{")
     if how == "empty folder":
-        for p in folder.iterdir(): p.unlink()
+        for p in folder.iterdir():
+            p.unlink()
 
 
-@pytest.mark.parametrize("how", [
-    "no weights", "half of the weights", "weights of another network", "a pickle that is none",
-    "config cut", "config is a list", "config of no network", "config brings code", "no config",
-    "config of a picture network", "no tokeniser", "tokeniser cut", "empty folder"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "no weights",
+        "half of the weights",
+        "weights of another network",
+        "a pickle that is none",
+        "config cut",
+        "config is a list",
+        "config of no network",
+        "config brings code",
+        "no config",
+        "config of a picture network",
+        "no tokeniser",
+        "tokeniser cut",
+        "empty folder",
+    ],
+)
 def test_a_damaged_folder_is_refused_in_words(how, tmp_path):
     folder = toy_folder(tmp_path, "bert")
     damage(Path(folder), how)
@@ -341,15 +401,24 @@ def test_old_bert_folders_are_read(config, tmp_path):
 
 
 @pytest.mark.parametrize("encoder", ["lstm", "transformer"])
-@pytest.mark.parametrize("method, more", [("late_fusion", {}), ("mfon", dict(teacher_epochs=1)),
-                                          ("mug", dict(pretrain_epochs=1, meta_epochs=1, b=1))])
+@pytest.mark.parametrize(
+    "method, more",
+    [
+        ("late_fusion", {}),
+        ("mfon", dict(teacher_epochs=1)),
+        ("mug", dict(pretrain_epochs=1, meta_epochs=1, b=1)),
+    ],
+)
 def test_a_dead_column_cannot_drive_predictions(method, more, encoder):
-    def dead(values, offsets): values[:, 2] = 0.25
+    def dead(values, offsets):
+        values[:, 2] = 0.25
 
     corpus = small(n=(32, 8, 8))
-    for fold in corpus.splits: corpus = with_values(corpus, fold, "vision", dead)
+    for fold in corpus.splits:
+        corpus = with_values(corpus, fold, "vision", dead)
 
-    def wake(values, offsets): values[:, 2] += 1e4
+    def wake(values, offsets):
+        values[:, 2] += 1e4
 
     run = fit(method, corpus, encoder=encoder, **more, **QUICK)
     before = predict_with(run, corpus).multimodal
@@ -363,8 +432,12 @@ def test_a_dead_column_cannot_drive_predictions(method, more, encoder):
 def test_bad_values_are_found_where_they_are(data):
     corpus, planted = CORPORA[data.draw(st.integers(0, 2))], {}
     values = {"refused": [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e25], "noted": [1e10, -1e9, 1e7]}
-    for fold, key in data.draw(st.sets(st.sampled_from([(f, k) for f in corpus.splits
-                                                        for k in ("audio", "vision")]), max_size=3)):
+    for fold, key in data.draw(
+        st.sets(
+            st.sampled_from([(f, k) for f in corpus.splits for k in ("audio", "vision")]),
+            max_size=3,
+        )
+    ):
         rows = corpus.splits[fold].sequences[key]
         row = data.draw(st.integers(0, len(rows) - 1))
         frame = data.draw(st.integers(0, int(rows.lengths[row]) - 1))
@@ -372,18 +445,24 @@ def test_bad_values_are_found_where_they_are(data):
         action = data.draw(st.sampled_from(["refused", "noted"]))
         value = data.draw(st.sampled_from(values[action]))
 
-        def plant(x, offsets): x[offsets[row] + frame, column] = value
+        def plant(x, offsets):
+            x[offsets[row] + frame, column] = value
 
         corpus = with_values(corpus, fold, key, plant)
         planted[fold, key] = (action, (row,), f"in column {column} (row {row}, frame {frame})")
     found = {(f.split, f.field): f for f in value_findings(corpus)}
     assert found.keys() == planted.keys()
     for place, (action, rows, where) in planted.items():
-        assert (found[place].action, found[place].rows) == (action, rows) and where in found[place].what
+        assert (found[place].action, found[place].rows) == (action, rows) and where in found[
+            place
+        ].what
     for way in ("zero", "clip", "drop"):
         mended = clean(corpus, way)
         assert value_findings(mended) == []
-        lost = {f: sum(len(s) for s in (corpus.splits[f],)) - len(mended.splits[f]) for f in corpus.splits}
+        lost = {
+            f: sum(len(s) for s in (corpus.splits[f],)) - len(mended.splits[f])
+            for f in corpus.splits
+        }
         hit = {f: len({rows for (g, _), (_, rows, _) in planted.items() if g == f}) for f in lost}
         assert lost == (hit if way == "drop" else dict.fromkeys(lost, 0))
 
@@ -395,7 +474,8 @@ def test_still_columns_are_found(data):
     width = corpus.splits["train"].sequences["audio"].width
     columns = sorted(data.draw(st.sets(st.integers(0, width - 1), max_size=3)))
 
-    def still(values, offsets): values[:, columns] = data.draw(st.sampled_from([0, 1, -7.5, 1e4]))
+    def still(values, offsets):
+        values[:, columns] = data.draw(st.sampled_from([0, 1, -7.5, 1e4]))
 
     found = value_findings(with_values(corpus, "train", "audio", still))
     named = [f"columns {', '.join(map(str, columns))} never change: they are left out"]
@@ -405,7 +485,8 @@ def test_still_columns_are_found(data):
 @pytest.mark.parametrize("fold", ["train", "valid", "test"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3e38])
 def test_fit_refuses_before_it_trains(fold, value, tmp_path):
-    def plant(values, offsets): values[offsets[3], 1] = value
+    def plant(values, offsets):
+        values[offsets[3], 1] = value
 
     corpus = with_values(small(), fold, "vision", plant)
     for _ in range(2):
@@ -416,7 +497,8 @@ def test_fit_refuses_before_it_trains(fold, value, tmp_path):
 
 
 def test_an_outlier_is_said_and_clean_brings_the_score_back():
-    def plant(values, offsets): values[offsets[5], :] = 1e10
+    def plant(values, offsets):
+        values[offsets[5], :] = 1e10
 
     corpus = small(n=(160, 40, 40)).only("audio")
     spoiled = with_values(corpus, "train", "audio", plant)
@@ -446,15 +528,19 @@ def test_constant_labels_and_answers():
     said = said_by_fit(replace(corpus, splits={k: flat(s) for k, s in corpus.splits.items()}))
     assert said.count("all of the multimodal labels of") == 3
     corpus = with_values(corpus.only("audio"), "test", "audio", lambda x, o: None)
-    assert "same answer to every clip" in said_by_fit(corpus, lr=1e-12, audio_width=1, fusion_width=1)
+    assert "same answer to every clip" in said_by_fit(
+        corpus, lr=1e-12, audio_width=1, fusion_width=1
+    )
 
 
 def test_a_modality_without_content():
     corpus = small()
 
-    def silence(values, offsets): values[:] = 0
+    def silence(values, offsets):
+        values[:] = 0
 
-    for fold in corpus.splits: corpus = with_values(corpus, fold, "audio", silence)
+    for fold in corpus.splits:
+        corpus = with_values(corpus, fold, "audio", silence)
     said = said_by_fit(corpus)
     assert "audio: all features of the training fold are 0" in said
     assert "take corpus.only('text', 'vision')" in said
@@ -471,9 +557,11 @@ def test_repeated_clips_are_found(data):
     rows = sorted(data.draw(st.sets(st.integers(0, len(other) - 1), max_size=3)))
     sequences, text = {}, list(other.text)
     for key, old in other.sequences.items():
-        sequences[key] = Ragged.from_rows([train.sequences[key][i] if i in rows else old[i]
-                                           for i in range(len(other))])
-    for i in rows: text[i] = train.text[i]
+        sequences[key] = Ragged.from_rows(
+            [train.sequences[key][i] if i in rows else old[i] for i in range(len(other))]
+        )
+    for i in rows:
+        text[i] = train.text[i]
     splits = {**corpus.splits, fold: replace(other, sequences=sequences, text=tuple(text))}
     assert [f.rows for f in repeated_clips(splits)] == ([tuple(rows)] if rows else [])
 
@@ -492,17 +580,50 @@ def test_mfon_finds_a_guide_without_text():
 
 # ---------------------------------------------------------------- options without effect
 
-SHORT = {"mug": dict(pretrain_epochs=1, meta_epochs=1, b=1), "mfon": dict(teacher_epochs=1),
-         "mug_mlc": dict(pretrain_epochs=1, meta_epochs=1, b=1), "ugf": dict(pretrain_epochs=1)}
-FLIPS = dict(text_hidden=8, audio_hidden=8, vision_hidden=8, text_width=8, audio_width=8,
-             vision_width=8, fusion_width=8, head_depth=1, encoder="transformer", pooling="first",
-             dropout=0.4, max_tokens=2, text_lr=0.1, lr=0.01, epochs=2, patience=1, batch_size=5,
-             weight_decay=0.5, clip=1e-3, precision="bf16", optimiser="adam", audio_lr=0.1,
-             vision_lr=0.1, text_covers="encoder", text_decay=0.5, audio_decay=0.5,
-             vision_decay=0.5, decay_all=True, schedule="linear", warmup=0.5, accumulate=2)
+SHORT = {
+    "mug": dict(pretrain_epochs=1, meta_epochs=1, b=1),
+    "mfon": dict(teacher_epochs=1),
+    "mug_mlc": dict(pretrain_epochs=1, meta_epochs=1, b=1),
+    "ugf": dict(pretrain_epochs=1),
+}
+FLIPS = dict(
+    text_hidden=8,
+    audio_hidden=8,
+    vision_hidden=8,
+    text_width=8,
+    audio_width=8,
+    vision_width=8,
+    fusion_width=8,
+    head_depth=1,
+    encoder="transformer",
+    pooling="first",
+    dropout=0.4,
+    max_tokens=2,
+    text_lr=0.1,
+    lr=0.01,
+    epochs=2,
+    patience=1,
+    batch_size=5,
+    weight_decay=0.5,
+    clip=1e-3,
+    precision="bf16",
+    optimiser="adam",
+    audio_lr=0.1,
+    vision_lr=0.1,
+    text_covers="encoder",
+    text_decay=0.5,
+    audio_decay=0.5,
+    vision_decay=0.5,
+    decay_all=True,
+    schedule="linear",
+    warmup=0.5,
+    accumulate=2,
+)
 
 
-@pytest.mark.parametrize("method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon"])
+@pytest.mark.parametrize(
+    "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon"]
+)
 def test_exactly_the_options_named_idle_change_no_bit(method):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}
     assert known - set(FLIPS) == {"text", "freeze_text"}, "a new shared option: flip it here"
@@ -513,9 +634,11 @@ def test_exactly_the_options_named_idle_change_no_bit(method):
     for option, value in FLIPS.items():
         base = {**common, **({"lr": 1.0, "epochs": 6} if option == "patience" else {})}
         key = base["epochs"]
-        if key not in trained: trained[key] = fit(method, corpus, **base)
+        if key not in trained:
+            trained[key] = fit(method, corpus, **base)
         options = {**base, option: value}
-        if _other_shape(method, corpus, options, trained[key]): same = False
+        if _other_shape(method, corpus, options, trained[key]):
+            same = False
         else:
             run = fit(method, corpus, **options)
             same = _same_bits(run, trained[key])
