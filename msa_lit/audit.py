@@ -30,71 +30,94 @@ __all__ = ['REMARK', 'ALL_GRADES', 'DISAGREE', 'ERROR_SD', 'SEED_SD', 'POWER', '
 @dataclass(frozen=True)
 class TestSplit:
     "The clips a table was scored on."
-    scheme: str # "mosi", "mosei" or "sims"
-    clips: int # all of them
-    counts: tuple | None # labels above, at and below zero; None: unknown
-    labels: np.ndarray | None # every label, [clips]; None: unknown
-    source: str # where the counts come from
 
-    def scored(self, metric) -> int | None: # clips a metric is taken over; None: unknown
+    scheme: str  # "mosi", "mosei" or "sims"
+    clips: int  # all of them
+    counts: tuple | None  # labels above, at and below zero; None: unknown
+    labels: np.ndarray | None  # every label, [clips]; None: unknown
+    source: str  # where the counts come from
+
+    def scored(self, metric) -> int | None:  # clips a metric is taken over; None: unknown
         "The clips that count for a metric."
         if not metric.endswith("_non0"):
             return self.clips
         return self.counts and self.counts[0] + self.counts[2]
 
-    def classes(self, kind) -> tuple | None: # clips of the positive class, of the other; None: unknown
+    def classes(
+        self, kind
+    ) -> tuple | None:  # clips of the positive class, of the other; None: unknown
         "The two classes of `acc2` + kind; kind is _has0, _non0 or, for SIMS, empty."
         if self.counts is None:
             return None
         above, zero, below = self.counts
-        return {"_has0": (above + zero, below), "_non0": (above, below), "": (above, zero + below)}[kind]
+        return {"_has0": (above + zero, below), "_non0": (above, below), "": (above, zero + below)}[
+            kind
+        ]
 
     def __str__(self):
         if self.counts is None:
             return f"{self.clips} test clips ({self.source})"
         above, zero, below = self.counts
-        return f"{self.clips} test clips: {above} above zero, {zero} at zero, {below} below ({self.source})"
+        return (
+            f"{self.clips} test clips: {above} above zero, {zero} at zero, {below} "
+            f"below ({self.source})"
+        )
+
 
 @cache
 def _packaged_labels(scheme):
     "Labels of a test split in the package, or None."
     import pandas as pd
+
     with resources.files("msa_lit").joinpath("test_labels.csv").open(encoding="utf8") as file:
         kept = pd.read_csv(file).query("dataset == @scheme.upper()")
     return np.repeat(kept.label.to_numpy(float), kept.clips) if len(kept) else None
 
+
 def kinds(
-    scheme: str, # "mosi", "mosei" or "sims"
-) -> tuple: # endings of the Acc-2 and F1 of a scheme
+    scheme: str,  # "mosi", "mosei" or "sims"
+) -> tuple:  # endings of the Acc-2 and F1 of a scheme
     "How the two-class metrics of a scheme end."
     return ("",) if scheme == "sims" else ("_has0", "_non0")
 
+
 def split_of_labels(
-    labels, # one label per scored clip, [N]
-    scheme: str, # "mosi", "mosei" or "sims"
+    labels,  # one label per scored clip, [N]
+    scheme: str,  # "mosi", "mosei" or "sims"
     source: str = "given labels",
 ) -> TestSplit:
     "The split that these labels make. Raises ValueError for labels that are no sentiment."
     if getattr(labels, "ndim", 1) == 2 and labels.shape[1] == 7:
-        raise ValueError("labels: 7 columns; MOSEI's raw label is sentiment and six emotions: pass column 0, "
-                         "never their mean")
+        raise ValueError(
+            "labels: 7 columns; MOSEI's raw label is sentiment and six emotions: pass column 0, "
+            "never their mean"
+        )
     y = as_vector(labels, "labels")
     bound = 1 if scheme == "sims" else 3
     if np.abs(y).max() > bound + 1e-6:
-        raise ValueError(f"labels: {y[np.abs(y).argmax()]:g} lies beyond -{bound} .. {bound} of {scheme}")
-    return TestSplit(scheme, len(y), (int((y > 0).sum()), int((y == 0).sum()), int((y < 0).sum())), y, source)
+        raise ValueError(
+            f"labels: {y[np.abs(y).argmax()]:g} lies beyond -{bound} .. {bound} of {scheme}"
+        )
+    return TestSplit(
+        scheme, len(y), (int((y > 0).sum()), int((y == 0).sum()), int((y < 0).sum())), y, source
+    )
+
 
 def test_split(
-    scheme: str, # "mosi", "mosei" or "sims"
-    labels=None, # own test labels, [N], or the path of a file with them
-    classes: tuple | None = None, # own counts: labels above, at and below zero
-    clips: int | None = None, # own number of clips, if no more is known
+    scheme: str,  # "mosi", "mosei" or "sims"
+    labels=None,  # own test labels, [N], or the path of a file with them
+    classes: tuple | None = None,  # own counts: labels above, at and below zero
+    clips: int | None = None,  # own number of clips, if no more is known
 ) -> TestSplit:
     "The split a table was scored on. Raises OSError or ValueError in words."
     if scheme not in METRICS:
         raise ValueError(f"scheme: {scheme!r} is unknown; choose one of {', '.join(METRICS)}")
     if labels is not None:
-        y, source = (read_labels(labels), f"labels in {Path(labels).name}") if isinstance(labels, (str, Path)) else (labels, "given labels")
+        y, source = (
+            (read_labels(labels), f"labels in {Path(labels).name}")
+            if isinstance(labels, (str, Path))
+            else (labels, "given labels")
+        )
         return split_of_labels(y, scheme, source)
     if classes is not None:
         above, zero, below = _three(classes)
@@ -107,12 +130,19 @@ def test_split(
         return TestSplit("mosei", 4659, (2284, 1025, 1350), None, "counts from outside the papers")
     return split_of_labels(_packaged_labels(scheme), scheme, "test_labels.csv in the package")
 
+
 def _three(classes):
-    if len(classes) != 3 or min(classes) < 0 or sum(classes) < 1 or any(int(c) != c for c in classes):
+    if (
+        len(classes) != 3
+        or min(classes) < 0
+        or sum(classes) < 1
+        or any(int(c) != c for c in classes)
+    ):
         raise ValueError(f"classes: {classes}; pass three counts, labels above, at and below zero")
     return (int(c) for c in classes)
 
-test_split.__test__ = False # not a test, whatever its name says to pytest
+
+test_split.__test__ = False  # not a test, whatever its name says to pytest
 TestSplit.__test__ = False
 
 # %% ../nbs/03_audit.ipynb #labels-code
@@ -141,18 +171,25 @@ def read_labels(
 def _constants(scheme, counts, labels):
     "Rows of metrics, one per constant answer, and what is answered."
     import pandas as pd
+
     if labels is None:
         return _two_class_constants(scheme, counts)
     y = np.array(labels)
     ends = np.unique(y)
-    middles = np.concatenate([ends, (ends[1:] + ends[:-1]) / 2, np.arange(-6, 7) / 2 + 1e-3, [1e-3, -1e-3, np.median(y)]])
+    middles = np.concatenate(
+        [ends, (ends[1:] + ends[:-1]) / 2, np.arange(-6, 7) / 2 + 1e-3, [1e-3, -1e-3, np.median(y)]]
+    )
     bound = 1 if scheme == "sims" else 3
     tried = np.unique(np.clip(np.concatenate([middles, [0.09, -0.09, 0.5, -0.5]]), -bound, bound))
-    rows = pd.DataFrame([evaluate(np.full(len(y), c), y, scheme) for c in tried]).drop(columns="corr")
+    rows = pd.DataFrame([evaluate(np.full(len(y), c), y, scheme) for c in tried]).drop(
+        columns="corr"
+    )
     return rows.assign(answer=[f"{c:g}" for c in tried])
+
 
 def _two_class_constants(scheme, counts):
     import pandas as pd
+
     if counts is None:
         return pd.DataFrame(columns=["answer"])
     above, zero, below = counts
@@ -164,16 +201,18 @@ def _two_class_constants(scheme, counts):
             rows[answer] |= {"acc2" + kind: share, "f1" + kind: constant_f1(share)["weighted"]}
     return pd.DataFrame(rows).T.rename_axis("answer").reset_index()
 
+
 def constant_answers(
     split: TestSplit,
-): # -> DataFrame: a row per constant answer, its metrics and the column answer
+):  # -> DataFrame: a row per constant answer, its metrics and the column answer
     "What answers that ignore the clip score on a split."
     labels = None if split.labels is None else tuple(split.labels)
     return _constants(split.scheme, split.counts, labels).copy()
 
+
 def best_constants(
     split: TestSplit,
-) -> dict: # metric -> (best value, what is answered)
+) -> dict:  # metric -> (best value, what is answered)
     "The best constant answer for each metric that is known."
     rows, best = constant_answers(split), {}
     for m in [m for m in METRICS[split.scheme] if m in rows]:
@@ -185,23 +224,29 @@ def best_constants(
 REMARK = "remark"
 ALL_GRADES = (*GRADES, REMARK)
 
+
 @dataclass(frozen=True)
 class Flag:
     "One thing to look at."
-    row: str # of the table
-    metrics: str # separated by blanks
-    flag: str # name of the check's finding
-    grade: str # one of ALL_GRADES
-    says: str # the arithmetic in words
+
+    row: str  # of the table
+    metrics: str  # separated by blanks
+    flag: str  # name of the check's finding
+    grade: str  # one of ALL_GRADES
+    says: str  # the arithmetic in words
+
 
 @dataclass(frozen=True)
 class Job:
     "A table and all that is known about how it was made."
+
     table: ResultTable
     split: TestSplit
-    digits: list # decimals of each row's percents
-    runs: int | None = None # runs behind each number; None: unknown
-    seed_sd: dict = field(default_factory=dict) # metric -> spread over seeds, where the table gives none
+    digits: list  # decimals of each row's percents
+    runs: int | None = None  # runs behind each number; None: unknown
+    seed_sd: dict = field(
+        default_factory=dict
+    )  # metric -> spread over seeds, where the table gives none
 
     @cached_property
     def held(self):
@@ -218,36 +263,46 @@ class Job:
         "Flags of rows that are constant answers."
         return list(check_constant(self))
 
+
 def _shown(value, decimals):
     "Decimals of a value without zeros at the end."
     return next((d for d in range(decimals) if abs(round(value, d) - value) < 1e-9), decimals)
 
+
 def row_digits(
     table: ResultTable,
-    digits: int | None = None, # decimals of every percent; None: read them from the table
-) -> list: # one number per row
+    digits: int | None = None,  # decimals of every percent; None: read them from the table
+) -> list:  # one number per row
     "Decimals with which each row's percents were printed."
     if digits is not None:
         return [digits] * len(table)
     found = []
     for i in range(len(table)):
-        held = [(table.values[m].iloc[i], int(table.decimals[m].iloc[i])) for m in table.values if is_percent(m)]
+        held = [
+            (table.values[m].iloc[i], int(table.decimals[m].iloc[i]))
+            for m in table.values
+            if is_percent(m)
+        ]
         found.append(max((_shown(v, d) for v, d in held if d >= 0), default=0))
     return found
 
 # %% ../nbs/03_audit.ipynb #range-code
-def check_range(job: Job): # -> iterator of Flag
+def check_range(job: Job):  # -> iterator of Flag
     "Numbers outside the range of their metric."
     for _, name, held in job.rows():
         for m, v in held.items():
             low, high = (0, 100) if is_percent(m) else (-1, 1) if m == "corr" else (0, np.inf)
             if not low <= v <= high:
-                yield Flag(name, m, "out-of-range", GRADES[0], f"{m} {v:g} lies outside {low} .. {high:g}")
+                yield Flag(
+                    name, m, "out-of-range", GRADES[0], f"{m} {v:g} lies outside {low} .. {high:g}"
+                )
 
 # %% ../nbs/03_audit.ipynb #rows-code
 def _equals_constant(held, rows, digits):
     "The constant whose percents a row shows, or None."
-    shown = [m for m in held if is_percent(m) and m in rows]             # rows: column -> one value per constant
+    shown = [
+        m for m in held if is_percent(m) and m in rows
+    ]  # rows: column -> one value per constant
     if len(shown) < 2:
         return None
     inside = np.ones(len(rows["answer"]), bool)
@@ -255,6 +310,7 @@ def _equals_constant(held, rows, digits):
         low, high = print_range(held[m], digits, averaged=False)
         inside &= (rows[m] >= low) & (rows[m] <= high)
     return (rows["answer"][inside][0], shown) if inside.any() else None
+
 
 def _constant_pair(acc, f1, digits):
     "How an Acc-2 and F1 are those of a constant answer on some split, or ''."
@@ -265,28 +321,45 @@ def _constant_pair(acc, f1, digits):
             return f"F1 {f1:g} = {rule} of Acc-2 {acc:g}"
     return ""
 
-def check_constant(job: Job): # -> iterator of Flag
+
+def check_constant(job: Job):  # -> iterator of Flag
     "Rows that an answer which ignores the clip would print."
     rows = {c: v.to_numpy() for c, v in constant_answers(job.split).items()}
     for i, name, held in job.rows():
         same = _equals_constant(held, rows, job.digits[i])
         if same:
-            says = f"{', '.join(f'{m} {held[m]:g}' for m in same[1])}: what the constant answer {same[0]} scores here"
+            says = (
+                f"{', '.join(f'{m} {held[m]:g}' for m in same[1])}: what the constant "
+                f"answer {same[0]} scores here"
+            )
             yield Flag(name, " ".join(same[1]), "constant", GRADES[3], says)
         for kind in () if same else kinds(job.split.scheme):
-            says = _constant_pair(held.get("acc2" + kind, 0), held.get("f1" + kind, 0), job.digits[i])
+            says = _constant_pair(
+                held.get("acc2" + kind, 0), held.get("f1" + kind, 0), job.digits[i]
+            )
             if says:
                 says += ": a constant answer, on a split with that share in one class"
                 yield Flag(name, f"acc2{kind} f1{kind}", "constant", GRADES[3], says)
         if "corr" in held and held["corr"] == 0:
-            yield Flag(name, "corr", "constant", GRADES[3], "a correlation of 0: predictions that do not vary, or at random")
+            yield Flag(
+                name,
+                "corr",
+                "constant",
+                GRADES[3],
+                "a correlation of 0: predictions that do not vary, or at random",
+            )
 
-def check_pairs(job: Job): # -> iterator of Flag
+
+def check_pairs(job: Job):  # -> iterator of Flag
     "Acc-2 and F1 that do not go together."
     flat = {(f.row, f.metrics) for f in job.constant}
     for i, name, held in job.rows():
         for kind in kinds(job.split.scheme):
-            acc, f1, sizes = (held.get("acc2" + kind, -1), held.get("f1" + kind, -1), job.split.classes(kind))
+            acc, f1, sizes = (
+                held.get("acc2" + kind, -1),
+                held.get("f1" + kind, -1),
+                job.split.classes(kind),
+            )
             apart = _similar(job, i, "acc2" + kind)
             metrics = f"acc2{kind} f1{kind}"
             if sizes is None or not (0 <= acc <= 100 and 0 <= f1 <= 100):
@@ -295,14 +368,19 @@ def check_pairs(job: Job): # -> iterator of Flag
             if mark and not (mark == "f1-impossible" and (name, metrics) in flat):
                 yield Flag(name, metrics, mark, GRADES[MARKS[mark][0]], says)
 
+
 def _similar(job, i, metric):
     "How far from their mean the runs of a row may lie: SIMILAR, or what its printed spread says."
     if job.runs == 1:
         return 0
-    runs, spread = job.runs or 5, job.table.spreads[metric].iloc[i] if metric in job.table.spreads else np.nan
+    runs, spread = (
+        job.runs or 5,
+        job.table.spreads[metric].iloc[i] if metric in job.table.spreads else np.nan,
+    )
     return max(SIMILAR, np.nan_to_num(spread) * (runs - 1) / runs**0.5)
 
-def check_counts(job: Job): # -> iterator of Flag
+
+def check_counts(job: Job):  # -> iterator of Flag
     "Accuracies that no count of hits gives."
     for i, name, held in job.rows():
         for m, v in held.items():
@@ -319,6 +397,7 @@ def check_counts(job: Job): # -> iterator of Flag
             elif mark:
                 yield Flag(name, m, mark, GRADES[MARKS[mark][0]], says)
 
+
 def _no_hits(value, n, runs, digits):
     "The two counts around an accuracy that neither of them prints, in words, or ''."
     low, high = print_range(value, digits, averaged=runs > 1)
@@ -326,11 +405,14 @@ def _no_hits(value, n, runs, digits):
     if 100 * k / (n * runs) >= low:
         return ""
     below, above = (100 * h / (n * runs) for h in (k, k + 1))
-    return (f"{value:g} of {n} clips in {runs} run{'s' * (runs > 1)}: {k} hits are {below:.4f}, {k + 1} are {above:.4f}; "
-            "neither prints so, rounded or cut off")
+    return (
+        f"{value:g} of {n} clips in {runs} run{'s' * (runs > 1)}: {k} hits are "
+        f"{below:.4f}, {k + 1} are {above:.4f}; "
+        "neither prints so, rounded or cut off"
+    )
 
 # %% ../nbs/03_audit.ipynb #together-code
-def check_zeros(job: Job): # -> iterator of Flag
+def check_zeros(job: Job):  # -> iterator of Flag
     "Acc-2 with and without zeros that no set of predictions has."
     if job.split.scheme == "sims" or job.split.counts is None:
         return
@@ -341,20 +423,31 @@ def check_zeros(job: Job): # -> iterator of Flag
         (a, b), (c, d) = (print_range(held[k], job.digits[i]) for k in ("acc2_has0", "acc2_non0"))
         least, most = (a * n - d * m) / 100, (b * n - c * m) / 100
         if most < 0 or least > zeros:
-            says = (f"{held['acc2_has0']:g} of {n} clips less {held['acc2_non0']:g} of {m} leaves {least:.1f} to {most:.1f} hits "
-                    f"on the {zeros} clips labelled 0: predictions of exactly 0, or other clips")
+            says = (
+                f"{held['acc2_has0']:g} of {n} clips less {held['acc2_non0']:g} of "
+                f"{m} leaves {least:.1f} to {most:.1f} hits "
+                f"on the {zeros} clips labelled 0: predictions of exactly 0, or other clips"
+            )
             yield Flag(name, "acc2_has0 acc2_non0", "zeros", GRADES[2], says)
 
-def check_order(job: Job): # -> iterator of Flag
+
+def check_order(job: Job):  # -> iterator of Flag
     "More classes, yet more hits."
     for i, name, held in job.rows():
         several = [m for m in ("acc7", "acc5", "acc3") if m in held]
         for fine, coarse in zip(several, several[1:]):
-            if print_range(held[fine], job.digits[i])[0] > print_range(held[coarse], job.digits[i])[1]:
-                says = f"{fine} {held[fine]:g} exceeds {coarse} {held[coarse]:g}; a hit in {fine[3:]} classes is one in {coarse[3:]}"
+            if (
+                print_range(held[fine], job.digits[i])[0]
+                > print_range(held[coarse], job.digits[i])[1]
+            ):
+                says = (
+                    f"{fine} {held[fine]:g} exceeds {coarse} {held[coarse]:g}; a hit in "
+                    f"{fine[3:]} classes is one in {coarse[3:]}"
+                )
                 yield Flag(name, f"{fine} {coarse}", "order", GRADES[2], says)
 
-def check_copies(job: Job): # -> iterator of Flag
+
+def check_copies(job: Job):  # -> iterator of Flag
     "Rows of one table that agree to the last digit."
     flat = {f.row for f in job.constant}
     rows = [r for r in job.rows() if r[1] not in flat]
@@ -369,19 +462,28 @@ def check_copies(job: Job): # -> iterator of Flag
                 continue
             sure = {"mae", "corr"} & set(equal) or (len(equal) == len(shared) and len(equal) > 4)
             rest = [m for m in shared if m not in equal]
-            says = f"equals {other!r} in {', '.join(equal)}" + (f"; differs in {', '.join(rest)}" if rest else "")
-            yield Flag(name, " ".join(equal), "copied" if sure else "alike", GRADES[1 if sure else 3], says)
+            says = f"equals {other!r} in {', '.join(equal)}" + (
+                f"; differs in {', '.join(rest)}" if rest else ""
+            )
+            yield Flag(
+                name, " ".join(equal), "copied" if sure else "alike", GRADES[1 if sure else 3], says
+            )
+
 
 _MEAN = ("average", "mean", "avg")
+
 
 def _base(name):
     "A row's name without the words for a mean, a seed or a run."
     import re
+
     return re.sub(r"[^a-z]|average|mean|avg|seed|run|fold", "", name.lower())
 
-def check_averages(job: Job): # -> iterator of Flag
+
+def check_averages(job: Job):  # -> iterator of Flag
     "Averages that are not the mean of their parts."
     import re
+
     since = 0
     names = job.table.names
     for i, name in enumerate(names):
@@ -392,20 +494,42 @@ def check_averages(job: Job): # -> iterator of Flag
         for m in job.table.values if len(parts) > 1 else ():
             values, mean = job.table.values[m].iloc[parts], job.table.values[m].iloc[i]
             digits = [10.0 ** -job.table.decimals[m].iloc[k] for k in (i, *parts)]
-            if mean == mean and values.notna().all() and abs(values.mean() - mean) > digits[0] + max(digits[1:]) + 1e-9:
-                says = f"{m} {mean:g} is called the mean of {len(parts)} rows ({', '.join(f'{v:g}' for v in values[:6])}), which is {values.mean():.4g}"
+            if (
+                mean == mean
+                and values.notna().all()
+                and abs(values.mean() - mean) > digits[0] + max(digits[1:]) + 1e-9
+            ):
+                says = (
+                    f"{m} {mean:g} is called the mean of {len(parts)} rows "
+                    f"({', '.join(f'{v:g}' for v in values[:6])}), which is {values.mean():.4g}"
+                )
                 yield Flag(name, m, "average", GRADES[1], says)
 
 # %% ../nbs/03_audit.ipynb #close-code
-DISAGREE = {2: 0.10, 3: 0.20, 5: 0.20, 7: 0.20} # classes -> share of clips where just one of two good models is right
-ERROR_SD = {"mosi": 0.3, "mosei": 0.3, "sims": 0.1} # spread of the difference of two absolute errors
-SEED_SD = {"acc": 1.0, "f1": 1.0, "mae": 0.015, "corr": 0.01} # spread over seeds, where a table gives none
-POWER = 2.8 # standard errors from which a difference is seen with 80 % power
+DISAGREE = {
+    2: 0.10,
+    3: 0.20,
+    5: 0.20,
+    7: 0.20,
+}  # classes -> share of clips where just one of two good models is right
+ERROR_SD = {
+    "mosi": 0.3,
+    "mosei": 0.3,
+    "sims": 0.1,
+}  # spread of the difference of two absolute errors
+SEED_SD = {
+    "acc": 1.0,
+    "f1": 1.0,
+    "mae": 0.015,
+    "corr": 0.01,
+}  # spread over seeds, where a table gives none
+POWER = 2.8  # standard errors from which a difference is seen with 80 % power
+
 
 def visible_gap(
-    metric: str, # one of METRICS[scheme]
+    metric: str,  # one of METRICS[scheme]
     split: TestSplit,
-) -> float | None: # in the metric's unit; None: no rule for it
+) -> float | None:  # in the metric's unit; None: no rule for it
     "The smallest difference that the clips of a split show with 80 % power."
     n = split.scored(metric)
     if n is None or metric == "corr":
@@ -413,6 +537,7 @@ def visible_gap(
     classes = 2 if metric.startswith("f1") else int(metric[3]) if is_percent(metric) else None
     spread = 100 * DISAGREE[classes] ** 0.5 if classes else ERROR_SD[split.scheme]
     return POWER * spread / n**0.5
+
 
 def _spread_of(job, metric, rows):
     "Spread over seeds of two rows: printed, given, or assumed."
@@ -424,7 +549,8 @@ def _spread_of(job, metric, rows):
     small = 1 / 3 if job.split.scheme == "sims" and metric == "mae" else 1
     return small * next(v for k, v in SEED_SD.items() if metric.startswith(k)), "assumed"
 
-def check_leads(job: Job): # -> iterator of Flag
+
+def check_leads(job: Job):  # -> iterator of Flag
     "First places that neither the clips nor the seeds can show."
     groups = np.array(job.table.groups)
     for group in dict.fromkeys(job.table.groups):
@@ -436,6 +562,7 @@ def check_leads(job: Job): # -> iterator of Flag
             flag = _lead(job, m, order.index[:2], abs(order.iloc[0] - order.iloc[1]))
             if flag:
                 yield flag
+
 
 def _lead(job, m, rows, gap):
     "A Flag for a lead of one row over the next, or None."
@@ -453,22 +580,40 @@ def _lead(job, m, rows, gap):
         said += f" = {gap * n / 100:.1f} of {n} clips"
     if seen is not None:
         said += f"; these clips show a difference from {seen:.{digits}f} on"
-    return Flag(first, m, "lead", REMARK, f"{said}; at a spread of {sd:g} over seeds ({how}) it needs {seeds or 'over 10000'} seeds each")
+    return Flag(
+        first,
+        m,
+        "lead",
+        REMARK,
+        f"{said}; at a spread of {sd:g} over seeds ({how}) it needs "
+        f"{seeds or 'over 10000'} seeds each",
+    )
 
 # %% ../nbs/03_audit.ipynb #audit-code
-CHECKS = (check_range, check_pairs, check_counts, check_averages, check_copies, check_zeros, check_order,
-          check_constant, check_leads)
+CHECKS = (
+    check_range,
+    check_pairs,
+    check_counts,
+    check_averages,
+    check_copies,
+    check_zeros,
+    check_order,
+    check_constant,
+    check_leads,
+)
+
 
 @dataclass
 class Audit:
     "What a table shows under the checks."
+
     split: TestSplit
-    facts: list # sentences
-    notices: list # what reading the table had to guess
-    flags: object # DataFrame: row, metrics, flag, grade, says; strongest grade first
+    facts: list  # sentences
+    notices: list  # what reading the table had to guess
+    flags: object  # DataFrame: row, metrics, flag, grade, says; strongest grade first
 
     @property
-    def ok(self) -> bool: # no flag of the two strongest grades
+    def ok(self) -> bool:  # no flag of the two strongest grades
         "Whether nothing is wrong for certain."
         return not self.flags.grade.isin(ALL_GRADES[:2]).any()
 
@@ -484,29 +629,43 @@ class Audit:
     def _repr_html_(self):
         return "".join(f"<p>{escape(line)}</p>" for line in str(self).splitlines() if line)
 
+
 def _facts(job):
     "What the checks stand on, in words."
     best = best_constants(job.split)
-    floor = ", ".join(f"{m} {v:.4g}" if m == "mae" else f"{m} {v:.2f}" for m, (v, _) in best.items())
-    runs = f"means of {job.runs} runs" if job.runs else "number of runs unknown, counts tried for one to five"
-    return [str(job.split), f"an answer that ignores the clip reaches at best: {floor or 'unknown without labels or counts'}",
-            f"{len(job.table)} rows, {int(job.table.values.notna().sum().sum())} numbers; {runs}; "
-            f"similar runs: within {SIMILAR:g} points of their mean",
-            f"leads: of two files just one is right on {DISAGREE[2]:.0%} of the clips (two classes), {DISAGREE[7]:.0%} (more); "
-            "80 % power"]
+    floor = ", ".join(
+        f"{m} {v:.4g}" if m == "mae" else f"{m} {v:.2f}" for m, (v, _) in best.items()
+    )
+    runs = (
+        f"means of {job.runs} runs"
+        if job.runs
+        else "number of runs unknown, counts tried for one to five"
+    )
+    return [
+        str(job.split),
+        f"an answer that ignores the clip reaches at best: "
+        f"{floor or 'unknown without labels or counts'}",
+        f"{len(job.table)} rows, {int(job.table.values.notna().sum().sum())} numbers; {runs}; "
+        f"similar runs: within {SIMILAR:g} points of their mean",
+        f"leads: of two files just one is right on {DISAGREE[2]:.0%} of the clips "
+        f"(two classes), {DISAGREE[7]:.0%} (more); "
+        "80 % power",
+    ]
+
 
 def audit(
-    source, # path of a CSV file, a DataFrame, or a ResultTable
-    scheme: str, # "mosi", "mosei" or "sims"
-    runs: int | None = None, # runs behind each number, if known
-    labels=None, # own test labels, [N], or a file with them
-    classes: tuple | None = None, # own counts: labels above, at and below zero
-    clips: int | None = None, # own number of clips
-    digits: int | None = None, # decimals of the percents; None: as the table shows
-    seed_sd: dict | None = None, # metric -> spread over seeds
+    source,  # path of a CSV file, a DataFrame, or a ResultTable
+    scheme: str,  # "mosi", "mosei" or "sims"
+    runs: int | None = None,  # runs behind each number, if known
+    labels=None,  # own test labels, [N], or a file with them
+    classes: tuple | None = None,  # own counts: labels above, at and below zero
+    clips: int | None = None,  # own number of clips
+    digits: int | None = None,  # decimals of the percents; None: as the table shows
+    seed_sd: dict | None = None,  # metric -> spread over seeds
 ) -> Audit:
     "Check a table of results. Raises OSError or ValueError, in words, for what cannot be read."
     import pandas as pd
+
     if runs is not None and runs < 1:
         raise ValueError(f"runs: {runs}; pass the number of runs behind each number")
     if digits is not None and digits < 0:
@@ -523,10 +682,12 @@ def audit(
 
 # %% ../nbs/03_audit.ipynb #command-code
 def run_audit(
-    args, # table, scheme, runs, labels, classes, clips, digits and out
-) -> int: # 0; 1 where something is wrong for certain
+    args,  # table, scheme, runs, labels, classes, clips, digits and out
+) -> int:  # 0; 1 where something is wrong for certain
     "msa_lit audit TABLE: print what a table shows."
-    result = audit(args.table, args.scheme, args.runs, args.labels, args.classes, args.clips, args.digits)
+    result = audit(
+        args.table, args.scheme, args.runs, args.labels, args.classes, args.clips, args.digits
+    )
     print(result)
     if args.out:
         result.flags.to_csv(args.out, index=False)

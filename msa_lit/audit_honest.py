@@ -23,6 +23,7 @@ def _labels(scheme, rng):
     draw = lambda n: np.clip(np.round(3 * rng.gamma(2.0, 1.0, n)) / 3, 1 / 3, 3)
     return np.concatenate([draw(above), np.zeros(zero), -draw(below)])
 
+
 def _seed_scores(y, scheme, quality, rng, collapse):
     "Metrics of one seed of a model."
     if rng.random() < collapse:
@@ -31,25 +32,37 @@ def _seed_scores(y, scheme, quality, rng, collapse):
     noise = rng.normal(0, y.std() * (1 - good) * 1.5, len(y))
     return evaluate(good * y + rng.normal(0, 0.05) * y.std() + noise, y, scheme)
 
+
 def honest_table(
-    scheme: str, # "mosi", "mosei" or "sims"
+    scheme: str,  # "mosi", "mosei" or "sims"
     rng: np.random.Generator,
-    models: int = 6, # rows
-    runs: int = 5, # seeds behind each number
-    decimals: int = 2, # of the percents
-    cut: bool = False, # cut off instead of rounded
-    first: bool = False, # each run is rounded to four decimals of a fraction first
-    collapse: float = 0.0, # chance that a seed answers one number for every clip
-): # -> DataFrame of strings, a row per model, a column per metric
+    models: int = 6,  # rows
+    runs: int = 5,  # seeds behind each number
+    decimals: int = 2,  # of the percents
+    cut: bool = False,  # cut off instead of rounded
+    first: bool = False,  # each run is rounded to four decimals of a fraction first
+    collapse: float = 0.0,  # chance that a seed answers one number for every clip
+):  # -> DataFrame of strings, a row per model, a column per metric
     "A table with nothing wrong in it."
     import pandas as pd
+
     y, rows = _labels(scheme, rng), {}
     for k in range(models):
         quality = rng.uniform(0.35, 0.85)
-        scores = pd.DataFrame([_seed_scores(y, scheme, quality, rng, collapse) for _ in range(runs)])
-        mean = (scores.round({m: 2 if m.startswith(("acc", "f1")) else 4 for m in scores}) if first else scores).mean()
-        rows[f"model {k}"] = {m: _printed(v, decimals if m.startswith(("acc", "f1")) else 3, cut) for m, v in mean.items()}
+        scores = pd.DataFrame(
+            [_seed_scores(y, scheme, quality, rng, collapse) for _ in range(runs)]
+        )
+        mean = (
+            scores.round({m: 2 if m.startswith(("acc", "f1")) else 4 for m in scores})
+            if first
+            else scores
+        ).mean()
+        rows[f"model {k}"] = {
+            m: _printed(v, decimals if m.startswith(("acc", "f1")) else 3, cut)
+            for m, v in mean.items()
+        }
     return pd.DataFrame(rows).T.reindex(columns=METRICS[scheme]).rename_axis("model").reset_index()
+
 
 def _printed(value, decimals, cut):
     "A number as printed; blank where it is not defined."
@@ -61,34 +74,48 @@ def _printed(value, decimals, cut):
 
 # %% ../nbs/03_audit_honest.ipynb #rates-code
 def rates(
-    tables: int, # how many
-    seed: int = 0, # of the generator
-    models: int = 6, # rows of each
-    runs: int = 5, # seeds behind each number
-    collapse: float = 0.0, # chance that a seed collapsed
-    told: bool = True, # whether the audit is told the number of runs
-): # -> DataFrame, one row per table: how it was made, and the flags of each grade
+    tables: int,  # how many
+    seed: int = 0,  # of the generator
+    models: int = 6,  # rows of each
+    runs: int = 5,  # seeds behind each number
+    collapse: float = 0.0,  # chance that a seed collapsed
+    told: bool = True,  # whether the audit is told the number of runs
+):  # -> DataFrame, one row per table: how it was made, and the flags of each grade
     "What the audit says of tables with nothing wrong in them; raises ValueError for no tables."
     import pandas as pd
+
     if tables < 1:
         raise ValueError(f"tables: {tables}; at least one is needed")
     rng, out, schemes = np.random.default_rng(seed), [], list(METRICS)
     for k in range(tables):
-        how = dict(decimals=int(rng.integers(1, 4)), cut=bool(rng.integers(2)), first=bool(rng.integers(2)))
+        how = dict(
+            decimals=int(rng.integers(1, 4)), cut=bool(rng.integers(2)), first=bool(rng.integers(2))
+        )
         scheme = schemes[k % 3]
         table = honest_table(scheme, rng, models, runs, collapse=collapse, **how)
         flags = audit(table, scheme, runs=runs if told else None).flags
         held = flags.grade.value_counts()
         names = " ".join(sorted(set(flags.flag[flags.grade.isin(ALL_GRADES[:2])])))
-        out.append({"scheme": scheme, **how, **{g: int(held.get(g, 0)) for g in ALL_GRADES}, "strong flags": names})
+        out.append(
+            {
+                "scheme": scheme,
+                **how,
+                **{g: int(held.get(g, 0)) for g in ALL_GRADES},
+                "strong flags": names,
+            }
+        )
     return pd.DataFrame(out)
 
+
 def main(
-    words=None, # arguments; None: the shell's
+    words=None,  # arguments; None: the shell's
 ):
-    "Write `rates` of many tables: python -c 'from msa_lit.audit_honest import main; main()' TABLES FILE"
+    "Write `rates` of many tables: `main([TABLES, FILE])`, or its words from a shell."
     import argparse
-    parser = argparse.ArgumentParser("rates", description="False alarms of the audit on honest tables.")
+
+    parser = argparse.ArgumentParser(
+        "rates", description="False alarms of the audit on honest tables."
+    )
     parser.add_argument("tables", type=int, help="how many")
     parser.add_argument("file", help="CSV file to write")
     parser.add_argument("--seed", type=int, default=0)

@@ -24,23 +24,48 @@ __all__ = ['NOTHING', 'MOST_BYTES', 'Cell', 'read_cell', 'metric_name', 'read_li
 @dataclass(frozen=True)
 class Cell:
     "One printed number."
-    value: float # as printed
-    decimals: int # digits after the point
-    spread: float | None = None # what stands behind the ±
-    percent: bool = False # whether a percent sign was there
 
-NOTHING = {"", "-", "--", "---", "–", "—", "−", "/", "\\", ".", "n/a", "na", "nan", "none", "null", "?"}
-_DROPPED = re.compile(r"[*_†‡§¶#↑↓$\s\u00a0\u2009⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜ]|</?[a-z]+>|\\(?:text)?(?:bf|it|rm|bm|underline|mathbf)\b"
-                      r"|\\(?:dagger|ddagger|ast|star)|\\[,;! ]|\^(?:[a-z]|(?=[^0-9]|$))|[{}]")
+    value: float  # as printed
+    decimals: int  # digits after the point
+    spread: float | None = None  # what stands behind the ±
+    percent: bool = False  # whether a percent sign was there
+
+
+NOTHING = {
+    "",
+    "-",
+    "--",
+    "---",
+    "–",
+    "—",
+    "−",
+    "/",
+    "\\",
+    ".",
+    "n/a",
+    "na",
+    "nan",
+    "none",
+    "null",
+    "?",
+}
+_DROPPED = re.compile(
+    r"[*_†‡§¶#↑↓$\s\u00a0\u2009⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜ]|</?[a-z]+>"
+    r"|\\(?:text)?(?:bf|it|rm|bm|underline|mathbf)\b"
+    r"|\\(?:dagger|ddagger|ast|star)|\\[,;! ]|\^(?:[a-z]|(?=[^0-9]|$))|[{}]"
+)
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?"
 _CELL = re.compile(rf"({_NUMBER})(%?)(?:(?:±|\+/-|\+-)({_NUMBER})%?|\(±?({_NUMBER})%?\))?(%?)")
 
+
 def read_cell(
-    text: str, # as it stands in the file
-) -> Cell | None: # None for an empty cell
+    text: str,  # as it stands in the file
+) -> Cell | None:  # None for an empty cell
     "Read one printed number. Raises ValueError that says what is wrong with the text."
     if re.search(r"\d[\s*_#$†‡]+\d", str(text)):
-        raise ValueError(f"{str(text)[:40]!r} holds two numbers; make two columns, or write 83.6 ± 0.3")
+        raise ValueError(
+            f"{str(text)[:40]!r} holds two numbers; make two columns, or write 83.6 ± 0.3"
+        )
     plain = re.sub(r"\\(?:pm|textpm)(?![a-z])", "±", str(text)).replace("\\%", "%")
     plain = _DROPPED.sub("", plain).replace("−", "-").strip()
     if plain.lower() in NOTHING:
@@ -50,9 +75,10 @@ def read_cell(
         raise ValueError(_why_not(plain, text))
     number, spread = found[1], found[3] or found[4]
     if found[4] and found[4][0] in "+-":
-        spread = None                                                      # a difference in brackets
+        spread = None  # a difference in brackets
     value, decimals = _digits(number)
     return Cell(value, decimals, None if spread is None else abs(_digits(spread)[0]), "%" in plain)
+
 
 def _digits(number):
     "Value and decimals of a number as written; a comma is a decimal comma."
@@ -62,63 +88,93 @@ def _digits(number):
         raise ValueError(f"{number!r} is no number") from None
     return float(exact), max(0, -exact.as_tuple().exponent)
 
+
 def _why_not(plain, text):
     if re.fullmatch(rf"{_NUMBER}[/|;&]{_NUMBER}", plain):
-        return f"{str(text)[:40]!r} holds two numbers; make two columns, such as acc2_has0 and acc2_non0"
+        return (
+            f"{str(text)[:40]!r} holds two numbers; make two columns, such as acc2_has0 "
+            f"and acc2_non0"
+        )
     if "inf" in plain.lower():
         return f"{str(text)[:40]!r} is not finite; leave the cell empty"
-    return f"{str(text)[:40]!r} is no number; leave the cell empty or write one such as 83.6 or 83.6 ± 0.3"
+    return (
+        f"{str(text)[:40]!r} is no number; leave the cell empty or write one such as "
+        f"83.6 or 83.6 ± 0.3"
+    )
 
 # %% ../nbs/03_audit_table.ipynb #names-code
-_ALIASES = {"corr": ("pearson", "pearsonr", "correlation", "pcc", "r"), "mae": ("l1",),
-            **{f"acc{k}": (f"accuracy{k}", f"{k}classacc", f"mult_acc_{k}") for k in (2, 3, 5, 7)},
-            "f1": ("f1score", "weightedf1", "wf1")}
+_ALIASES = {
+    "corr": ("pearson", "pearsonr", "correlation", "pcc", "r"),
+    "mae": ("l1",),
+    **{f"acc{k}": (f"accuracy{k}", f"{k}classacc", f"mult_acc_{k}") for k in (2, 3, 5, 7)},
+    "f1": ("f1score", "weightedf1", "wf1"),
+}
 _NAMES = ("model", "method", "methods", "models", "name", "system", "approach", "row")
+
 
 def _squeezed(name):
     return re.sub(r"[^a-z0-9]", "", re.sub(r"\\[a-z]+", "", str(name).lower()))
 
+
 def metric_name(
-    column: str, # as it stands in the header
-    scheme: str, # "mosi", "mosei" or "sims"
-) -> str: # one of METRICS[scheme], "" for a column that is none
+    column: str,  # as it stands in the header
+    scheme: str,  # "mosi", "mosei" or "sims"
+) -> str:  # one of METRICS[scheme], "" for a column that is none
     "The metric a column holds. Raises ValueError for an Acc-2 or F1 that does not say which clips."
     known = {_squeezed(m): m for m in METRICS[scheme]}
-    known |= {_squeezed(a): m for m, names in _ALIASES.items() for a in names if m in METRICS[scheme]}
+    known |= {
+        _squeezed(a): m for m, names in _ALIASES.items() for a in names if m in METRICS[scheme]
+    }
     plain = _squeezed(column)
     if plain in known:
         return known[plain]
-    two = re.fullmatch(r"(?:binary|weighted)?(acc2|acc|accuracy2|f1|f1score)(percent|has0|non0)?", plain)
+    two = re.fullmatch(
+        r"(?:binary|weighted)?(acc2|acc|accuracy2|f1|f1score)(percent|has0|non0)?", plain
+    )
     if two and scheme != "sims":
         kind = "f1" if two[1].startswith("f1") else "acc2"
-        raise ValueError(f"column {column!r} does not say whether clips labelled 0 count; "
-                         f"call it {kind}_has0 (they do) or {kind}_non0 (they are left out)")
+        raise ValueError(
+            f"column {column!r} does not say whether clips labelled 0 count; "
+            f"call it {kind}_has0 (they do) or {kind}_non0 (they are left out)"
+        )
     if two and two[1] != "acc":
-        raise ValueError(f"column {column!r}: SIMS has one Acc-2 and one F1, with 0 as negative; call it "
-                         f"{'f1' if two[1].startswith('f1') else 'acc2'}")
+        raise ValueError(
+            f"column {column!r}: SIMS has one Acc-2 and one F1, with 0 as negative; call it "
+            f"{'f1' if two[1].startswith('f1') else 'acc2'}"
+        )
     return ""
 
 # %% ../nbs/03_audit_table.ipynb #file-code
-MOST_BYTES = 20_000_000 # a result table is smaller
+MOST_BYTES = 20_000_000  # a result table is smaller
+
 
 def read_lines(
-    path, # of a text file with a header line
-) -> tuple[list, list]: # the header; the rows, a list of texts each
+    path,  # of a text file with a header line
+) -> tuple[list, list]:  # the header; the rows, a list of texts each
     "Fields of a delimited file. Raises OSError or ValueError, with the line, for what is no table."
     path = Path(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"{path}: {path.stat().st_size} bytes; a table of results is smaller, is this the right file?")
+        raise ValueError(
+            f"{path}: {path.stat().st_size} bytes; a table of results is smaller, "
+            f"is this the right file?"
+        )
     raw = path.read_bytes()
     if raw[:2] == b"PK" or b"\0" in raw:
         raise ValueError(f"{path} is no text file; save the table as CSV (UTF-8)")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as e:
-        raise ValueError(f"{path}: byte {e.start} is not UTF-8; save the table as CSV (UTF-8)") from None
+        raise ValueError(
+            f"{path}: byte {e.start} is not UTF-8; save the table as CSV (UTF-8)"
+        ) from None
     first = text.partition("\n")[0]
     delimiter = max(",;\t|", key=first.count)
     try:
-        lines = [(n, [f.strip() for f in row]) for n, row in _numbered(text, delimiter) if any(f.strip() for f in row)]
+        lines = [
+            (n, [f.strip() for f in row])
+            for n, row in _numbered(text, delimiter)
+            if any(f.strip() for f in row)
+        ]
     except csv.Error as e:
         raise ValueError(f"{path}: {e}; is a quotation mark left open?") from None
     if len(lines) < 2:
@@ -126,9 +182,12 @@ def read_lines(
     (_, header), *rows = lines
     for number, row in rows:
         if len(row) != len(header):
-            raise ValueError(f"{path}, line {number}: {len(row)} fields where the header has {len(header)}; "
-                             "put a text with the delimiter into quotation marks, leave blanks for missing cells")
+            raise ValueError(
+                f"{path}, line {number}: {len(row)} fields where the header has {len(header)}; "
+                "put a text with the delimiter into quotation marks, leave blanks for missing cells"
+            )
     return header, [row for _, row in rows]
+
 
 def _numbered(text, delimiter):
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
@@ -139,21 +198,24 @@ def _numbered(text, delimiter):
 @dataclass
 class ResultTable:
     "A table of results, one row per model."
-    scheme: str # "mosi", "mosei" or "sims"
-    names: list # of the rows
-    values: object # DataFrame, a row per model, a column per metric; NaN where nothing stands
-    decimals: object # DataFrame of the same shape: digits after the point; -1 where nothing stands
-    spreads: object # DataFrame of the same shape: what stood behind a ±, else NaN
-    groups: list = field(default_factory=list) # the table each row belongs to
+
+    scheme: str  # "mosi", "mosei" or "sims"
+    names: list  # of the rows
+    values: object  # DataFrame, a row per model, a column per metric; NaN where nothing stands
+    decimals: object  # DataFrame of the same shape: digits after the point; -1 where nothing stands
+    spreads: object  # DataFrame of the same shape: what stood behind a ±, else NaN
+    groups: list = field(default_factory=list)  # the table each row belongs to
 
     def __len__(self):
         return len(self.names)
 
+
 def is_percent(
-    metric: str, # one of METRICS
-) -> bool: # accuracies and F1
+    metric: str,  # one of METRICS
+) -> bool:  # accuracies and F1
     "Whether a metric is given in percent."
     return metric.startswith(("acc", "f1"))
+
 
 def _scaled(metric, cells, names):
     "One column on the scale of its metric. Raises ValueError for a mixture of scales."
@@ -161,23 +223,44 @@ def _scaled(metric, cells, names):
     small = {n for n, c in held.items() if abs(c.value) <= 1 and not c.percent}
     if is_percent(metric) and held and small:
         if len(small) < len(held):
-            raise ValueError(f"column {metric}: {', '.join(map(repr, sorted(small)[:5]))} at most 1 among percents; "
-                             "give all as percent or all as fractions")
-        notice(f"column {metric}: no value above 1, read as fractions; write percent if it is not so")
-        return [c and Cell(100 * c.value, max(0, c.decimals - 2), c.spread and 100 * c.spread) for c in cells]
+            raise ValueError(
+                f"column {metric}: {', '.join(map(repr, sorted(small)[:5]))} at "
+                f"most 1 among percents; "
+                "give all as percent or all as fractions"
+            )
+        notice(
+            f"column {metric}: no value above 1, read as fractions; write percent if it is not so"
+        )
+        return [
+            c and Cell(100 * c.value, max(0, c.decimals - 2), c.spread and 100 * c.spread)
+            for c in cells
+        ]
     if metric == "corr" and held and all(2 < abs(c.value) <= 100 for c in held.values()):
         notice("column corr: all values above 2, read as percent; write fractions if it is not so")
-        return [c and Cell(c.value / 100, c.decimals + 2, c.spread and c.spread / 100) for c in cells]
+        return [
+            c and Cell(c.value / 100, c.decimals + 2, c.spread and c.spread / 100) for c in cells
+        ]
     return cells
+
 
 def _assemble(scheme, names, columns, groups):
     "ResultTable from columns of cells."
     import pandas as pd
+
     scaled = {m: _scaled(m, cells, names) for m, cells in columns.items()}
-    get = lambda pick, none: pd.DataFrame({m: [none if c is None else pick(c) for c in cells] for m, cells in scaled.items()})
+    get = lambda pick, none: pd.DataFrame(
+        {m: [none if c is None else pick(c) for c in cells] for m, cells in scaled.items()}
+    )
     spread = lambda c: np.nan if c.spread is None else c.spread
-    return ResultTable(scheme, list(names), get(lambda c: c.value, np.nan), get(lambda c: c.decimals, -1),
-                       get(spread, np.nan), list(groups))
+    return ResultTable(
+        scheme,
+        list(names),
+        get(lambda c: c.value, np.nan),
+        get(lambda c: c.decimals, -1),
+        get(spread, np.nan),
+        list(groups),
+    )
+
 
 def _cells(column, texts, names):
     "Texts of one column as cells, with the faults of all rows in one error."
@@ -194,8 +277,8 @@ def _cells(column, texts, names):
 
 # %% ../nbs/03_audit_table.ipynb #read-code
 def read_table(
-    source, # path of a CSV file, or a DataFrame
-    scheme: str, # "mosi", "mosei" or "sims"
+    source,  # path of a CSV file, or a DataFrame
+    scheme: str,  # "mosi", "mosei" or "sims"
 ) -> ResultTable:
     "Read a table of results or the package's records. Raises OSError or ValueError in words."
     if scheme not in METRICS:
@@ -203,16 +286,26 @@ def read_table(
     header, rows = _from_frame(source) if hasattr(source, "columns") else read_lines(source)
     twice = sorted({c for c in header if header.count(c) > 1})
     if twice:
-        raise ValueError(f"column {twice[0]!r} stands there twice; every column needs a name of its own")
+        raise ValueError(
+            f"column {twice[0]!r} stands there twice; every column needs a name of its own"
+        )
     if {"model", "metric", "printed", "dataset"} <= set(header):
         return _read_records(header, rows, scheme)
     return _read_wide(header, rows, scheme)
 
+
 def _from_frame(frame):
     "Header and texts of a DataFrame; an index with names is a column."
-    frame = frame.reset_index() if frame.index.dtype == object or str(frame.index.dtype).startswith("str") else frame
+    frame = (
+        frame.reset_index()
+        if frame.index.dtype == object or str(frame.index.dtype).startswith("str")
+        else frame
+    )
     text = lambda v: "" if v is None or v != v else str(v)
-    return [str(c) for c in frame.columns], [[text(v) for v in row] for row in frame.itertuples(index=False)]
+    return [str(c) for c in frame.columns], [
+        [text(v) for v in row] for row in frame.itertuples(index=False)
+    ]
+
 
 def _read_wide(header, rows, scheme):
     "One row per model."
@@ -221,20 +314,30 @@ def _read_wide(header, rows, scheme):
     twice = sorted({m for m in held if held.count(m) > 1})
     if twice:
         both = [c for c in header if metrics[c] == twice[0]]
-        raise ValueError(f"columns {', '.join(map(repr, both))} are the same metric, {twice[0]}; leave one")
+        raise ValueError(
+            f"columns {', '.join(map(repr, both))} are the same metric, {twice[0]}; leave one"
+        )
     if not held:
-        raise ValueError(f"no column is a metric of {scheme}: found {', '.join(map(repr, header[:12]))}; "
-                         f"name them {', '.join(METRICS[scheme])}")
+        raise ValueError(
+            f"no column is a metric of {scheme}: found {', '.join(map(repr, header[:12]))}; "
+            f"name them {', '.join(METRICS[scheme])}"
+        )
     others = [c for c in header if not metrics[c]]
     named = next((c for c in others if _squeezed(c) in _NAMES), others[0] if others else None)
     unused = [c for c in others if c != named]
     if unused:
         notice(f"columns not checked: {', '.join(map(repr, unused[:12]))}")
     at = {c: i for i, c in enumerate(header)}
-    names = [row[at[named]] or f"row {k}" if named is not None else f"row {k}" for k, row in enumerate(rows, 1)]
-    order = sorted((c for c in header if metrics[c]), key=lambda c: METRICS[scheme].index(metrics[c]))
+    names = [
+        row[at[named]] or f"row {k}" if named is not None else f"row {k}"
+        for k, row in enumerate(rows, 1)
+    ]
+    order = sorted(
+        (c for c in header if metrics[c]), key=lambda c: METRICS[scheme].index(metrics[c])
+    )
     columns = {metrics[c]: _cells(c, [row[at[c]] for row in rows], names) for c in order}
     return _assemble(scheme, names, columns, [""] * len(rows))
+
 
 def _read_records(header, rows, scheme):
     "One row per number: the rows of the scheme's dataset, their tables as groups."
@@ -243,13 +346,23 @@ def _read_records(header, rows, scheme):
     kept, groups = {}, {}
     for row in rows:
         metric, where = get(row, "metric"), f"{get(row, 'paper')} {get(row, 'table')}".strip()
-        if get(row, "dataset").lower() != scheme or metric not in METRICS[scheme] or get(row, "table") == "text":
+        if (
+            get(row, "dataset").lower() != scheme
+            or metric not in METRICS[scheme]
+            or get(row, "table") == "text"
+        ):
             continue
-        model = f"{get(row, 'model')} ({get(row, 'variant')})" if get(row, "variant") else get(row, "model")
+        model = (
+            f"{get(row, 'model')} ({get(row, 'variant')})"
+            if get(row, "variant")
+            else get(row, "model")
+        )
         name = f"{where}: {model}" if where else model
         groups[name] = where
         if metric in kept.setdefault(name, {}):
-            raise ValueError(f"row {name!r}: {metric} stands there twice; every number needs a row of its own")
+            raise ValueError(
+                f"row {name!r}: {metric} stands there twice; every number needs a row of its own"
+            )
         kept[name][metric] = get(row, "printed")
     if not kept:
         seen = sorted({get(row, "dataset") for row in rows})

@@ -16,12 +16,12 @@ __all__ = ['SIMILAR', 'RUN_DECIMALS', 'f1_bounds', 'f1_mean_bounds', 'print_rang
 
 # %% ../nbs/03_plausible.ipynb #f1-bounds-code
 def f1_bounds(
-    acc2: float, # two-class accuracy, percent
-    n_pos: int, # clips of one class
-    n_neg: int, # clips of the other
-    decimals: int | None = None, # decimals acc2 was rounded to; None: acc2 is exact
-    weights: str = "true", # F1 weighted by "true" or by "predicted" class
-) -> tuple[float, float]: # smallest and largest weighted F1, percent
+    acc2: float,  # two-class accuracy, percent
+    n_pos: int,  # clips of one class
+    n_neg: int,  # clips of the other
+    decimals: int | None = None,  # decimals acc2 was rounded to; None: acc2 is exact
+    weights: str = "true",  # F1 weighted by "true" or by "predicted" class
+) -> tuple[float, float]:  # smallest and largest weighted F1, percent
     "Range of the weighted F1 of one run at an accuracy; raises ValueError for impossible input."
     _check_sizes(n_pos, n_neg, acc2)
     if weights not in ("true", "predicted"):
@@ -33,28 +33,36 @@ def f1_bounds(
         ends += f if weights == "true" else [2 * a - v for v in f]
     return min(ends), max(ends)
 
+
 def _check_sizes(n_pos, n_neg, acc2):
     if min(n_pos, n_neg) < 0 or n_pos + n_neg < 1:
-        raise ValueError(f"n_pos, n_neg: {n_pos}, {n_neg}; pass sizes of at least zero, not both zero")
+        raise ValueError(
+            f"n_pos, n_neg: {n_pos}, {n_neg}; pass sizes of at least zero, not both zero"
+        )
     if not 0 <= acc2 <= 100:
         raise ValueError(f"acc2: {acc2}; pass percent, 0 to 100")
+
 
 def _f1_range(hits, n_pos, n_neg):
     "Smallest and largest F1 of one run with so many hits, a number or [K]."
     n, root = n_pos + n_neg, np.sqrt([n_pos, n_neg])
-    first, last = np.maximum(0, hits - n_neg), np.minimum(n_pos, hits)        # hits of the positive class
-    best = np.clip(n * root[0] / root.sum() - (n - hits) / 2, first, last)    # u_pos / u_neg = sqrt(n_pos / n_neg)
-    part = lambda h: 2 * h / np.maximum(2 * h + n - hits, 1e-300)             # F of one class, 0 for 0/0
+    first, last = np.maximum(0, hits - n_neg), np.minimum(n_pos, hits)  # hits of the positive class
+    best = np.clip(
+        n * root[0] / root.sum() - (n - hits) / 2, first, last
+    )  # u_pos / u_neg = sqrt(n_pos / n_neg)
+    part = lambda h: 2 * h / np.maximum(2 * h + n - hits, 1e-300)  # F of one class, 0 for 0/0
     f = [100 * (n_pos * part(h) + n_neg * part(hits - h)) / n for h in (first, last, best)]
     return np.min(f, axis=0), np.max(f, axis=0)
 
 # %% ../nbs/03_plausible.ipynb #f1-fits-code
-SIMILAR = 5.0 # points of accuracy: runs this close to their mean are called similar
+SIMILAR = 5.0  # points of accuracy: runs this close to their mean are called similar
+
 
 @cache
 def _frontier(n_pos, n_neg):
     "Smallest and largest F1 for each number of hits, [N + 1] each."
     return _f1_range(np.arange(n_pos + n_neg + 1), n_pos, n_neg)
+
 
 def _lower_chain(x, y):
     "Corners of the lower convex hull of points with rising x, [2, K]."
@@ -65,17 +73,19 @@ def _lower_chain(x, y):
         kept.append(p)
     return np.array(kept).T
 
+
 def _above(mid, left, right):
     "Whether a point lies on or above the line from left to right."
     rise = (right[1] - left[1]) * (mid[0] - left[0])
     return (mid[1] - left[1]) * (right[0] - left[0]) >= rise
 
+
 def f1_mean_bounds(
-    acc2: tuple, # lowest and highest mean accuracy, percent
-    n_pos: int, # clips of one class
-    n_neg: int, # clips of the other
-    apart: float | None = SIMILAR, # points a run may lie from the mean; None: any
-) -> dict: # "true" and "predicted" -> (smallest, largest) mean F1, percent
+    acc2: tuple,  # lowest and highest mean accuracy, percent
+    n_pos: int,  # clips of one class
+    n_neg: int,  # clips of the other
+    apart: float | None = SIMILAR,  # points a run may lie from the mean; None: any
+) -> dict:  # "true" and "predicted" -> (smallest, largest) mean F1, percent
     "Range of the mean F1 of any number of runs; raises ValueError for impossible input."
     low, high = acc2
     _check_sizes(n_pos, n_neg, low)
@@ -83,9 +93,12 @@ def f1_mean_bounds(
     n, reach = n_pos + n_neg, 100 if apart is None else apart
     first, last = floor(n * (low - reach) / 100), ceil(n * (high + reach) / 100)
     k = np.arange(max(0, first), min(n, last) + 1)
-    (a, f), (b, g) = (_hull_side(k, side, low, high, n) for side in zip(_frontier(n_pos, n_neg), (1, -1)))
+    (a, f), (b, g) = (
+        _hull_side(k, side, low, high, n) for side in zip(_frontier(n_pos, n_neg), (1, -1))
+    )
     ranges = {"true": (f.min(), g.max()), "predicted": ((2 * b - g).min(), (2 * a - f).max())}
     return {name: (float(least), float(most)) for name, (least, most) in ranges.items()}
+
 
 def _hull_side(k, side, low, high, n):
     "Accuracies from low to high where a side of the hull may be extreme, and its F1 there."
@@ -148,16 +161,18 @@ def constant_f1(
 
 # %% ../nbs/03_plausible.ipynb #reachable-code
 def reachable(
-    value: float, # the printed accuracy, percent
-    n: int, # clips that were scored
-    runs=range(1, 6), # numbers of runs to try
-    decimals: int = 2, # decimals the value was printed with
-    rounded_runs: bool = False, # each run was rounded to these decimals before averaging
-    truncated: bool = False, # the value may have been cut off instead of rounded
-) -> dict: # number of runs -> count of hits over all runs, for those that fit
-    "Counts of hits that print as this accuracy; raises ValueError for no clips or decimals below zero."
+    value: float,  # the printed accuracy, percent
+    n: int,  # clips that were scored
+    runs=range(1, 6),  # numbers of runs to try
+    decimals: int = 2,  # decimals the value was printed with
+    rounded_runs: bool = False,  # each run was rounded to these decimals before averaging
+    truncated: bool = False,  # the value may have been cut off instead of rounded
+) -> dict:  # number of runs -> count of hits over all runs, for those that fit
+    "Counts of hits that print as this accuracy; raises ValueError for impossible n or decimals."
     if n < 1 or decimals < 0:
-        raise ValueError(f"n: {n} clips, {decimals} decimals; pass at least one clip and no negative decimals")
+        raise ValueError(
+            f"n: {n} clips, {decimals} decimals; pass at least one clip and no negative decimals"
+        )
     half, fits = 0.5 * 10.0**-decimals, {}
     for r in runs:
         first = half if rounded_runs and r > 1 else 0
@@ -170,21 +185,23 @@ def reachable(
 
 # %% ../nbs/03_plausible.ipynb #rounded-first-code
 def rounded_first(
-    value: float, # the printed accuracy, percent
-    n: int, # clips that were scored
-    runs=range(2, 6), # numbers of runs to try
-    decimals: int = 2, # decimals the value was printed with
-    apart: float = SIMILAR, # points a run may lie from the mean
-) -> list: # the numbers of runs that can
+    value: float,  # the printed accuracy, percent
+    n: int,  # clips that were scored
+    runs=range(2, 6),  # numbers of runs to try
+    decimals: int = 2,  # decimals the value was printed with
+    apart: float = SIMILAR,  # points a run may lie from the mean
+) -> list:  # the numbers of runs that can
     "Whether similar runs, rounded one by one, average to this print (rounded or cut off)."
-    near = np.arange(max(0, ceil(n * (value - apart) / 100)), min(n, floor(n * (value + apart) / 100)) + 1)
+    near = np.arange(
+        max(0, ceil(n * (value - apart) / 100)), min(n, floor(n * (value + apart) / 100)) + 1
+    )
     units = np.unique(np.round(10**RUN_DECIMALS * 100 * near / n).astype(int))
     low, high = (10**RUN_DECIMALS * v for v in print_range(value, decimals, averaged=False))
     one = np.zeros(units[-1] - units[0] + 1)
     one[units - units[0]] = 1
     sums, fits = one, []
     for r in range(2, max(runs) + 1):
-        sums = (np.convolve(sums, one) > 0.5).astype(float)                   # which sums of r runs there are
+        sums = (np.convolve(sums, one) > 0.5).astype(float)  # which sums of r runs there are
         there = np.flatnonzero(sums) + r * units[0]
         if r in runs and ((there >= low * r) & (there <= high * r)).any():
             fits.append(r)

@@ -11,8 +11,16 @@ from importlib import resources
 
 import numpy as np
 
-from .plausible import (
-    SIMILAR, constant_f1, f1_apart, f1_mean_bounds, f1_weightings, print_range, reachable, rounded_first)
+from msa_lit.plausible import (
+    SIMILAR,
+    constant_f1,
+    f1_apart,
+    f1_mean_bounds,
+    f1_weightings,
+    print_range,
+    reachable,
+    rounded_first,
+)
 
 # %% auto #0
 __all__ = ['KEYS', 'PERCENT', 'TEST_CLASSES', 'TEST_CLIPS', 'BLOCK', 'SAME', 'QUANTITY', 'READ_AS', 'OTHER_WORDS', 'STATED',
@@ -51,21 +59,29 @@ def wide(
 # %% ../nbs/03_reported.ipynb #digits-row-code
 PERCENT = ("acc7", "acc5", "acc3", "acc2", "acc2_has0", "acc2_non0", "f1", "f1_has0", "f1_non0")
 
+
 def row_decimals(
-    row, # a row of wide(): metric -> characters
-) -> int: # decimals of its accuracies and F1, zeros at the end not counted
+    row,  # a row of wide(): metric -> characters
+) -> int:  # decimals of its accuracies and F1, zeros at the end not counted
     "Decimals with which a row was really printed."
-    return max((len(row[m].partition(".")[2].rstrip("0")) for m in PERCENT if row.get(m)), default=0)
+    return max(
+        (len(row[m].partition(".")[2].rstrip("0")) for m in PERCENT if row.get(m)), default=0
+    )
 
 # %% ../nbs/03_reported.ipynb #sizes-code
 TEST_CLASSES = {  # (dataset, ending of the metric) -> clips of the positive class, of the other
-    ("MOSI", "_has0"): (307, 379), ("MOSI", "_non0"): (277, 379),
-    ("MOSEI", "_has0"): (3309, 1350), ("MOSEI", "_non0"): (2284, 1350), ("SIMS", ""): (140, 317)}
+    ("MOSI", "_has0"): (307, 379),
+    ("MOSI", "_non0"): (277, 379),
+    ("MOSEI", "_has0"): (3309, 1350),
+    ("MOSEI", "_non0"): (2284, 1350),
+    ("SIMS", ""): (140, 317),
+}
 TEST_CLIPS = {"MOSI": 686, "MOSEI": 4659, "SIMS": 457}
 
+
 def f1_pairs(
-    cells, # rows of records()
-): # -> DataFrame: KEYS, kind, acc2, f1, decimals, low and high (range for true-class weights), fits
+    cells,  # rows of records()
+):  # -> DataFrame: KEYS, kind, acc2, f1, decimals, low and high (range, truth first), fits
     "Every printed pair of Acc-2 and F1 with the range that the accuracy allows similar runs."
     import pandas as pd
 
@@ -79,19 +95,22 @@ def f1_pairs(
             low, high = f1_mean_bounds(print_range(acc, digits), *sizes)["true"]
             fits = " ".join(f1_weightings(acc, f1, *sizes, decimals=digits))
             found.append((*key, kind, acc, f1, digits, low, high, fits))
-    return pd.DataFrame(found, columns=[*KEYS, "kind", "acc2", "f1", "decimals", "low", "high", "fits"])
+    return pd.DataFrame(
+        found, columns=[*KEYS, "kind", "acc2", "f1", "decimals", "low", "high", "fits"]
+    )
 
 # %% ../nbs/03_reported.ipynb #f1-marks-code
 def _key(row):
     "The five fields that name the table row of a cell or pair."
     return tuple(getattr(row, k) for k in KEYS)
 
+
 def split_of_constant(
-    acc2: float, # printed two-class accuracy, percent
-    f1: float, # printed F1, percent
-    n: int, # clips that were scored
-    decimals: int = 2, # decimals both were printed with
-) -> int | None: # clips of the class that is always answered; None: the pair is no constant answer
+    acc2: float,  # printed two-class accuracy, percent
+    f1: float,  # printed F1, percent
+    n: int,  # clips that were scored
+    decimals: int = 2,  # decimals both were printed with
+) -> int | None:  # clips of the class that is always answered; None: the pair is no constant answer
     "The split for which a constant answer prints this pair of accuracy and weighted F1."
     low, high = print_range(acc2, decimals, averaged=False)
     for k in range(int(np.ceil(low * n / 100)), int(np.floor(high * n / 100)) + 1):
@@ -100,13 +119,14 @@ def split_of_constant(
             return k
     return None
 
+
 def explain_pair(
-    acc2: float, # printed two-class accuracy, percent
-    f1: float, # printed F1, percent
-    classes: tuple, # clips of the positive class, of the other
-    decimals: int = 2, # decimals both were printed with
-    apart: float = SIMILAR, # points a run may lie from the mean; 0: a single run
-) -> tuple: # (mark or "", the arithmetic in words)
+    acc2: float,  # printed two-class accuracy, percent
+    f1: float,  # printed F1, percent
+    classes: tuple,  # clips of the positive class, of the other
+    decimals: int = 2,  # decimals both were printed with
+    apart: float = SIMILAR,  # points a run may lie from the mean; 0: a single run
+) -> tuple:  # (mark or "", the arithmetic in words)
     "What a printed pair of Acc-2 and F1 shows; raises ValueError for impossible sizes."
     fits = f1_weightings(acc2, f1, *classes, decimals=decimals, apart=apart)
     if "true" in fits:
@@ -114,21 +134,34 @@ def explain_pair(
     ranges = f1_mean_bounds(tuple(np.clip(print_range(acc2, decimals), 0, 100)), *classes, apart)
     truth, guess = (f"{low:.2f} to {high:.2f}" for low, high in ranges.values())
     runs = f"similar runs (within {apart:g} points of their mean) have" if apart else "one run has"
-    said = (f"Acc-2 {acc2} and F1 {f1} on {classes[0]} against {classes[1]} clips: with the truth first "
-            f"{runs} an F1 of {truth}")
+    said = (
+        f"Acc-2 {acc2} and F1 {f1} on {classes[0]} against {classes[1]} clips: with "
+        f"the truth first "
+        f"{runs} an F1 of {truth}"
+    )
     if fits:
-        return "f1-predicted", f"{said}; with the predictions first, as in older public code, {guess}"
+        return (
+            "f1-predicted",
+            f"{said}; with the predictions first, as in older public code, {guess}",
+        )
     k, n = split_of_constant(acc2, f1, sum(classes), decimals), sum(classes)
     if k is not None and k not in classes:
-        return "constant-split", (f"{said}; but it is a constant answer for a split of {k} against {n - k}: "
-                                  f"p = {k}/{n}, F1 = 2p^2/(1 + p)")
+        return "constant-split", (
+            f"{said}; but it is a constant answer for a split of {k} against {n - k}: "
+            f"p = {k}/{n}, F1 = 2p^2/(1 + p)"
+        )
     far = f1_apart(acc2, f1, *classes, decimals=decimals)
-    runs = "no runs at all fit" if far is None else f"some run would have to lie {far} points from the mean"
+    runs = (
+        "no runs at all fit"
+        if far is None
+        else f"some run would have to lie {far} points from the mean"
+    )
     return "f1-impossible", f"{said}, with the predictions first {guess}; {runs}"
 
+
 def f1_marks(
-    cells, # rows of records()
-): # -> iterator of (row key, metric, mark, sentence)
+    cells,  # rows of records()
+):  # -> iterator of (row key, metric, mark, sentence)
     "Marks f1-impossible, constant-split and f1-predicted for both members of a pair."
     for pair in f1_pairs(cells).itertuples():
         if "true" in pair.fits:
@@ -140,15 +173,19 @@ def f1_marks(
 
 # %% ../nbs/03_reported.ipynb #counts-code
 def explain_count(
-    value: float, # the printed accuracy, percent
-    n: int, # clips that were scored
-    runs=range(1, 6), # numbers of runs to try
-    decimals: int = 2, # decimals it was printed with
-) -> tuple: # (mark or "", the arithmetic in words)
+    value: float,  # the printed accuracy, percent
+    n: int,  # clips that were scored
+    runs=range(1, 6),  # numbers of runs to try
+    decimals: int = 2,  # decimals it was printed with
+) -> tuple:  # (mark or "", the arithmetic in words)
     "What a printed accuracy shows about how it was formed; raises ValueError as reachable does."
     if reachable(value, n, runs, decimals):
         return "", ""
-    some = f"{min(runs)} to {max(runs)} runs" if len(runs) > 1 else f"{min(runs)} run" + "s" * (min(runs) > 1)
+    some = (
+        f"{min(runs)} to {max(runs)} runs"
+        if len(runs) > 1
+        else f"{min(runs)} run" + "s" * (min(runs) > 1)
+    )
     said = f"{value} of {n} clips is no rounded mean of {some}"
     cut = reachable(value, n, runs, decimals, truncated=True)
     if cut:
@@ -157,21 +194,32 @@ def explain_count(
         return "truncated", f"{said}; cut off, {where} = {100 * hits / (n * r):.4f} prints so"
     first = rounded_first(value, n, [r for r in runs if r > 1], decimals) if max(runs) > 1 else []
     if first:
-        return "rounded-first", (f"{said}, nor a cut one; {first[0]} runs, each rounded before averaging, "
-                                 "print so (rounded or cut off)")
+        return "rounded-first", (
+            f"{said}, nor a cut one; {first[0]} runs, each rounded before averaging, "
+            "print so (rounded or cut off)"
+        )
     more = reachable(value, n, range(max(runs) + 1, 101), decimals)
     r, hits = next(iter(more.items()), (100, None))
-    reach = "no number of runs up to 100 reaches it" if hits is None else f"{r} runs reach it ({hits} hits)"
+    reach = (
+        "no number of runs up to 100 reaches it"
+        if hits is None
+        else f"{r} runs reach it ({hits} hits)"
+    )
     return "no-count", f"{said}, cut off or rounded first neither; {reach}"
 
+
 def count_marks(
-    cells, # rows of records()
-    runs=range(1, 6), # numbers of runs to try
-): # -> iterator of (row key, metric, mark, sentence)
+    cells,  # rows of records()
+    runs=range(1, 6),  # numbers of runs to try
+):  # -> iterator of (row key, metric, mark, sentence)
     "Marks truncated, rounded-first and no-count for accuracies of the three test splits."
     for key, row in wide(cells).iterrows():
         for metric in [m for m in PERCENT if m.startswith("acc") and row.get(m)]:
-            some = sum(TEST_CLASSES[key[2], "_non0"]) if metric.endswith("_non0") else TEST_CLIPS[key[2]]
+            some = (
+                sum(TEST_CLASSES[key[2], "_non0"])
+                if metric.endswith("_non0")
+                else TEST_CLIPS[key[2]]
+            )
             mark, says = explain_count(float(row[metric]), some, runs, row_decimals(row))
             if mark:
                 yield key, metric, mark, says
@@ -179,9 +227,10 @@ def count_marks(
 # %% ../nbs/03_reported.ipynb #copies-code
 BLOCK = ["acc2_has0", "acc2_non0", "f1_has0", "f1_non0"]
 
+
 def copied_rows(
-    cells, # rows of records()
-) -> list: # of (paper, table, row, row, metrics equal in both); a row is (dataset, model, variant)
+    cells,  # rows of records()
+) -> list:  # of (paper, table, row, row, metrics equal in both); a row is (dataset, model, variant)
     "Pairs of rows of one table that agree in all four of BLOCK."
     table, pairs = wide(cells), []
     full = table[(table.reindex(columns=BLOCK, fill_value="") != "").all(axis=1)]
@@ -189,14 +238,17 @@ def copied_rows(
     for _, same in full.groupby(["paper", "table", *BLOCK], sort=False):
         keys = list(same.index)
         for i, a in enumerate(keys):
-            for b in keys[i + 1:]:
-                equal = [m for m in table.columns if table.at[a, m] and table.at[a, m] == table.at[b, m]]
+            for b in keys[i + 1 :]:
+                equal = [
+                    m for m in table.columns if table.at[a, m] and table.at[a, m] == table.at[b, m]
+                ]
                 pairs.append((*a[:2], a[2:], b[2:], equal))
     return pairs
 
+
 def copy_marks(
-    cells, # rows of records()
-): # -> iterator of (row key, metric, mark, sentence)
+    cells,  # rows of records()
+):  # -> iterator of (row key, metric, mark, sentence)
     "Marks copied and alike for every cell of a copied block."
     for paper, table, a, b, equal in copied_rows(cells):
         mark = "copied" if a[0] != b[0] or set(equal) - set(BLOCK) else "alike"
@@ -207,57 +259,91 @@ def copy_marks(
 
 # %% ../nbs/03_reported.ipynb #conflict-code
 SAME = {  # (paper, model as printed) -> the configuration it is
-    ("UGF", "DGM+ UFM+"): "UGF", ("UGF", "UFM"): "UGF", ("UGF", "T+A+V"): "UGF", ("UGF", "after UFM"): "UGF",
-    ("UGF", "before UFM"): "DGM+ UFM-", ("MUG", "MUG (BERT)"): "MUG", ("SPIL", "V-A"): "SPIL"}
-QUANTITY = {"n_all": "n_clips", "n_sentences": "n_clips", "n_movies": "n_videos"}  # other words for a thing
-READ_AS = {("MOSEI", "n_movies", 250.0): "n_topics", ("MOSEI", "n_clips", 23453.0): "n_released",
-           ("MOSEI", "n_sentences", 23453.0): "n_released"}  # a word that means another thing here
+    ("UGF", "DGM+ UFM+"): "UGF",
+    ("UGF", "UFM"): "UGF",
+    ("UGF", "T+A+V"): "UGF",
+    ("UGF", "after UFM"): "UGF",
+    ("UGF", "before UFM"): "DGM+ UFM-",
+    ("MUG", "MUG (BERT)"): "MUG",
+    ("SPIL", "V-A"): "SPIL",
+}
+QUANTITY = {
+    "n_all": "n_clips",
+    "n_sentences": "n_clips",
+    "n_movies": "n_videos",
+}  # other words for a thing
+READ_AS = {
+    ("MOSEI", "n_movies", 250.0): "n_topics",
+    ("MOSEI", "n_clips", 23453.0): "n_released",
+    ("MOSEI", "n_sentences", 23453.0): "n_released",
+}  # a word that means another thing here
+
 
 def _thing(row):
     "What a cell is a number of."
     if row.model == "dataset":
-        quantity = READ_AS.get((row.dataset, row.metric, row.value), QUANTITY.get(row.metric, row.metric))
+        quantity = READ_AS.get(
+            (row.dataset, row.metric, row.value), QUANTITY.get(row.metric, row.metric)
+        )
         return f"corpus {row.dataset} {quantity}"
     return f"{row.paper} {row.dataset} {SAME.get((row.paper, row.model), row.model)} {row.metric}"
 
+
 def conflicts(
-    cells, # rows of records()
-): # -> DataFrame: the cells of every group that prints more than one number for one thing, with a column "thing"
-    "Cells that contradict each other, within a paper, or across papers where they describe a corpus."
+    cells,  # rows of records()
+):  # -> DataFrame: cells of every group with several numbers for one thing; column "thing"
+    "Cells that contradict each other, within a paper, or across papers about a corpus."
     no_thing = cells.metric.str.contains("delta|pred_|label_(?!min|max)|^label$")
     used = cells[(cells.status == "printed") & ~no_thing].copy()
     used["thing"] = [_thing(row) for row in used.itertuples()]
-    used["step"] = [10.0 ** -len(p.partition(".")[2]) for p in used.printed]   # one number cut off and rounded
+    used["step"] = [
+        10.0 ** -len(p.partition(".")[2]) for p in used.printed
+    ]  # one number cut off and rounded
     by = used.groupby("thing")
-    wide_apart = by.value.transform("max") - by.value.transform("min") > by.step.transform("max") + 1e-9
+    wide_apart = (
+        by.value.transform("max") - by.value.transform("min") > by.step.transform("max") + 1e-9
+    )
     return used[wide_apart].drop(columns="step")
 
 # %% ../nbs/03_reported.ipynb #delta-code
-OTHER_WORDS = {"DGM on": "DGM+ UFM-", "off": "DGM- UFM-"}  # how the text names two rows of UGF's Table 4
+OTHER_WORDS = {
+    "DGM on": "DGM+ UFM-",
+    "off": "DGM- UFM-",
+}  # how the text names two rows of UGF's Table 4
 STATED = "delta_(acc7|acc2_has0|acc2_non0|f1_has0|f1_non0|mae)"
 
+
 def stated_differences(
-    cells, # rows of records()
-): # -> DataFrame: the printed differences, with a column "computed" from the tables
+    cells,  # rows of records()
+):  # -> DataFrame: the printed differences, with a column "computed" from the tables
     "Differences that a text states, beside the same differences taken from the tables."
     values = cells[~cells.table.isin(["text", "fig4", "fig6"])]
     stated = cells[cells.metric.str.fullmatch(STATED) & cells.model.str.contains(" minus ")].copy()
 
     def value(row, name, metric):
-        same = (values.paper == row.paper) & (values.dataset == row.dataset) & (values.metric == metric)
+        same = (
+            (values.paper == row.paper)
+            & (values.dataset == row.dataset)
+            & (values.metric == metric)
+        )
         own = values[same]
         if name == "best previous":
             return own[own.source == "quoted"].value.max()
         return own[own.model == OTHER_WORDS.get(name, name)].value.iloc[0]
 
-    sides = [(row, *row.model.split(" minus "), row.metric.removeprefix("delta_")) for row in stated.itertuples()]
-    stated["computed"] = [value(row, a, metric) - value(row, b, metric) for row, a, b, metric in sides]
+    sides = [
+        (row, *row.model.split(" minus "), row.metric.removeprefix("delta_"))
+        for row in stated.itertuples()
+    ]
+    stated["computed"] = [
+        value(row, a, metric) - value(row, b, metric) for row, a, b, metric in sides
+    ]
     return stated
 
 # %% ../nbs/03_reported.ipynb #conflict-marks-code
 def conflict_marks(
-    cells, # rows of records()
-): # -> iterator of (row key, metric, mark, sentence)
+    cells,  # rows of records()
+):  # -> iterator of (row key, metric, mark, sentence)
     "Mark contradicts for cells of a conflict and for differences that are none."
     found = conflicts(cells)
     for thing, group in found.groupby("thing", sort=False):
@@ -265,25 +351,30 @@ def conflict_marks(
         for cell in group.itertuples():
             yield _key(cell), cell.metric, "contradicts", f"{thing}: {said}"
     wrong = stated_differences(cells)
-    step = [10.0 ** -len(p.partition(".")[2]) for p in wrong.printed]          # the last digit, cut off or rounded
+    step = [
+        10.0 ** -len(p.partition(".")[2]) for p in wrong.printed
+    ]  # the last digit, cut off or rounded
     for cell in wrong[(wrong.computed - wrong.value).abs() > np.array(step) + 1e-9].itertuples():
         says = f"{cell.model}: stated {cell.printed}, from the table {cell.computed:.4g}"
         yield _key(cell), cell.metric, "contradicts", says
 
 # %% ../nbs/03_reported.ipynb #line-code
-FAR = 9 # robust standard deviations from the line, where out-of-line begins
+FAR = 9  # robust standard deviations from the line, where out-of-line begins
+
 
 def mae_residuals(
-    cells, # rows of records()
-    min_corr: float = 0.35, # rows with a smaller correlation are left out
-): # -> DataFrame: a row per printed (MAE, Corr), its residual z in robust deviations, and the line's MAE
+    cells,  # rows of records()
+    min_corr: float = 0.35,  # rows with a smaller correlation are left out
+):  # -> DataFrame: a row per printed (MAE, Corr), residual z in robust deviations, the line's MAE
     "How far each row's MAE lies from the line of its dataset."
     import pandas as pd
 
     table = wide(cells, "value").reindex(columns=["mae", "corr"]).dropna()
     parts = []
     for _, part in table[table["corr"] >= min_corr].groupby("dataset", sort=False):
-        y, x = part.drop_duplicates()[["mae", "corr"]].T.to_numpy()              # a row printed twice counts once
+        y, x = part.drop_duplicates()[
+            ["mae", "corr"]
+        ].T.to_numpy()  # a row printed twice counts once
         i, j = np.triu_indices(len(x), 1)
         keep = x[i] != x[j]
         slope = np.median((y[j] - y[i])[keep] / (x[j] - x[i])[keep])
@@ -293,19 +384,28 @@ def mae_residuals(
         parts.append(part.assign(z=(part.mae - line) / scale, line=line))
     return pd.concat(parts)
 
+
 def line_marks(
-    cells, # rows of records()
-): # -> iterator of (row key, metric, mark, sentence)
+    cells,  # rows of records()
+):  # -> iterator of (row key, metric, mark, sentence)
     "Mark out-of-line for MAE and Corr of a row."
     residuals = mae_residuals(cells)
     for row in residuals[residuals.z.abs() > FAR].itertuples():
-        says = (f"MAE {row.mae:g} with Corr {row.corr:g}: the rows of {row.Index[2]} with that Corr lie near "
-                f"{row.line:.3f}, {abs(row.z):.1f} robust deviations away")
+        says = (
+            f"MAE {row.mae:g} with Corr {row.corr:g}: the rows of {row.Index[2]} "
+            f"with that Corr lie near "
+            f"{row.line:.3f}, {abs(row.z):.1f} robust deviations away"
+        )
         for metric in ("mae", "corr"):
             yield row.Index, metric, "out-of-line", says
 
 # %% ../nbs/03_reported.ipynb #load-code
-GRADES = ("impossible", "one of these is wrong", "another rule or set-up", "outlier")  # strongest first
+GRADES = (
+    "impossible",
+    "one of these is wrong",
+    "another rule or set-up",
+    "outlier",
+)  # strongest first
 MARKS = {  # mark -> (place of its grade in GRADES, meaning)
     "f1-impossible": (0, "no similar runs give this Acc-2 with this F1"),
     "copied": (1, "equals another dataset or row in values that cannot all agree by chance"),
@@ -316,15 +416,18 @@ MARKS = {  # mark -> (place of its grade in GRADES, meaning)
     "rounded-first": (2, "only runs rounded before averaging print so"),
     "truncated": (2, "only cutting off prints so"),
     "alike": (3, "four values equal those of another row of the dataset"),
-    "out-of-line": (3, "MAE and Corr do not go together as in the other rows")}
-STARRED = GRADES[0] # the grade that puts a star on a cell
+    "out-of-line": (3, "MAE and Corr do not go together as in the other rows"),
+}
+STARRED = GRADES[0]  # the grade that puts a star on a cell
+
 
 def grade_of(
-    marks: str, # names of marks, separated by blanks
-) -> str: # one of GRADES, or ""
+    marks: str,  # names of marks, separated by blanks
+) -> str:  # one of GRADES, or ""
     "The strongest grade among marks."
     places = [MARKS[mark][0] for mark in marks.split()]
     return GRADES[min(places)] if places else ""
+
 
 @cache
 def _found():
@@ -337,21 +440,27 @@ def _found():
     table.insert(7, "grade", table["mark"].map(grade_of))
     return table
 
-def marks(): # -> DataFrame, a row per mark: KEYS, metric, mark, grade, says
+
+def marks():  # -> DataFrame, a row per mark: KEYS, metric, mark, grade, says
     "Every mark with its grade and its arithmetic in words."
     return _found().copy()
+
 
 @cache
 def _marked():
     "records() with the columns mark and grade, computed once."
     cells, held = records(), {}
     for row in _found().itertuples(index=False):
-        held.setdefault(row[:6], dict())[row.mark] = None              # a mark found twice counts once
-    names = [" ".join(held.get(key, ())) for key in cells[[*KEYS, "metric"]].itertuples(index=False, name=None)]
+        held.setdefault(row[:6], dict())[row.mark] = None  # a mark found twice counts once
+    names = [
+        " ".join(held.get(key, ()))
+        for key in cells[[*KEYS, "metric"]].itertuples(index=False, name=None)
+    ]
     return cells.assign(mark=names, grade=[grade_of(name) for name in names])
 
-def load(): # -> DataFrame, a row per printed number: the columns of records(), mark and grade
-    "Every number printed in the four papers, with computed marks on cells that deserve a second look."
+
+def load():  # -> DataFrame, a row per printed number: the columns of records(), mark and grade
+    "Every number printed in the four papers, with marks on cells that deserve a second look."
     return _marked().copy()
 
 # %% ../nbs/03_reported.ipynb #use-code
@@ -362,7 +471,9 @@ def _choose(cells, **wanted):
             continue
         known = list(dict.fromkeys(cells[field]))
         if str(value) not in known:
-            raise ValueError(f"{field}: {value!r} is not there; choose one of {', '.join(map(repr, known))}")
+            raise ValueError(
+                f"{field}: {value!r} is not there; choose one of {', '.join(map(repr, known))}"
+            )
         cells = cells[cells[field] == str(value)]
     return cells
 
@@ -381,15 +492,17 @@ def table(
 
 # %% ../nbs/03_reported.ipynb #cell-code
 def cell(
-    paper: str, # "UGF", "MUG", "MFON" or "SPIL"
-    table: str, # number as printed
-    dataset: str, # "MOSI", "MOSEI" or "SIMS"
-    model: str, # as in the column model
-    metric: str, # "acc7", "mae" ...
-    variant: str | None = None, # needed only if several rows have this model
-): # -> Series: the fields of one cell
+    paper: str,  # "UGF", "MUG", "MFON" or "SPIL"
+    table: str,  # number as printed
+    dataset: str,  # "MOSI", "MOSEI" or "SIMS"
+    model: str,  # as in the column model
+    metric: str,  # "acc7", "mae" ...
+    variant: str | None = None,  # needed only if several rows have this model
+):  # -> Series: the fields of one cell
     "One printed cell; raises ValueError for a name that is not there or if several rows answer."
-    wanted = dict(paper=paper, table=table, dataset=dataset, model=model, metric=metric, variant=variant)
+    wanted = dict(
+        paper=paper, table=table, dataset=dataset, model=model, metric=metric, variant=variant
+    )
     found = _choose(load(), **wanted)
     if len(found) > 1:
         choice = ", ".join(map(repr, found.variant))
@@ -397,26 +510,37 @@ def cell(
     return found.iloc[0]
 
 # %% ../nbs/03_reported.ipynb #quotes-code
-ALIASES = {"Self-MM (cited)": "Self-MM", "Self-MM (re-run)": "Self-MM"}  # SPIL prints both in one table
+ALIASES = {
+    "Self-MM (cited)": "Self-MM",
+    "Self-MM (re-run)": "Self-MM",
+}  # SPIL prints both in one table
+
 
 def quotes(
-    metrics=PERCENT + ("mae", "corr"), # metrics to compare
-): # -> DataFrame: index model, dataset, metric; papers, versions, lowest, highest
+    metrics=PERCENT + ("mae", "corr"),  # metrics to compare
+):  # -> DataFrame: index model, dataset, metric; papers, versions, lowest, highest
     "Numbers that two or more papers print for the same model, dataset and metric."
     rows = load()
     own = rows.table.isin(["text"]) | rows.provenance.isin(["method", "ablation"])
     rows = rows[rows.metric.isin(metrics) & (rows.status == "printed") & ~own]
     rows = rows.assign(model=rows.model.replace(ALIASES))
     by = rows.groupby(["model", "dataset", "metric"], sort=False)
-    found = by.agg(papers=("paper", "nunique"), versions=("value", "nunique"),
-                   lowest=("value", "min"), highest=("value", "max"))
+    found = by.agg(
+        papers=("paper", "nunique"),
+        versions=("value", "nunique"),
+        lowest=("value", "min"),
+        highest=("value", "max"),
+    )
     return found[found.papers > 1]
 
 # %% ../nbs/03_reported.ipynb #hyper-code
 @cache
-def settings() -> dict: # the file as it is; treat it as read-only
+def settings() -> dict:  # the file as it is; treat it as read-only
     "All statements about settings, nested by paper."
-    return json.loads(resources.files("msa_lit").joinpath("hyperparameters.json").read_text(encoding="utf8"))
+    return json.loads(
+        resources.files("msa_lit").joinpath("hyperparameters.json").read_text(encoding="utf8")
+    )
+
 
 def _statements(paper, block):
     "Rows of one paper's block."
@@ -431,16 +555,32 @@ def _statements(paper, block):
 
 # %% ../nbs/03_reported.ipynb #hyper-frame-code
 def hyperparameters(
-    paper: str | None = None, # "UGF", "MUG", "MFON" or "SPIL"; None: all
-    dataset: str | None = None, # "MOSI", "MOSEI" or "SIMS": its own settings and the common ones; None: all
-): # -> DataFrame: paper, dataset ("" = every dataset), name, value, where, note, kind
-    "What a paper states about its settings and leaves out; raises ValueError for an unknown paper or dataset."
+    paper: str | None = None,  # "UGF", "MUG", "MFON" or "SPIL"; None: all
+    dataset: str
+    | None = None,  # "MOSI", "MOSEI" or "SIMS": its own settings and the common ones; None: all
+):  # -> DataFrame: paper, dataset ("" = every dataset), name, value, where, note, kind
+    "What a paper states about its settings and leaves out; raises ValueError for unknown names."
     import pandas as pd
 
-    known = {p: block for p, block in settings().items() if isinstance(block, dict) and "common" in block}
+    known = {
+        p: block for p, block in settings().items() if isinstance(block, dict) and "common" in block
+    }
     for field, value, allowed in (("paper", paper, known), ("dataset", dataset, TEST_CLIPS)):
         if value not in (None, *allowed):
-            raise ValueError(f"{field}: {value!r} is not there; choose one of {', '.join(map(repr, allowed))}")
-    rows = [row for name, block in known.items() if paper in (None, name) for row in _statements(name, block)]
-    frame = pd.DataFrame(rows, columns=["paper", "dataset", "name", "value", "where", "note", "kind"])
-    return frame if dataset is None else frame[frame.dataset.isin(["", dataset])].reset_index(drop=True)
+            raise ValueError(
+                f"{field}: {value!r} is not there; choose one of {', '.join(map(repr, allowed))}"
+            )
+    rows = [
+        row
+        for name, block in known.items()
+        if paper in (None, name)
+        for row in _statements(name, block)
+    ]
+    frame = pd.DataFrame(
+        rows, columns=["paper", "dataset", "name", "value", "where", "note", "kind"]
+    )
+    return (
+        frame
+        if dataset is None
+        else frame[frame.dataset.isin(["", dataset])].reset_index(drop=True)
+    )
