@@ -5,35 +5,47 @@
 # %% ../nbs/08_comparison.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-
 from tqdm import tqdm
 
 from .data import Corpus
-from .methods import homes, parse
+from .files import held, replace_files
+from .folders import CHECKPOINT, look, read_record
+from .methods import METHODS, PIECES
 from .metrics import constant_row, higher_is_better
-from .runs import Run, check_ready, choose, fit, load_run
+from .notices import notice
+from .runs import Run, check_ready, choose, facts_of, fit, identity, load_run, rehearse
+from .runs import telling
+from .series import run_missing
 
 # %% auto #0
-__all__ = ['COLUMNS', 'tidy', 'constant_rows', 'compare', 'write_results', 'read_results', 'run_missing', 'summary', 'table',
-           'caption', 'best_of']
+__all__ = ['COLUMNS', 'tidy', 'constant_rows', 'Plan', 'make_plans', 'trained_in', 'home_of', 'survey', 'try_out', 'compare',
+           'said_in', 'train_all', 'write_results', 'read_results', 'check_results', 'summary', 'table', 'caption',
+           'best_of']
 
 # %% ../nbs/08_comparison.ipynb #rows
-COLUMNS = ["corpus", "modalities", "text", "method", "seed", "split", "head", "metric", "value", "selected_on"]
+COLUMNS = ["corpus", "modalities", "text", "method", "seed", "split", "head", "metric", "value",
+           "selected_on"]
 
 def tidy(
     run: Run,  # finished
 ):             # DataFrame with COLUMNS
     "A run's scores, one row per split, head and metric."
+    return _rows(vars(run))
+
+def _rows(record): # a run's record -> DataFrame with COLUMNS
     import pandas as pd
-    about = {"corpus": run.corpus["name"], "modalities": "+".join(run.corpus["modalities"]), "text": run.options["model"]["text"],
-             "method": run.method, "seed": run.seed, "selected_on": run.selected_on}
+    about = {"corpus": record["corpus"]["name"], "modalities": "+".join(record["corpus"]["modalities"]),
+             "text": record["options"]["model"]["text"], "method": record["method"],
+             "seed": record["seed"], "selected_on": record["selected_on"]}
     rows = [about | {"split": split, "head": head, "metric": metric, "value": value}
-            for split, heads in run.scores.items() for head, metrics in heads.items() for metric, value in metrics.items()]
+            for split, heads in record["scores"].items()
+            for head, metrics in heads.items() for metric, value in metrics.items()]
     return pd.DataFrame(rows)[COLUMNS]
 
 # %% ../nbs/08_comparison.ipynb #constant
@@ -44,11 +56,113 @@ def constant_rows(
     "The constant prediction's scores as tidy rows."
     import pandas as pd
     train = corpus.splits["train"].labels["multimodal"]
-    about = {"corpus": corpus.name, "modalities": "+".join(corpus.modalities), "text": text, "method": "constant", "seed": 0,
-             "head": "multimodal", "selected_on": "train median"}
-    rows = [about | {"split": s, "metric": k, "value": v} for s in ("valid", "test")
-            for k, v in constant_row(train, corpus.splits[s].labels["multimodal"], corpus.scheme).items()]
+    about = {"corpus": corpus.name, "modalities": "+".join(corpus.modalities), "text": text,
+             "method": "constant", "seed": 0, "head": "multimodal", "selected_on": "train median"}
+    scores = {s: constant_row(train, corpus.splits[s].labels["multimodal"], corpus.scheme)
+              for s in ("valid", "test")}
+    rows = [about | {"split": s, "metric": k, "value": v}
+            for s, metrics in scores.items() for k, v in metrics.items()]
     return pd.DataFrame(rows)[COLUMNS]
+
+# %% ../nbs/08_comparison.ipynb #plan
+@dataclass(frozen=True)
+class Plan:
+    "One run of a comparison."
+    method: str          # "method" or "method+piece"
+    seed: int            # of the run
+    options: dict        # those of the comparison that this method knows
+    place: Path | None   # its folder; None: kept in memory only
+    done: bool = False   # finished there already
+
+def make_plans(
+    methods: Sequence[str],  # names
+    seeds: Sequence[int],    # whole numbers
+    options: dict,           # for all methods, by name
+    folder: Path | None,     # of the comparison
+) -> list[Plan]:             # a plan per method and seed
+    "Plan a comparison. Raises ValueError for names, seeds and options that do not fit."
+    methods, seeds = list(methods), list(seeds)
+    if not methods or not seeds:
+        raise ValueError(f"nothing to compare: methods={methods}, seeds={seeds}")
+    if len(set(methods)) < len(methods) or len(set(seeds)) < len(seeds):
+        raise ValueError(f"a method or seed is listed twice: {methods}, {seeds}")
+    plans = []
+    for m in methods:
+        suited = _suited(m, options, methods)
+        choose(m, suited)
+        plans += [Plan(m, int(s), suited, None if folder is None else folder / m / str(int(s)))
+                  for s in seeds]
+    return plans
+
+def _suited(method, options, methods):
+    "An option only some methods know goes to those; one that none knows stays, to be refused."
+    def known(m, k):
+        try: choose(m, {k: options[k]})
+        except ValueError as e: return "unknown option" not in str(e)
+        return True
+    return {k: v for k, v in options.items()
+            if known(method, k) or not any(known(m, k) for m in methods)}
+
+# %% ../nbs/08_comparison.ipynb #home
+def trained_in(
+    folder: Path,  # of a comparison
+) -> list[dict]:   # records of runs that were trained there, finished or not
+    "What a folder's runs were trained on. Raises ValueError for a record that is damaged."
+    records = []
+    for path in sorted(folder.glob("*/*/run.json")):
+        record = read_record(path.parent)
+        if "scores" in record or (path.parent / CHECKPOINT).exists(): records.append(record)
+    return records
+
+def home_of(
+    folder: Path,    # asked for
+    corpus: Corpus,  # compared on
+) -> Path:           # the folder itself, or one inside for another corpus
+    "Where a corpus's comparison lives. Raises ValueError for a folder that mixes two already."
+    marks = list(dict.fromkeys(r["corpus"].get("fingerprint") for r in trained_in(folder)))
+    known = [corpus.known_as(mark) for mark in marks]
+    if all(known): return folder
+    if any(known):
+        raise ValueError(f"{folder} holds runs on two corpora, {' and '.join(map(str, marks))}; "
+                         "choose another folder")
+    apart = folder / f"corpus-{corpus.fingerprint}"
+    notice(f"{folder} holds runs on corpus {marks[0]}; this corpus is {corpus.fingerprint}, so its "
+           f"runs, table and report are kept apart in {apart.name}")
+    return apart
+
+# %% ../nbs/08_comparison.ipynb #survey
+def survey(
+    plans: list[Plan],    # all runs
+    corpus: Corpus,       # what is compared on
+    folder: Path | None,  # of the comparison
+) -> list[Plan]:          # the same, with what is finished already
+    "Look at every run's folder. Raises ValueError or OSError before anything is trained."
+    if folder is None: return plans
+    facts, there, looked = facts_of(corpus), trained_in(folder), []
+    for plan in plans:
+        chosen = choose(plan.method, plan.options)
+        differs = telling(identity(plan.method, plan.seed, chosen, facts), chosen, corpus)
+        looked.append(replace(plan, done=look(plan.place, differs) == "finished"))
+        for other in (r for r in there if r["method"] == plan.method):
+            apart = differs(other | {"seed": plan.seed})
+            if apart: raise ValueError(f"{folder} holds {plan.method}, seed {other['seed']}, with "
+                                       f"{apart}; runs that are averaged must agree: choose "
+                                       "another folder")
+    texts = {r["options"]["model"]["text"] for r in there}
+    mine = choose(plans[0].method, plans[0].options)["model"].text
+    if texts - {mine}:
+        raise ValueError(f"{folder} holds runs with text encoder {sorted(texts - {mine})[0]!r}, this "
+                         f"comparison has {mine!r}; choose another folder")
+    return looked
+
+def try_out(
+    plans: list[Plan],  # all runs
+    corpus: Corpus,     # what is compared on
+) -> None:              # raises what `fit` would raise, before anything is trained
+    "Rehearse every method that has something to train, where there is more than one run."
+    todo = [p for p in plans if not p.done]
+    for plan in {p.method: p for p in reversed(todo)}.values() if len(todo) > 1 else ():
+        rehearse(plan.method, corpus, plan.seed, **plan.options)
 
 # %% ../nbs/08_comparison.ipynb #compare
 def compare(
@@ -93,12 +207,14 @@ def _join(tables):
     import pandas as pd
     return pd.concat(tables, ignore_index=True)
 
-def _one(method, corpus, seed, folder, weights, progress, options):
-    place = None if folder is None else Path(folder) / method / str(seed)
-    return replace(fit(method, corpus, seed, place, progress, weights=weights, **options), state=None)
-
-def _in_turn(plans, corpus, folder, weights, progress):
-    for method, seed, options in plans: yield _one(method, corpus, seed, folder, weights, progress, options)
+def said_in(
+    runs: Sequence[Run],  # finished
+) -> list[str]:           # each notice once, with the runs that it came from
+    "What was said while runs were made."
+    by_text = {}
+    for run in runs:
+        for text in run.notices: by_text.setdefault(text, []).append(f"{run.method} {run.seed}")
+    return [f"{text} ({', '.join(who)})" for text, who in by_text.items()]
 
 # %% ../nbs/08_comparison.ipynb #same
 def _homes(name): # () where nobody knows the name
@@ -115,65 +231,99 @@ def _check_elsewhere(pool, names):
             "use jobs=1, or put the class into a module and import it")
 
 # %% ../nbs/08_comparison.ipynb #jobs
-def _side_by_side(plans, corpus, folder, weights, jobs):
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from multiprocessing import get_context
+def train_all(
+    plans: list[Plan],  # what to run; finished ones are read back
+    corpus: Corpus,     # what is compared on
+    jobs: int,          # runs at a time
+    weights: bool,      # keep every run's weights on disk
+    progress: bool,     # show bars
+) -> Iterator[tuple]:   # (plan, run), in the order in which they are done
+    "Make all runs. Raises OSError where a worker process dies."
+    done = [p for p in plans if p.done]
+    if done:
+        notice(f"reused: {len(done)} of {len(plans)} runs in {done[0].place.parent.parent} were "
+               "trained before; delete a run's folder to train it anew")
+    for plan in done: yield plan, replace(load_run(plan.place), state=None)
+    todo = [p for p in plans if not p.done]
+    if jobs > 1: yield from _side_by_side(todo, corpus, jobs, weights)
+    else:
+        for plan in todo: yield plan, _one(plan, corpus, weights, progress)
+
+def _one(plan, corpus, weights, progress):
+    run = fit(plan.method, corpus, plan.seed, plan.place, progress, weights=weights, **plan.options)
+    return replace(run, state=None)
+
+def _side_by_side(plans, corpus, jobs, weights):
     import torch
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
     threads = max(1, torch.get_num_threads() // jobs)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        _check_elsewhere(pool, {m for m, _, _ in plans})
-        waiting = [pool.submit(_one, m, corpus, s, folder, weights, False, o) for m, s, o in plans]
-        try:
-            for done in as_completed(waiting): yield done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    own = [(kind, name, cls) for kind, registry in enumerate((METHODS, PIECES))
+           for name, cls in registry.items() if cls.__module__ == "__main__"]
+    calls = [delayed(_in_worker)(p, corpus, weights, threads, own) for p in plans]
+    pool = Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered",
+                    pre_dispatch=jobs, batch_size=1, max_nbytes=None)
+    try: yield from pool(calls)
+    except TerminatedWorkerError as error:
+        raise OSError("a worker process died, perhaps for want of memory; the same call continues, "
+                      "with fewer jobs if it happens again") from error
+
+def _in_worker(plan, corpus, weights, threads, own):
+    import torch
+    torch.set_num_threads(threads)
+    for kind, name, cls in own: (METHODS, PIECES)[kind][name] = cls
+    return plan, _one(plan, corpus, weights, progress=False)
+
+# %% ../nbs/08_comparison.ipynb #results
+_KEY = [c for c in COLUMNS if c not in ("value", "selected_on")]
+_ORDER = ["method", "seed", "split", "head", "metric"]
 
 def write_results(
     table,         # DataFrame with COLUMNS
     folder: Path,  # results.csv goes here
 ) -> None:
-    "Rewrite results.csv in one step, rows in a fixed order."
+    "Add rows to results.csv in one step. Raises ValueError for a file of others, DiskFull."
     folder.mkdir(parents=True, exist_ok=True)
-    order = table.sort_values(["method", "seed", "split", "head", "metric"], kind="stable")
-    aside = folder / "results.tmp"
-    order.to_csv(aside, index=False, float_format="%.6g")
-    aside.replace(folder / "results.csv")
+    path = folder / "results.csv"
+    with held(folder / "results.lock"):
+        old = [read_results(folder)] if path.exists() else []
+        rows = _join([*old, table]).drop_duplicates(_KEY, keep="last")
+        rows = rows.sort_values([*_ORDER, *(c for c in _KEY if c not in _ORDER)], kind="stable")
+        write = lambda aside: rows.to_csv(aside, index=False, float_format="%.6g", lineterminator="\n")
+        replace_files({path: write})
 
 def read_results(
     folder: str | Path,  # with a results.csv
-):                       # DataFrame with COLUMNS
-    "Read a comparison back. Raises OSError or ValueError for a folder without one or a file with other columns."
+):                       # DataFrame with COLUMNS, names as text
+    "Read a comparison back. Raises OSError where there is none, ValueError for another file."
     import pandas as pd
     path = Path(folder) / "results.csv"
     if not path.exists(): raise FileNotFoundError(f"{folder} holds no results.csv")
-    table = pd.read_csv(path)
-    if list(table.columns) != COLUMNS: raise ValueError(f"{path}: columns {list(table.columns)} should be {COLUMNS}")
-    return table
+    try: columns = list(pd.read_csv(path, nrows=0))
+    except ValueError as error: columns = [f"unreadable: {str(error)[:60]}"]
+    if columns != COLUMNS:
+        raise ValueError(f"{path} is no table of a comparison: its columns {columns[:12]} should be "
+                         f"{COLUMNS}; choose another folder, or move it away")
+    names = {c: str for c in COLUMNS if c not in ("seed", "value")}
+    try: return pd.read_csv(path, dtype=names | {"seed": int, "value": float},
+                            keep_default_na=False, na_values={"value": ["", "nan"]})
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({str(error)[:80]}); delete it, and the next `compare` "
+                         "writes it anew from the runs") from error
 
-# %% ../nbs/08_comparison.ipynb #missing
-def run_missing(
-    path: str | Path,       # the result file, made if absent
-    jobs: list[dict],       # the columns that tell one row from another, for example {"trial": "mfon", "seed": 0}
-    run,                    # called with a job's values in their order -> dict, the row
-    progress: bool = True,  # show a bar
-) -> int:                   # how many were run
-    "Append the row of every job that the file lacks, one at a time; six significant digits are kept. Raises ValueError for a file without a job's columns."
-    import pandas as pd
-    from filelock import FileLock
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    old = pd.read_csv(path) if path.exists() else None
-    if old is not None and (absent := {k for job in jobs for k in job} - set(old)):
-        raise ValueError(f"{path} has no column {sorted(absent)}; it has {list(old)}: give another path or delete the file")
-    todo = [job for job in jobs if old is None or not (old[list(job)] == list(job.values())).all(axis=1).any()]
-    for job in tqdm(todo, desc=path.stem, disable=not progress or not todo):
-        row = pd.DataFrame([job | run(*job.values())])
-        with FileLock(f"{path}.lock"):
-            rows, aside = pd.concat([pd.read_csv(path), row]) if path.exists() else row, path.with_suffix(".tmp")
-            rows.to_csv(aside, index=False, float_format="%.6g")
-            aside.replace(path)  # never half a file
-    return len(todo)
+def check_results(
+    folder: Path,  # of a comparison that is about to begin
+    flat,          # the constant prediction's rows on its corpus
+) -> None:
+    "Bring results.csv up to date with the finished runs. Raises ValueError for another corpus's."
+    if (folder / "results.csv").exists():
+        old = read_results(folder)
+        both = old[old.method == "constant"].merge(flat, on=_KEY)
+        if not np.allclose(both.value_x, both.value_y, rtol=1e-5, equal_nan=True):
+            raise ValueError(f"{folder}/results.csv holds the constant prediction's scores on another "
+                             "corpus of this name; choose another folder")
+    rows = [_rows(r) for r in trained_in(folder) if "scores" in r]
+    if rows: write_results(_join(rows), folder)
 
 # %% ../nbs/08_comparison.ipynb #table
 def summary(
@@ -183,22 +333,26 @@ def summary(
 ):                             # DataFrame: method × (metric → mean, sd, n)
     "Mean, standard deviation and number of seeds. Raises ValueError for rows from different set-ups."
     mixed = [c for c in ("corpus", "modalities", "text") if results[c].nunique() > 1]
-    if mixed: raise ValueError(f"rows differ in {', '.join(mixed)}: {[list(results[c].unique()) for c in mixed]}; select one before averaging")
+    if mixed:
+        raise ValueError(f"rows differ in {', '.join(mixed)}: "
+                         f"{[list(results[c].unique()) for c in mixed]}; select one before averaging")
     rows = results[(results.split == split) & (results["head"] == head)]
-    return rows.groupby(["method", "metric"], sort=False).value.agg(["mean", "std", "count"]).unstack("metric").swaplevel(axis=1)
+    groups = rows.groupby(["method", "metric"], sort=False).value.agg(["mean", "std", "count"])
+    return groups.unstack("metric").swaplevel(axis=1)
 
 def table(
     results,                   # DataFrame with COLUMNS
     split: str = "test",       # "valid" or "test"
     head: str = "multimodal",  # which head
-    digits: dict | None = None,# metric -> digits after the point; default 2 for percent, 3 for mae and corr
+    digits: dict | None = None,# metric -> digits; default 2 for percent, 3 for mae and corr
 ):                             # DataFrame of strings "mean ± sd"
     "A table as a paper would print it, spread included."
     s, digits = summary(results, split, head), digits or {}
     def cell(method, metric):
         mean, std, count = (s.loc[method, (metric, k)] for k in ("mean", "std", "count"))
         d = digits.get(metric, 3 if metric in ("mae", "corr") else 2)
-        return "–" if np.isnan(mean) else f"{mean:.{d}f}" + (f" ± {std:.{d}f}" if count > 1 else "")
+        spread = f" ± {std:.{d}f}" if count > 1 else ""
+        return "–" if np.isnan(mean) else f"{mean:.{d}f}" + spread
     import pandas as pd
     metrics = list(dict.fromkeys(results.metric))
     return pd.DataFrame({m: [cell(i, m) for i in s.index] for m in metrics}, index=s.index)
@@ -222,8 +376,12 @@ def best_of(
 ) -> str:                # the method with the best mean
     "Choose a method by its mean validation score. Raises ValueError for anything that smells of the test split."
     if "test" in metric or metric not in set(results.metric):
-        raise ValueError(f"cannot select on {metric!r}: choose a validation metric out of {sorted(set(results.metric))}")
-    valid = results[(results.split == "valid") & (results["head"] == "multimodal") & (results.metric == metric) & (results.method != "constant")]
-    if valid.empty: raise ValueError("no validation rows to select on; results that hold only test rows cannot be selected from")
+        raise ValueError(f"cannot select on {metric!r}: choose a validation metric out of "
+                         f"{sorted(set(results.metric))}")
+    valid = results[(results.split == "valid") & (results["head"] == "multimodal")
+                    & (results.metric == metric) & (results.method != "constant")]
+    if valid.empty:
+        raise ValueError("no validation rows to select on; results that hold only test rows cannot "
+                         "be selected from")
     means = valid.groupby("method").value.mean()
     return means.idxmax() if higher_is_better(metric) else means.idxmin()

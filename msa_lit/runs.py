@@ -29,9 +29,8 @@ from .presets import suits, with_preset
 from .sanity import look_after, look_before, watch_pieces
 from .simulate import simulate
 from .soundness import check_corpus
-from .values import check_values
-from .untrusted import safe, verbatim
-from .training import Loop, TrainOptions, on_cpu_processes, predict, seed_everything, train
+from .training import Loop, TrainOptions, first_step, on_cpu_processes, predict
+from .training import seed_everything, train
 
 # %% auto #0
 __all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'identity', 'telling', 'fit', 'reuse', 'finish',
@@ -163,18 +162,23 @@ class Run:
                         + (f"<ul>{notes}</ul>" if notes else ""))
 
 # %% ../nbs/08_runs.ipynb #identity
+def facts_of(
+    corpus: Corpus,  # any corpus
+) -> dict:           # plain values
+    "What a record says of its corpus; every byte of the corpus is read for it."
+    return {"name": corpus.name, "fingerprint": corpus.fingerprint, "scheme": corpus.scheme,
+            "modalities": list(corpus.modalities),
+            "sizes": {k: len(s) for k, s in corpus.splits.items()}}
+
 def identity(
-    name: str,       # "method" or "method+piece"
-    seed: int,       # the run's seed
-    chosen: dict,    # options by owner
-    corpus: Corpus,  # what is trained on
-) -> dict:           # plain values; equal dicts mean the same run
+    name: str,     # "method" or "method+piece"
+    seed: int,     # the run's seed
+    chosen: dict,  # options by owner
+    facts: dict,   # of the corpus, from `facts_of`
+) -> dict:         # plain values; equal dicts mean the same run
     "What makes a run this run."
-    about = {"name": corpus.name, "fingerprint": corpus.fingerprint, "scheme": corpus.scheme,
-             "modalities": list(corpus.modalities),
-             "sizes": {k: len(s) for k, s in corpus.splits.items()}}
-    return {"method": name, "seed": seed, "options": {k: asdict(o) for k, o in chosen.items()},
-            "corpus": about}
+    options = {k: asdict(o) for k, o in chosen.items()}
+    return {"method": name, "seed": seed, "options": options, "corpus": facts}
 
 def telling(
     this: dict,      # an identity
@@ -201,9 +205,8 @@ def fit(
     "Train, select on validation, score test once. Raises ValueError first for what does not fit."
     with collect() as said, ExitStack() as stack:
         check_ready(corpus)
-        chosen = choose(method, options | {"preset": preset})
-        if unfit := suits(preset, corpus.scheme): notice(unfit)
-        this = identity(method, seed, chosen, corpus)
+        chosen = choose(method, options)
+        this = identity(method, seed, chosen, facts_of(corpus))
         differs = telling(this, chosen, corpus)
         place = None if folder is None else Path(folder)
         if place is not None and look(place, differs) == "finished": return reuse(place)
@@ -374,3 +377,18 @@ def _check_modalities(run, corpus):
     kept = ", ".join(repr(m) for m in reads if m in has)
     advice = f"fit a run on training_corpus.only({kept}) and use that one" if kept else "add them"
     raise ValueError(f"{said} and lacks {', '.join(lacks)}; {advice}")
+
+# %% ../nbs/08_runs.ipynb #rehearse
+def rehearse(
+    method: str,     # "method" or "method+piece"
+    corpus: Corpus,  # what it is to be trained on
+    seed: int = 0,   # of the run
+    **options,       # as for `fit`
+) -> dict:           # loss terms of the first step
+    "Take one step and forget it. Raises what `fit` would raise there."
+    check_ready(corpus)
+    chosen = choose(method, options)
+    ready, words = read(corpus, chosen["model"])
+    model = build(method, ModelSpec.of(ready, chosen["model"], words), chosen, seed)
+    model.calibrate(ready)
+    return first_step(Loop(model, ready.without("test"), chosen["train"], seed, progress=False))

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from .data import Batch, Corpus, Split, make_batch
 from .files import naming, replace_files
 from .methods import Method, Stage, total_losses
-from .optimisers import UpdateOptions, batch_shares, grouped, make_optimiser, rate_factor, set_rates
+from .optimisers import UpdateOptions, batch_shares, grouped, make_optimiser
+from .optimisers import rate_factor, set_rates
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
            'Progress', 'write_checkpoint', 'read_checkpoint', 'damaged', 'on_cpu_processes', 'Loop', 'hooks',
-           'train_step', 'run_epoch', 'plan_rates', 'validate', 'train']
+           'train_step', 'run_epoch', 'epoch_steps', 'plan_rates', 'validate', 'train', 'first_step']
 
 # %% ../nbs/07_training.ipynb #options
 @dataclass(frozen=True)
@@ -343,13 +344,11 @@ def run_epoch(
 ) -> dict:       # the epoch's row of history
     "The rest of an epoch, then validation."
     here, train, started = loop.progress, loop.corpus.splits["train"], time.monotonic()
-    parts = epoch_batches(len(train), loop.now.batch_size, (loop.seed, here.stage, here.epoch),
-                          loop.accelerator.process_index, loop.accelerator.num_processes)
-    together = 1 if loop.stages[here.stage].own_step else loop.now.accumulate
-    steps = grouped(parts, together)
+    steps = epoch_steps(loop)
     for group in steps[here.step:]:
         plan_rates(loop, len(steps))
-        terms = train_step(loop, *(make_batch(train, rows).to(loop.accelerator.device) for rows in group))
+        batches = (make_batch(train, rows).to(loop.accelerator.device) for rows in group)
+        terms = train_step(loop, *batches)
         here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
         here.step += 1
         loop.save()
@@ -360,6 +359,15 @@ def run_epoch(
     here.rows.append(row)
     return row
 
+def epoch_steps(
+    loop: Loop,  # set up
+) -> list:       # for every step of this process, the row numbers of its batches
+    "What the steps of the present epoch are made of."
+    here, n = loop.progress, len(loop.corpus.splits["train"])
+    parts = epoch_batches(n, loop.now.batch_size, (loop.seed, here.stage, here.epoch),
+                          loop.accelerator.process_index, loop.accelerator.num_processes)
+    return grouped(parts, 1 if loop.stages[here.stage].own_step else loop.now.accumulate)
+
 def plan_rates(
     loop: Loop,  # set up for a stage
     steps: int,  # steps of an epoch
@@ -367,7 +375,8 @@ def plan_rates(
     "Set the rates of a schedule, from the place in the stage alone."
     if loop.optimiser is None or not loop.now.moves: return
     here, o = loop.progress, loop.now
-    set_rates(loop.optimiser, rate_factor(here.epoch * steps + here.step, o.epochs * steps, o.schedule, o.warmup))
+    factor = rate_factor(here.epoch * steps + here.step, o.epochs * steps, o.schedule, o.warmup)
+    set_rates(loop.optimiser, factor)
 
 def validate(
     loop: Loop,  # after an epoch
@@ -401,6 +410,16 @@ def train(
         loop.progress = loop.progress.next_stage()
         loop.save(now=True)
     return loop.progress.rows
+
+def first_step(
+    loop: Loop,  # with a fresh method
+) -> dict:       # loss terms
+    "Begin the first stage and take one step, as a rehearsal."
+    _begin(loop)
+    steps, train = epoch_steps(loop), loop.corpus.splits["train"]
+    plan_rates(loop, len(steps))
+    return train_step(loop, *(make_batch(train, rows).to(loop.accelerator.device)
+                              for rows in steps[0]))
 
 def _begin(loop):
     loop.kept = None
