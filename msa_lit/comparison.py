@@ -16,7 +16,7 @@ from tqdm import tqdm
 from .data import Corpus
 from .files import held, replace_files
 from .folders import CHECKPOINT, look, read_record
-from .methods import METHODS, PIECES
+from .methods import METHODS, PIECES, homes
 from .metrics import constant_row, higher_is_better
 from .notices import notice
 from .runs import Run, check_ready, choose, facts_of, fit, identity, load_run, rehearse
@@ -40,7 +40,8 @@ def tidy(
 
 def _rows(record): # a run's record -> DataFrame with COLUMNS
     import pandas as pd
-    about = {"corpus": record["corpus"]["name"], "modalities": "+".join(record["corpus"]["modalities"]),
+    corpus = record["corpus"]
+    about = {"corpus": corpus["name"], "modalities": "+".join(corpus["modalities"]),
              "text": record["options"]["model"]["text"], "method": record["method"],
              "seed": record["seed"], "selected_on": record["selected_on"]}
     rows = [about | {"split": split, "head": head, "metric": metric, "value": value}
@@ -151,8 +152,8 @@ def survey(
     texts = {r["options"]["model"]["text"] for r in there}
     mine = choose(plans[0].method, plans[0].options)["model"].text
     if texts - {mine}:
-        raise ValueError(f"{folder} holds runs with text encoder {sorted(texts - {mine})[0]!r}, this "
-                         f"comparison has {mine!r}; choose another folder")
+        raise ValueError(f"{folder} holds runs with text encoder {sorted(texts - {mine})[0]!r}, "
+                         f"this comparison has {mine!r}; choose another folder")
     return looked
 
 def try_out(
@@ -216,20 +217,6 @@ def said_in(
         for text in run.notices: by_text.setdefault(text, []).append(f"{run.method} {run.seed}")
     return [f"{text} ({', '.join(who)})" for text, who in by_text.items()]
 
-# %% ../nbs/08_comparison.ipynb #same
-def _homes(name): # () where nobody knows the name
-    try: return homes(name)
-    except ValueError: return ()
-
-def _check_elsewhere(pool, names):
-    "Raises ValueError for a name that stands for another class in a new process, or for none."
-    asked = {name: pool.submit(_homes, name) for name in names}
-    for name, there in asked.items():
-        if there.result() == homes(name): continue
-        raise ValueError(
-            f"{name!r} is {' + '.join(homes(name))} here, which other processes cannot import; "
-            "use jobs=1, or put the class into a module and import it")
-
 # %% ../nbs/08_comparison.ipynb #jobs
 def train_all(
     plans: list[Plan],  # what to run; finished ones are read back
@@ -259,8 +246,8 @@ def _side_by_side(plans, corpus, jobs, weights):
     from joblib.externals.loky.process_executor import TerminatedWorkerError
     threads = max(1, torch.get_num_threads() // jobs)
     own = [(kind, name, cls) for kind, registry in enumerate((METHODS, PIECES))
-           for name, cls in registry.items() if cls.__module__ == "__main__"]
-    calls = [delayed(_in_worker)(p, corpus, weights, threads, own) for p in plans]
+           for name, cls in registry.items() if cls.__module__ in ("__main__", "__mp_main__")]
+    calls = [delayed(_in_worker)(p, corpus, weights, threads, own, homes(p.method)) for p in plans]
     pool = Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered",
                     pre_dispatch=jobs, batch_size=1, max_nbytes=None)
     try: yield from pool(calls)
@@ -268,10 +255,13 @@ def _side_by_side(plans, corpus, jobs, weights):
         raise OSError("a worker process died, perhaps for want of memory; the same call continues, "
                       "with fewer jobs if it happens again") from error
 
-def _in_worker(plan, corpus, weights, threads, own):
+def _in_worker(plan, corpus, weights, threads, own, here):
     import torch
     torch.set_num_threads(threads)
     for kind, name, cls in own: (METHODS, PIECES)[kind][name] = cls
+    if homes(plan.method) != here:  # a name must not stand for another class over there
+        raise ValueError(f"{plan.method!r} is {' + '.join(here)} here, which other processes "
+                         "cannot import; use jobs=1, or put the class into a module and import it")
     return plan, _one(plan, corpus, weights, progress=False)
 
 # %% ../nbs/08_comparison.ipynb #results
@@ -289,7 +279,8 @@ def write_results(
         old = [read_results(folder)] if path.exists() else []
         rows = _join([*old, table]).drop_duplicates(_KEY, keep="last")
         rows = rows.sort_values([*_ORDER, *(c for c in _KEY if c not in _ORDER)], kind="stable")
-        write = lambda aside: rows.to_csv(aside, index=False, float_format="%.6g", lineterminator="\n")
+        how = dict(index=False, float_format="%.6g", lineterminator="\n")
+        write = lambda aside: rows.to_csv(aside, **how)
         replace_files({path: write})
 
 def read_results(
@@ -302,14 +293,14 @@ def read_results(
     try: columns = list(pd.read_csv(path, nrows=0))
     except ValueError as error: columns = [f"unreadable: {str(error)[:60]}"]
     if columns != COLUMNS:
-        raise ValueError(f"{path} is no table of a comparison: its columns {columns[:12]} should be "
-                         f"{COLUMNS}; choose another folder, or move it away")
+        raise ValueError(f"{path} is no table of a comparison: its columns {columns[:12]} should "
+                         f"be {COLUMNS}; choose another folder, or move it away")
     names = {c: str for c in COLUMNS if c not in ("seed", "value")}
     try: return pd.read_csv(path, dtype=names | {"seed": int, "value": float},
                             keep_default_na=False, na_values={"value": ["", "nan"]})
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({str(error)[:80]}); delete it, and the next `compare` "
-                         "writes it anew from the runs") from error
+        raise ValueError(f"{path} is damaged ({str(error)[:80]}); delete it, and the next "
+                         "`compare` writes it anew from the runs") from error
 
 def check_results(
     folder: Path,  # of a comparison that is about to begin
@@ -320,8 +311,8 @@ def check_results(
         old = read_results(folder)
         both = old[old.method == "constant"].merge(flat, on=_KEY)
         if not np.allclose(both.value_x, both.value_y, rtol=1e-5, equal_nan=True):
-            raise ValueError(f"{folder}/results.csv holds the constant prediction's scores on another "
-                             "corpus of this name; choose another folder")
+            raise ValueError(f"{folder}/results.csv holds the constant prediction's scores on "
+                             "another corpus of this name; choose another folder")
     rows = [_rows(r) for r in trained_in(folder) if "scores" in r]
     if rows: write_results(_join(rows), folder)
 
@@ -331,11 +322,12 @@ def summary(
     split: str = "test",       # "valid" or "test"
     head: str = "multimodal",  # which head
 ):                             # DataFrame: method × (metric → mean, sd, n)
-    "Mean, standard deviation and number of seeds. Raises ValueError for rows from different set-ups."
+    "Mean, standard deviation, number of seeds. Raises ValueError for rows of different set-ups."
     mixed = [c for c in ("corpus", "modalities", "text") if results[c].nunique() > 1]
     if mixed:
-        raise ValueError(f"rows differ in {', '.join(mixed)}: "
-                         f"{[list(results[c].unique()) for c in mixed]}; select one before averaging")
+        values = [list(results[c].unique()) for c in mixed]
+        raise ValueError(f"rows differ in {', '.join(mixed)}: {values}; "
+                         "select one before averaging")
     rows = results[(results.split == split) & (results["head"] == head)]
     groups = rows.groupby(["method", "metric"], sort=False).value.agg(["mean", "std", "count"])
     return groups.unstack("metric").swaplevel(axis=1)
@@ -374,7 +366,7 @@ def best_of(
     results,             # DataFrame with COLUMNS
     metric: str = "mae", # a metric's name, always of the validation split
 ) -> str:                # the method with the best mean
-    "Choose a method by its mean validation score. Raises ValueError for anything that smells of the test split."
+    "Choose a method by its mean validation score. Raises ValueError for a look at the test split."
     if "test" in metric or metric not in set(results.metric):
         raise ValueError(f"cannot select on {metric!r}: choose a validation metric out of "
                          f"{sorted(set(results.metric))}")

@@ -31,6 +31,7 @@ from .simulate import simulate
 from .soundness import check_corpus
 from .training import Loop, TrainOptions, first_step, on_cpu_processes, predict
 from .training import seed_everything, train
+from .values import check_values
 
 # %% auto #0
 __all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'identity', 'telling', 'fit', 'reuse', 'finish',
@@ -77,14 +78,14 @@ def _bad_label(y):
 # %% ../nbs/08_runs.ipynb #build
 def choose(
     name: str,      # "method" or "method+piece"
-    options: dict,  # flat names -> values; "preset" names a paper's settings
+    options: dict,  # flat names -> values
 ) -> dict:          # "model", "train", "method" and one entry per piece -> options
     "Route options to their owners."
     cls, pieces = parse(name)
     classes = {"model": ModelOptions, "train": TrainOptions, "method": cls.Options}
     classes |= {k: p.Options for k, p in pieces.items()}
     check_names(classes)
-    return route(with_preset(name, options), classes)
+    return route(options, classes)
 
 def read(
     corpus: Corpus,                # any corpus
@@ -199,7 +200,6 @@ def fit(
     progress: bool = True,            # show a bar
     save_seconds: float = 60.0,       # at least this long between checkpoints
     weights: bool = True,             # keep the weights
-    preset: str = "",                 # a paper's own settings, such as "MUG MOSI"; options override
     **options,                        # of model, loop, method or piece ("dgm.alpha"), by name
 ) -> Run:                             # finished
     "Train, select on validation, score test once. Raises ValueError first for what does not fit."
