@@ -8,13 +8,14 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from .comparison import caption, read_results, table
+from .comparison import caption, read_results, said_in, table, tidy
+from .files import write_text
+from .folders import read_record
 from .runs import load_run
 
 # %% auto #0
@@ -24,9 +25,9 @@ __all__ = ['load_runs', 'plain_text', 'plot_curves', 'plot_predictions', 'plot_h
 def load_runs(
     folder: str | Path,  # of a comparison
 ) -> list:               # finished runs, by method and seed
-    "Read all finished runs of a comparison; runs under way are left out. Raises OSError if there is none."
-    records = [p for p in sorted(Path(folder).glob("*/*/run.json")) if "scores" in json.loads(p.read_text(encoding="utf8"))]
-    runs = [load_run(p.parent) for p in records]
+    "Read all finished runs of a comparison, not those under way. Raises OSError if there is none."
+    places = [path.parent for path in sorted(Path(folder).glob("*/*/run.json"))]
+    runs = [load_run(place) for place in places if "scores" in read_record(place)]
     if not runs: raise FileNotFoundError(f"{folder} holds no finished runs")
     return runs
 
@@ -111,15 +112,20 @@ def embed(
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(fig)
-    return f'<img alt="{html.escape(says, quote=True)}" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{html.escape(says, quote=True)}" src="data:image/png;base64,{picture}">'
 
 def page(
     title: str,      # heading of the page
     sections: list,  # (heading, html) pairs
 ) -> str:            # a whole HTML document
     "A plain self-contained page."
+    title = html.escape(title)
     body = "".join(f"<h2>{html.escape(h)}</h2>{content}" for h, content in sections)
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{_STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>'
+    return f"{_HEAD}{title}</title>{_MARK}<style>{_STYLE}</style><h1>{title}</h1>{body}</html>"
+
+_HEAD = '<!doctype html><html lang="en"><meta charset="utf-8"><title>'
+_MARK = '<meta name="generator" content="msa_lit">'
 
 # %% ../nbs/08_report.ipynb #report
 def write_report(
@@ -127,26 +133,69 @@ def write_report(
     name: str = "report.html",    # file to write there
     more: Sequence[tuple] = (),   # further (heading, html) pairs, put before "How it was made"
 ) -> Path:                        # the file
-    "Write a comparison's report from the files of its folder. Raises OSError where they are missing."
-    results, runs = read_results(folder), load_runs(folder)
-    says = f'<p class="caption">{html.escape(caption(results))}</p>'
-    sections = [("Test scores", table(results).to_html(border=0) + says), ("Validation scores", table(results, "valid").to_html(border=0)),
-                ("Learning curves", embed(plot_curves(runs), "validation error per epoch, one line per seed") + _note("Dots mark the selected epochs.")),
-                ("Predicted against true", embed(plot_predictions(runs), "test predictions against labels")),
-                ("Error by head", embed(plot_heads(results), "test MAE of every head") + _note("Bars: mean over seeds; sticks: one standard deviation; dotted: the constant prediction.")),
-                *more, ("How it was made", _settings(runs))]
-    path = Path(folder) / name
-    aside = path.with_suffix(".tmp")
-    aside.write_text(page(f"Comparison on {runs[0].corpus['name']}", sections), encoding="utf8")
-    aside.replace(path)
+    "Write a comparison's report. Raises OSError where files are missing, foreign or do not fit."
+    import pandas as pd
+    folder, path = Path(folder), Path(folder) / name
+    _check_ours(path)
+    old, runs = read_results(folder), load_runs(folder)
+    _check_one_corpus(folder, runs)
+    results = pd.concat([old[old.method == "constant"], *map(tidy, runs)], ignore_index=True)
+    results = results.sort_values(["method", "seed"], kind="stable")
+    sections = [*_scores(results, runs), *_figures(results, runs), *more,
+                ("How it was made", _settings(runs) + _elsewhere(folder))]
+    write_text(path, page(f"Comparison on {runs[0].corpus['name']}", sections))
     return path
+
+def _scores(results, runs):
+    says, said = _note(caption(results)), said_in(runs)
+    notes = "<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in said) + "</ul>"
+    return [("Test scores", table(results).to_html(border=0) + says),
+            ("Validation scores", table(results, "valid").to_html(border=0)),
+            *[("What should be known", notes)] * bool(said)]
+
+def _figures(results, runs):
+    bars = "Bars: mean over seeds; sticks: one standard deviation; dotted: the constant prediction."
+    curves = embed(plot_curves(runs), "validation error per epoch, one line per seed")
+    clouds = embed(plot_predictions(runs), "test predictions against labels")
+    heads = embed(plot_heads(results), "test MAE of every head")
+    return [("Learning curves", curves + _note("Dots mark the selected epochs.")),
+            ("Predicted against true", clouds), ("Error by head", heads + _note(bars))]
 
 def _note(text): return f'<p class="caption">{html.escape(text)}</p>'
 
 def _settings(runs):
     first = {r.method: r for r in reversed(runs)}
-    options = "".join(f"<li><b>{html.escape(k)}</b>: {html.escape(', '.join(f'{n}={v}' for part in r.options.values() for n, v in part.items()))}</li>"
-                      for k, r in sorted(first.items()))
-    environment = html.escape(", ".join(f"{k} {v}" for k, v in runs[0].environment.items() if v is not None))
-    sizes = html.escape(f"{runs[0].corpus['sizes']}, fingerprint {runs[0].corpus['fingerprint']}")
-    return f"<ul>{options}</ul><p>Corpus: {sizes}. Made with {environment}.</p>"
+    lines = []
+    for name, run in sorted(first.items()):
+        flat = [f"{k}={v}" for part in run.options.values() for k, v in part.items()]
+        lines.append(f"<li><b>{html.escape(name)}</b>: {html.escape(', '.join(flat))}</li>")
+    about = runs[0].corpus
+    sizes = html.escape(f"{about['sizes']}, fingerprint {about['fingerprint']}")
+    made = dict.fromkeys(", ".join(f"{k} {v}" for k, v in r.environment.items() if v is not None)
+                         for r in runs)
+    made = "; ".join(html.escape(m) for m in made)
+    return f"<ul>{''.join(lines)}</ul><p>Corpus: {sizes}. Made with {made}.</p>"
+
+def _elsewhere(folder):
+    "Corpora that `compare` has kept apart."
+    kept = []
+    for inside in sorted(folder.glob("corpus-*")):
+        records = [read_record(p.parent) for p in sorted(inside.glob("*/*/run.json"))]
+        about = {(r["corpus"].get("name"), r["corpus"].get("fingerprint")) for r in records}
+        kept += [f"{name}, fingerprint {mark}, in {inside.name}" for name, mark in sorted(about)]
+    return _note(f"Other corpora are kept apart: {'; '.join(kept)}.") if kept else ""
+
+def _check_ours(path):
+    if not path.exists(): return
+    with open(path, encoding="utf8", errors="replace") as file: head = file.read(4096)
+    if not head.startswith(_HEAD) or not (_MARK in head or "<title>Comparison on " in head):
+        raise FileExistsError(f"{path} is no report of msa_lit and is not written over; move it "
+                              "away, or give another name")
+
+def _check_one_corpus(folder, runs):
+    marks = {}  # format 1 took another fingerprint of the same corpus
+    for r in runs: marks.setdefault("msa_lit" in r.environment, set()).add(r.corpus["fingerprint"])
+    for kind in marks.values():
+        if len(kind) == 1: continue
+        raise ValueError(f"{folder} holds runs on corpora {' and '.join(sorted(kind))}; "
+                         "make a report of each in a folder of its own")
