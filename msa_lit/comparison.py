@@ -176,33 +176,27 @@ def compare(
     weights: bool = False,            # keep every run's weights
     **options,                        # for all methods; see `fit`
 ):                                    # DataFrame with COLUMNS
-    "Fit all methods with all seeds. Raises ValueError before training for names, seeds or options that do not fit."
-    if not (isinstance(jobs, int) and jobs >= 1): raise ValueError(f"jobs={jobs!r}: at least one run at a time")
+    "Fit all methods with all seeds. Raises ValueError or OSError, before training, if it cannot."
+    if not isinstance(jobs, int) or jobs < 1:
+        raise ValueError(f"jobs={jobs!r}: at least one run at a time")
     check_ready(corpus)
-    plans = _plan(methods, seeds, options)
-    tables = [constant_rows(corpus, choose(plans[0][0], plans[0][2])["model"].text)]
-    runs = _in_turn(plans, corpus, folder, weights, progress) if jobs == 1 else _side_by_side(plans, corpus, folder, weights, jobs)
-    for run in tqdm(runs, total=len(plans), desc="runs" if folder else "runs, nothing kept", disable=not progress):
-        tables.append(tidy(run))
-        if folder is not None: write_results(_join(tables), Path(folder))
-    results = _join(tables)
-    results.attrs["guessed"] = [note for note in corpus.notes if "guessed" in note]
+    make_plans(methods, seeds, options, None)
+    home = None if folder is None else home_of(Path(folder), corpus)
+    plans = survey(make_plans(methods, seeds, options, home), corpus, home)
+    flat = constant_rows(corpus, choose(plans[0].method, plans[0].options)["model"].text)
+    if home is not None: check_results(home, flat)
+    try_out(plans, corpus)
+    runs = train_all(plans, corpus, min(jobs, sum(not p.done for p in plans)), weights, progress)
+    found = {}
+    bar = "runs" if folder else "runs, nothing kept"
+    for plan, run in tqdm(runs, total=len(plans), desc=bar, disable=not progress):
+        found[plan.method, plan.seed] = run
+        if home is not None: write_results(_join([flat, tidy(run)]), home)
+    ordered = [found[p.method, p.seed] for p in plans]
+    results = _join([flat, *map(tidy, ordered)])
+    results.attrs = {"folder": None if home is None else str(home), "notices": said_in(ordered),
+                     "guessed": [note for note in corpus.notes if "guessed" in note]}
     return results
-
-def _plan(methods, seeds, options):
-    if not methods or not seeds: raise ValueError(f"nothing to compare: methods={list(methods)}, seeds={list(seeds)}")
-    if len(set(methods)) < len(methods) or len(set(seeds)) < len(seeds): raise ValueError(f"a method or seed is listed twice: {list(methods)}, {list(seeds)}")
-    plans = [(m, int(s), _suited(m, options, methods)) for m in methods for s in seeds]
-    for m, _, suited in plans: choose(m, suited)
-    return plans
-
-def _suited(method, options, methods):
-    "An option only some of the methods know goes to those; one that none knows stays, so that `choose` refuses it."
-    def known(m, k):
-        try: choose(m, {k: options[k]})
-        except ValueError as e: return "unknown option" not in str(e)
-        return True
-    return {k: v for k, v in options.items() if known(method, k) or not any(known(m, k) for m in methods)}
 
 def _join(tables):
     import pandas as pd
@@ -356,10 +350,13 @@ def caption(
     "What a table must say about itself."
     about = {c: ", ".join(map(str, results[c].unique())) for c in ("corpus", "modalities", "text")}
     trained = results[results.method != "constant"]
-    seeds = sorted(trained.seed.unique())
-    return (f"Corpus {about['corpus']}, modalities {about['modalities']}, text encoder {about['text']}. {split.capitalize()} split, seeds {', '.join(map(str, seeds))}: "
-            f"mean ± standard deviation over seeds. Epochs selected on {', '.join(trained.selected_on.unique())}."
-            + "".join(f" Guessed: {note}." for note in results.attrs.get("guessed", ())))
+    seeds = ", ".join(map(str, sorted(trained.seed.unique())))
+    said, guessed = results.attrs.get("notices", ()), results.attrs.get("guessed", ())
+    said = [*said, *(note for note in guessed if not any(note in text for text in said))]
+    return (f"Corpus {about['corpus']}, modalities {about['modalities']}, text encoder "
+            f"{about['text']}. {split.capitalize()} split, seeds {seeds}: mean ± standard "
+            f"deviation over seeds. Epochs selected on {', '.join(trained.selected_on.unique())}."
+            + (f" Said on the way: {'; '.join(said)}." if said else ""))
 
 # %% ../nbs/08_comparison.ipynb #guard
 def best_of(

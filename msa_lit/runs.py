@@ -34,8 +34,9 @@ from .training import seed_everything, train
 from .values import check_values
 
 # %% auto #0
-__all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'identity', 'telling', 'fit', 'reuse', 'finish',
-           'answers_of', 'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of', 'predict_with']
+__all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'facts_of', 'identity', 'telling', 'fit', 'reuse',
+           'finish', 'answers_of', 'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of', 'predict_with',
+           'rehearse']
 
 # %% ../nbs/08_runs.ipynb #corpus
 def load_corpus(
@@ -68,7 +69,8 @@ def check_ready(
     check_corpus(corpus)
     check_values(corpus)
     for note in corpus.notes:
-        if "guessed" in note: notice(f"corpus {corpus.name!r}: {note}; load_corpus(..., scheme=...) sets it")
+        if "guessed" not in note: continue
+        notice(f"corpus {corpus.name!r}: {note}; load_corpus(..., scheme=...) sets it")
 
 def _bad_label(y):
     if y is None: return "no multimodal labels"
@@ -113,8 +115,8 @@ def build(
     method = cls(spec, chosen["method"])
     for k, p in pieces.items():
         if k in method.pieces:
-            raise ValueError(f"{name!r}: the method brings a piece {k!r} of its own; leave +{k} out "
-                             "and set the method's options")
+            raise ValueError(f"{name!r}: the method brings a piece {k!r} of its own; leave +{k} "
+                             "out and set the method's options")
         method.pieces[k] = p(spec, chosen[k])
     return method
 
@@ -312,7 +314,8 @@ def load_run(
     if absent := [k for k in needed if k not in record]:
         raise ValueError(f"{folder}/run.json has no {absent[0]}; restore it from a copy")
     if "multimodal" not in record["scores"].get("test", {}):
-        raise ValueError(f"{folder}/run.json has no multimodal scores of test; restore it from a copy")
+        raise ValueError(f"{folder}/run.json has no multimodal scores of test; "
+                         "restore it from a copy")
     return Run(**{k: record[k] for k in needed}, history=tables["history.csv"],
                predictions=tables["predictions.csv"], state=state,
                notices=tuple(record.get("notices", ())))
