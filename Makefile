@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test fuzz lab install minilm nbs readme export check clean wheel
+.PHONY: demo test fuzz lab install minilm nbs readme export check clean wheel torture
 
 install: $(VENV)/installed
 
@@ -24,6 +24,9 @@ test: install
 
 fuzz: install     # 10,000 odd and hostile inputs, about half an hour
 	$(BIN)/python tests/fuzz.py
+
+torture: install  # runs killed, interrupted and out of disk at every moment, about half an hour
+	$(BIN)/python tests/torture.py
 
 shuffle: install  # notebooks in one process and in another order; each must leave it as it was
 	$(BIN)/python tests/run.py --shuffle $(or $(SEED),$(shell date +%j))

@@ -114,7 +114,7 @@ def run_compare(args): # msa_lit compare --methods A,B -> 0
     print(table(results).to_string())
     print("\n".join([caption(results), *guessed(corpus.notes)]))
     from msa_lit.report import write_report
-    print(f"report: {write_report(args.out, more=verdict_sections(args.verdicts))}")
+    print(f"report: {write_report(results.attrs['folder'], more=verdict_sections(args.verdicts))}")
     return 0
 
 def check_rows(

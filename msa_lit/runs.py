@@ -32,6 +32,7 @@ from .soundness import check_corpus
 from .training import Loop, TrainOptions, first_step, on_cpu_processes, predict
 from .training import seed_everything, train
 from .values import check_values
+from .untrusted import safe, verbatim
 
 # %% auto #0
 __all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'facts_of', 'identity', 'telling', 'fit', 'reuse',

@@ -142,15 +142,11 @@ class Progress:
 _SEAL = b"\nmsa_lit sha256 "
 
 class _Sealed:
-    "A file that takes the SHA-256 of what is written, and remembers what went wrong."
-    def __init__(self, file):
-        self.file, self.hash, self.error = file, hashlib.sha256(), None
+    "A file that takes the SHA-256 of what is written."
+    def __init__(self, file): self.file, self.hash = file, hashlib.sha256()
 
     def write(self, data):
-        try: self.file.write(data)
-        except BaseException as error:
-            self.error = error
-            raise
+        self.file.write(data)
         self.hash.update(data)
         return len(data)
 
@@ -165,11 +161,14 @@ def write_checkpoint(
         with open(aside, "wb") as file:
             sealed = _Sealed(file)
             try: torch.save(content, sealed)
-            except Exception:
-                if sealed.error is not None: raise sealed.error  # torch hides it behind its own
-                raise
+            except RuntimeError as error: raise _first(error) from None
             file.write(_SEAL + sealed.hash.hexdigest().encode() + b"\n")
     replace_files({Path(path): write})
+
+def _first(error):
+    "What went wrong first: torch closes its file after a full disk or Ctrl-C, and fails again."
+    while error.__context__ is not None: error = error.__context__
+    return error
 
 # %% ../nbs/07_training.ipynb #checkpoint-read
 def read_checkpoint(

@@ -274,7 +274,7 @@ FEW = [("late_fusion", "between two renames", "SIGKILL"), ("self_mm", "a step", 
 
 def everything():
     plan = [(m, moment, a) for m in METHODS for moment in MOMENTS for a in ACCIDENTS]
-    plan += [(m, "at any time", "SIGKILL") for m in METHODS for _ in range(3)]
+    plan += [(m, "at any time", "SIGKILL") for m in METHODS for _ in range(2)]
     return plan + [("late_fusion", moment, a) for moment in OTHER for a in ACCIDENTS]
 
 
