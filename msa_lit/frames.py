@@ -119,9 +119,11 @@ def mend(
     clip: bool = False,    # put ±fence in place of what lies beyond, not zero
 ) -> tuple:                # [n, 4] how many NaN, +inf, -inf, beyond; bool [d] columns with any
     "Mend bad values and count them."
+    counts, none = np.zeros((n, 4), np.int64), np.zeros(block.shape[1:], bool)
+    if not block.size: return counts, none
+    least, most = block.min(), block.max()  # NaN if there is one
+    if -fence <= least and most <= fence and np.isfinite([least, most]).all(): return counts, none
     odd = ~(np.abs(block) <= fence) | ~np.isfinite(block)
-    counts = np.zeros((n, 4), np.int64)
-    if not odd.any(): return counts, np.zeros(block.shape[1:], bool)
     where = np.broadcast_to(rows.reshape(-1, *[1] * (block.ndim - 1)), block.shape)
     kinds = [np.isnan(block), block == np.inf, block == -np.inf, odd & np.isfinite(block)]
     for k, kind in enumerate(kinds): counts[:, k] = np.bincount(where[kind], minlength=n)
@@ -139,7 +141,7 @@ def blocks_of(
         starts, sizes = windows.starts[a:b], windows.lengths[a:b]
         at = np.where(np.repeat(starts < 0, sizes), -1, spans(starts, sizes))
         with np.errstate(over="ignore", invalid="ignore"):
-            block = windows.flat[np.maximum(at, 0)].astype(dtype)
+            block = windows.flat[np.maximum(at, 0)].astype(dtype, copy=False)
         block[at < 0] = 0
         yield a, b, block
 

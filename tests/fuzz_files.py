@@ -350,7 +350,7 @@ def options_pickle(rng, folder):
         if values == "drop" and "value" in kinds: refused = False  # the row is left out for its value
     if "value" in kinds:
         audio[i, 0, 1] = bad = rng.choice([np.nan, np.inf, -np.inf, 1e9])
-        refused |= values == "refuse"
+        refused |= values == "refuse" and i in rows
         if values == "drop" and i in rows: rows.remove(i)
         put = {"zero": 0, "clip": 0 if np.isnan(bad) else np.clip(bad, -100, 100)}.get(values, 0)
     content[name]["regression_labels"], content[name]["audio"] = y, audio
