@@ -11,6 +11,7 @@ from msa_lit.audit import ALL_GRADES, audit, constant_answers, test_split, visib
 from msa_lit.audit_honest import honest_table, rates
 from msa_lit.audit_table import read_cell, read_table
 from msa_lit.notices import collect
+from msa_lit.plausible import print_range
 
 
 def table(tmp_path, text, name="table.csv"):
@@ -158,3 +159,9 @@ def test_the_command(tmp_path, capsys):
         assert cli.main(["audit", str(path), "--scheme", "mosi", "--classes", "300,0,300", "--runs", "1"]) == 1
     assert "300 above zero" in out.getvalue()
     assert "<b>" not in audit(path, "mosi")._repr_html_()
+
+
+@pytest.mark.parametrize(("value", "inside"), [(51.89, True), (51.90, True), (51.91, False), (51.88, False)])
+def test_a_print_may_be_rounded_or_cut_off(value, inside):
+    low, high = print_range(value, 2, averaged=False)          # 356 of 686 is 51.8950...
+    assert (low <= 100 * 356 / 686 <= high) == inside
