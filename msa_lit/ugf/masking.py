@@ -47,6 +47,14 @@ def _clipped(
     excess = (1 - w).clamp(min=0)
     return excess / excess.sum(0).clamp(min=torch.finfo(w.dtype).tiny)  # 0 / tiny where nobody is below one
 
+# %% ../../nbs/22_ugf.masking.ipynb #clamped
+def _clamped(
+    w: Tensor,  # factors, [K] or [K, T]
+) -> Tensor:    # same shape, in [0, 1]
+    "The quotients of UGF-10 clamped to [0, 1]; all zero where their denominator is zero."
+    quotients = _printed(w)
+    return torch.where(quotients.isfinite(), quotients, 0).clamp(0, 1)  # 0 / 0 at the first step
+
 # %% ../../nbs/22_ugf.masking.ipynb #softmax
 def _softmax(
     w: Tensor,  # factors, [K] or [K, T]
@@ -55,17 +63,18 @@ def _softmax(
     return torch.softmax(-w, 0)
 
 # %% ../../nbs/22_ugf.masking.ipynb #probability
-_FORMS = {"clipped": _clipped, "softmax": _softmax, "printed": _printed}
+_FORMS = {"clipped": _clipped, "clamped": _clamped, "softmax": _softmax, "printed": _printed}
 
 @equation("UGF-10")
 def discard_probability(
     factors: dict,          # modality -> w, finite, float or scalar tensor (or [T], a trace)
-    form: str = "clipped",  # "clipped", "softmax", or "printed" (for study: raw numbers, not probabilities)
+    form: str = "clipped",  # "clipped", "clamped", "softmax"; "printed": raw, no probabilities
     p_max: float = 0.5,     # cap of every probability, in [0, 1); the printed form has none
 ) -> dict:                  # modality -> how likely its features are discarded, in [0, p_max]
-    "Discard probability of each modality, UGF-10; raises ValueError for an unknown form, a bad cap or bad factors."
+    "Discard probability of each modality, UGF-10; ValueError for a bad form, cap or factor."
     if form not in _FORMS: raise ValueError(f"form={form!r}: choose one of {list(_FORMS)}")
-    if not 0 <= p_max < 1: raise ValueError(f"p_max={p_max}: must lie in [0, 1), since kept features are divided by 1 - p")
+    if not 0 <= p_max < 1:
+        raise ValueError(f"p_max={p_max}: must lie in [0, 1); kept features are divided by 1 - p")
     p = _FORMS[form](_stacked(factors))
     return dict(zip(factors, p if form == "printed" else p.clamp(max=p_max)))
 

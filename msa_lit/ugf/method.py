@@ -43,11 +43,11 @@ class GuideOptions:
 # %% ../../nbs/23_ugf.method.ipynb #scores
 @torch.no_grad()
 def unmasked_scores(
-    method,         # has `branches`: modality -> module that turns [N, h] into (features, scores [N])
+    method,         # has `branches`: modality -> module, [N, h] -> (features, scores [N])
     encoded: dict,  # modality -> encoder output before any masking, [N, h]
     layers=None,    # dropout layers of the heads, if already known; None: look for them
 ) -> dict:          # modality -> scores, [N], float32
-    "Predict from every modality alone, without masks and dropout."
+    "Predict from every modality alone, without masks and the heads' dropout; the encoders' stays."
     noisy = [d for d in (dropout_layers(method) if layers is None else layers) if d.training]
     for d in noisy: d.training = False
     scores = {m: method.branches[m](f)[1].float() for m, f in encoded.items()}
@@ -120,18 +120,24 @@ class Modulation(Guided):
 @dataclass(frozen=True)
 class MaskingOptions(GuideOptions):
     "Options of `ufm`."
-    form: str = "clipped"  # "clipped" or "softmax", readings of UGF-10; "random": the same rate for all
+    form: str = "clipped"  # UGF-10 "clipped", "clamped" or "softmax"; "random": one rate for all
     p_max: float = 0.5     # cap of the rates, in [0, 1)
     rate: float = 0.0      # the rate of "random", in [0, 1)
-    unit: str = "element"  # what is dropped at once: "element", or "modality" (all of one utterance)
+    unit: str = "element"  # dropped at once: an "element", or the "modality" of an utterance
 
     def __post_init__(self):
         super().__post_init__()
-        _one_of(self, "form", ("clipped", "softmax", "random"))
+        _one_of(self, "form", ("clipped", "clamped", "softmax", "random"))
         _one_of(self, "unit", ("element", "modality"))
         for name in ("p_max", "rate"):
-            if not 0 <= getattr(self, name) < 1: raise ValueError(f"{name}={getattr(self, name)}: must lie in [0, 1)")
-        if (self.form == "random") != (self.rate > 0): raise ValueError(f"form={self.form!r} with rate={self.rate}: 'random' needs a rate above 0, the other forms none")
+            value = getattr(self, name)
+            if not 0 <= value < 1: raise ValueError(f"{name}={value}: must lie in [0, 1)")
+        if (self.form == "random") != (self.rate > 0):
+            raise ValueError(f"form={self.form!r} with rate={self.rate}: 'random' needs a rate "
+                             "above 0, the other forms none")
+        if self.form == "clamped" and self.factor == "relative":
+            raise ValueError("form='clamped' with factor='relative' can mask the unclear "
+                             "modalities; choose factor='printed' or form='clipped'")
 
 @piece("ufm")
 class Masking(Guided):
@@ -157,7 +163,7 @@ class UGFOptions:
     alpha: float = 1.0            # positive constant of UGF-4
     factor: str = "printed"       # "printed" or "relative"
     effect: str = "gradient"      # modulation scales the "gradient" or the "update"
-    form: str = "clipped"         # masking rates: "clipped", "softmax" or "random"
+    form: str = "clipped"         # masking rates: "clipped", "clamped", "softmax" or "random"
     p_max: float = 0.5            # cap of the masking rates
     rate: float = 0.0             # rate of form="random"
     unit: str = "element"         # masking drops an "element" or a whole "modality"
@@ -171,7 +177,8 @@ class UGFOptions:
     def pretraining(self): # what the first stage overrides in the options of the loop
         rates = {} if self.pretrain_lr is None else dict(
             lr=self.pretrain_lr, text_lr=self.pretrain_lr, audio_lr=None, vision_lr=None)
-        decays = dict(weight_decay=self.pretrain_decay, text_decay=None, audio_decay=None, vision_decay=None)
+        decays = dict(weight_decay=self.pretrain_decay, text_decay=None,
+                      audio_decay=None, vision_decay=None)
         return {"epochs": self.pretrain_epochs} | rates | decays
 
     def piece(self, cls): # a piece's dataclass -> an instance of it, filled from these options
