@@ -1120,3 +1120,87 @@ def text_bytes(rng, folder):
         (folder / "bert" / "model.safetensors").unlink()
     file.write_bytes(data)
     return Case(folder / "bert", SAFE, read=network, names=("bert",))
+
+
+# ---------------------------------------------------------------- tables of results
+
+
+def change_table(rng, text):
+    "Another cell, another number of cells, other bytes, another encoding."
+    lines = text.splitlines()
+    for _ in range(rng.choice((1, 1, 3))):
+        i = rng.randrange(len(lines))
+        cells = lines[i].split(",")
+        j = rng.randrange(len(cells))
+        odd = (
+            "",
+            "x",
+            "nan",
+            "inf",
+            "1e999",
+            "9" * 400,
+            '"',
+            '"a,b"',
+            "'",
+            "-0",
+            "1,5",
+            "0x1",
+            "٣",
+            "a\x00b",
+            "é",
+        )
+        cells[j] = rng.choice(odd)
+        if rng.random() < 0.2:
+            cells.pop(j)
+        lines[i] = ",".join(cells)
+        if rng.random() < 0.1:
+            lines[i] = rng.choice(("", lines[0], lines[-1], "x" * 200_000, "," * 500))
+    data = "\n".join(lines).encode(
+        rng.choice(("utf8", "utf8", "utf-8-sig", "utf-16", "cp1252")), "replace"
+    )
+    if rng.random() < 0.2:
+        at = rng.randrange(len(data))
+        data = data[:at] + rng.choice((b"", rng.randbytes(3), b"\x00", b"\xff")) + data[at + 1 :]
+    if rng.random() < 0.05:
+        data = rng.choice((b"", b"\n", b"\xff\xfe", b"PK\x03\x04", pickle.dumps([1])))
+    return data
+
+
+def scored(path, **_):
+    from msa_lit.commands import read_predictions
+
+    return read_predictions(path)
+
+
+@kind("score: predictions changed")
+def score_table(rng, folder):
+    rows = ["split,id,label,multimodal"]
+    for i in range(rng.choice((1, 4, 30))):
+        rows.append(f"test,v$_${i},{rng.uniform(-3, 3):.1f},{rng.uniform(-3, 3):.4f}")
+    path = folder / "predictions.csv"
+    path.write_bytes(change_table(rng, "\n".join(rows)))
+    return Case(path, SAFE, read=scored)
+
+
+def compared(path, **_):
+    "Read a comparison's table and make its page of numbers."
+    from msa_lit.comparison import caption, read_results, table
+
+    results = read_results(path)
+    return table(results).to_html(), caption(results)
+
+
+@functools.lru_cache
+def sound_results():
+    from msa_lit.comparison import tidy, write_results
+    from msa_lit.runs import load_run
+
+    place = Path(tempfile.mkdtemp(prefix="fuzz-results-"))
+    write_results(tidy(load_run(sound_run())), place)
+    return (place / "results.csv").read_text()
+
+
+@kind("comparison: results.csv changed")
+def results_table(rng, folder):
+    (folder / "results.csv").write_bytes(change_table(rng, sound_results()))
+    return Case(folder, SAFE, read=compared, names=("results.csv", "rows differ", "no rows"))
