@@ -292,7 +292,7 @@ def read_results(
     names = {c: str for c in COLUMNS if c not in ("seed", "value")}
     try: return pd.read_csv(path, dtype=names | {"seed": int, "value": float},
                             keep_default_na=False, na_values={"value": ["", "nan"]})
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path} is damaged ({str(error)[:80]}); delete it, and the next "
                          "`compare` writes it anew from the runs") from error
 
@@ -335,6 +335,7 @@ def table(
     "A table as a paper would print it, spread included."
     s, digits = summary(results, split, head), digits or {}
     def cell(method, metric):
+        if (metric, "mean") not in s: return "–"
         mean, std, count = (s.loc[method, (metric, k)] for k in ("mean", "std", "count"))
         d = digits.get(metric, 3 if metric in ("mae", "corr") else 2)
         spread = f" ± {std:.{d}f}" if count > 1 else ""

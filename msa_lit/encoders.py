@@ -429,7 +429,9 @@ class HubTokeniser:
         text: str,             # "minilm", a hub name or a local folder
         max_tokens: int = 128, # longer sentences are cut here, special tokens included
     ):
-        try: self.tokeniser = _load_tokeniser(_source(text))
+        try:
+            self.tokeniser = _load_tokeniser(_source(text))
+            self.tokeniser(["a word"], verbose=False)  # settings are only looked at in use
         except Exception as e:  # whatever a damaged folder makes of transformers and tokenizers
             raise OSError(f"no tokeniser found for text={text!r}: {_said(e)}") from e
         least = self.tokeniser.num_special_tokens_to_add() + 1
