@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .. import training
 from .core import FOLDER, above, below, claim, exactly, few, rows_of
 from ..fusion import ModelOptions, ModelSpec, count_parameters
 from ..mug.denoising import denoiser_weights, denoising_loss
@@ -388,17 +389,23 @@ def count_calls(
     **options,        # of `mug`
 ) -> dict:            # Counters "entered", "mucn" and "parts", each by stage
     "Train on a very small corpus and count by stage who is called."
-    count, stage = {k: Counter() for k in ("entered", "mucn", "parts")}, [""]
-    begin, entry = MUG.begin, MUCN.entry
+    count, stage, training_now = {k: Counter() for k in ("entered", "mucn", "parts")}, [""], [0]
+    begin, entry, step = MUG.begin, MUCN.entry, training.train_step
     def begins(self, name, corpus):
         stage[0] = name; count["entered"][name] += 1
         return begin(self, name, corpus)
     def enters(self, *args):
         count["mucn"][stage[0]] += 1
         return entry(self, *args)
-    hook = torch.nn.modules.module.register_module_forward_hook(lambda *_: count["parts"].update([stage[0]]))
+    def steps(loop, batch):
+        training_now[0] = 1
+        try: return step(loop, batch)
+        finally: training_now[0] = 0
+    def called(*_): count["parts"][stage[0]] += training_now[0]
+    hook = torch.nn.modules.module.register_module_forward_hook(called)
     try:
-        with patch.object(MUG, "begin", begins), patch.object(MUCN, "entry", enters):
+        with (patch.object(MUG, "begin", begins), patch.object(MUCN, "entry", enters),
+              patch.object(training, "train_step", steps)):
             fit("mug", simulate((24, 8, 8), seed=seed), seed=seed, progress=False, epochs=2, patience=9, batch_size=8, b=1, pretrain_epochs=1, meta_epochs=2, **options)
     finally: hook.remove()
     return count
