@@ -21,7 +21,7 @@ def __getattr__(name):
     "Import the public names, and modules, on first use, so that `import msa_lit` stays instant."
     if name in _PUBLIC:
         home = import_module(f"{__name__}.{_PUBLIC[name] or name}")
-        return getattr(home, name) if _PUBLIC[name] else home
+        return home if _PUBLIC[name] in ("", name) else getattr(home, name)
     if not name.startswith("_"):
         if find_spec(f"{__name__}.{name}"):
             return import_module(f"{__name__}.{name}")

@@ -8,4 +8,5 @@ __all__ = []
 # %% ../nbs/94_main.ipynb #main
 if __name__ == "__main__" and "__file__" in globals():
     from msa_lit.cli import main
+
     raise SystemExit(main())

@@ -31,37 +31,42 @@ __all__ = ['PACKAGE', 'PAPERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meanin
 
 # %% ../nbs/00_catalogue.ipynb #near
 def near(
-    name: object,         # what was asked for
-    known: Iterable[str], # what there is
-) -> str:                 # the end of a sentence
+    name: object,  # what was asked for
+    known: Iterable[str],  # what there is
+) -> str:  # the end of a sentence
     "Names like this one, or all that are known."
     plain = {re.sub(r"[-\s]", "_", str(k)).lower(): str(k) for k in known}
     asked = re.sub(r"[-\s]", "_", str(name)).lower()
     found = [plain[k] for k in difflib.get_close_matches(asked, plain, 3)]
-    if not found and len(asked) > 2: found = [v for k, v in plain.items() if k in asked or asked in k][:3]
-    if found: return f"did you mean {' or '.join(map(repr, found))}?"
+    if not found and len(asked) > 2:
+        found = [v for k, v in plain.items() if k in asked or asked in k][:3]
+    if found:
+        return f"did you mean {' or '.join(map(repr, found))}?"
     return f"known: {', '.join(sorted(plain.values())) or 'none'}"
 
 # %% ../nbs/00_catalogue.ipynb #meaning
 def comments(
     source: str,  # Python source
-) -> dict:        # line number, from 1 -> (text of the comment, column, whether it stands alone)
+) -> dict:  # line number, from 1 -> (text of the comment, column, whether it stands alone)
     "All comments of a source."
     found = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
-            alone = not token.line[:token.start[1]].strip()
+            alone = not token.line[: token.start[1]].strip()
             found[token.start[0]] = (token.string.lstrip("#").strip(), token.start[1], alone)
     return found
 
+
 def meaning(
     node: ast.AST,  # a declaration
-    notes: dict,    # from `comments`
-) -> str:           # "" where nobody said anything
+    notes: dict,  # from `comments`
+) -> str:  # "" where nobody said anything
     "What the comment beside a declaration says."
     line = node.end_lineno
     said = [notes[k][0] for k in range(node.lineno, line + 1) if k in notes]
-    while said and line + 1 in notes and notes[line + 1][2] and notes[line + 1][1] > node.col_offset:
+    while (
+        said and line + 1 in notes and notes[line + 1][2] and notes[line + 1][1] > node.col_offset
+    ):
         line += 1
         said.append(notes[line][0])
     return " ".join(said)
@@ -69,21 +74,25 @@ def meaning(
 # %% ../nbs/00_catalogue.ipynb #source
 PACKAGE = __name__.partition(".")[0] if __name__ != "__main__" else "msa_lit"
 
+
 class Source:
     "One parsed module of the package."
+
     def __init__(
         self,
         module: str,  # its dotted name
-        path: Path,   # its file
+        path: Path,  # its file
     ):
         text = path.read_text(encoding="utf8")
         self.module, self.notes, self.tree = module, comments(text), ast.parse(text)
         self.package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         self.defined, self.constants, self.borrowed = {}, {}, {}
-        for node in self.tree.body: self._enter(node)
+        for node in self.tree.body:
+            self._enter(node)
 
     def _enter(self, node):
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)): self.defined[node.name] = node
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            self.defined[node.name] = node
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             self.constants[node.targets[0].id] = node.value
         if isinstance(node, ast.ImportFrom):
@@ -91,9 +100,10 @@ class Source:
             self.borrowed |= {a.asname or a.name: (home, a.name) for a in node.names}
 
     def _absolute(self, node):
-        if not node.level: return node.module
+        if not node.level:
+            return node.module
         base = self.package.split(".")
-        base = base[:len(base) - node.level + 1]
+        base = base[: len(base) - node.level + 1]
         return ".".join(base + ([node.module] if node.module else []))
 
 # %% ../nbs/00_catalogue.ipynb #files
@@ -107,136 +117,196 @@ def files() -> dict:  # dotted name -> Path, all modules of the package
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
+
 @cache
 def source(
     module: str,  # a module of the package
-) -> Source:      # parsed once
+) -> Source:  # parsed once
     "Read a module. Raises ValueError for one the package does not have."
-    if module not in files(): raise ValueError(f"no module {module!r}; {near(module, files())}")
+    if module not in files():
+        raise ValueError(f"no module {module!r}; {near(module, files())}")
     return Source(module, files()[module])
+
 
 def follow(
     module: str,  # where the name is used
-    name: str,    # a class, a function or a constant
-) -> tuple:       # (Source, its node) or (None, None) where the package does not define it
+    name: str,  # a class, a function or a constant
+) -> tuple:  # (Source, its node) or (None, None) where the package does not define it
     "Find what a name stands for, through imports between the package's modules."
     while module in files():
         here = source(module)
         node = here.defined.get(name) or here.constants.get(name)
-        if node is not None: return here, node
-        if name not in here.borrowed: break
+        if node is not None:
+            return here, node
+        if name not in here.borrowed:
+            break
         module, name = here.borrowed[name]
     return None, None
+
 
 @cache
 def home(
     name: str,  # a class or a function of the package
-) -> str:       # dotted name of the module that defines it
+) -> str:  # dotted name of the module that defines it
     "Which module defines a class or a function. Raises ValueError if none does."
     mark = re.compile(rf"^(class|def) {re.escape(name)}\b", re.M)
     found = [m for m, path in files().items() if mark.search(path.read_text(encoding="utf8"))]
-    if not found: raise ValueError(f"no module of {PACKAGE} defines {name!r}")
+    if not found:
+        raise ValueError(f"no module of {PACKAGE} defines {name!r}")
     return found[0]
 
 # %% ../nbs/00_catalogue.ipynb #option
 class Option(NamedTuple):
     "One option, as it is declared."
-    owner: str       # "model", "train", "method", "reading", or the name of a piece
-    field: str       # its name in the owner's dataclass
+
+    owner: str  # "model", "train", "method", "reading", or the name of a piece
+    field: str  # its name in the owner's dataclass
     default: object  # what it is when nobody sets it
-    type: str        # as annotated, such as "float" or "str | None"
-    meaning: str     # the comment beside it
+    type: str  # as annotated, such as "float" or "str | None"
+    meaning: str  # the comment beside it
+
 
 class NotLiteral(Exception):
     "A default that has to be computed by running the module."
 
+
 def constant(
-    module: str,     # where it is written
-    node: ast.AST,   # an expression
-) -> object:         # its value
+    module: str,  # where it is written
+    node: ast.AST,  # an expression
+) -> object:  # its value
     "The value of a literal, of arithmetic on literals, or of a name that stands for one."
     if isinstance(node, ast.Name):
         here, value = follow(module, node.id)
-        if here is None or isinstance(value, (ast.ClassDef, ast.FunctionDef)): raise NotLiteral(node.id)
+        if here is None or isinstance(value, (ast.ClassDef, ast.FunctionDef)):
+            raise NotLiteral(node.id)
         return constant(here.module, value)
-    plain = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.operator, ast.unaryop, ast.Load)
+    plain = (
+        ast.Constant,
+        ast.BinOp,
+        ast.UnaryOp,
+        ast.Tuple,
+        ast.List,
+        ast.operator,
+        ast.unaryop,
+        ast.Load,
+    )
     if all(isinstance(n, plain) for n in ast.walk(node)):
-        return eval(compile(ast.Expression(node), module, "eval"), {"__builtins__": {}})  # our own source, no names
-    try: return ast.literal_eval(node)
-    except ValueError: raise NotLiteral(ast.unparse(node)) from None
+        return eval(
+            compile(ast.Expression(node), module, "eval"), {"__builtins__": {}}
+        )  # our own source, no names
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise NotLiteral(ast.unparse(node)) from None
 
 # %% ../nbs/00_catalogue.ipynb #declared
 def declared(
     module: str,  # where the class can be seen
-    name: str,    # a dataclass
-    owner: str,   # what to write as owner
-) -> dict:        # field -> Option
-    "The options a dataclass declares, bases first. Raises NotLiteral where the source does not say enough."
+    name: str,  # a dataclass
+    owner: str,  # what to write as owner
+) -> dict:  # field -> Option
+    "A dataclass's options, bases first. Raises NotLiteral where the source does not say enough."
     here, node = follow(module, name)
-    if not isinstance(node, ast.ClassDef): raise NotLiteral(name)
+    if not isinstance(node, ast.ClassDef):
+        raise NotLiteral(name)
     found = {}
-    for base in node.bases: found |= declared(here.module, ast.unparse(base), owner)
+    for base in node.bases:
+        found |= declared(here.module, ast.unparse(base), owner)
     for line in node.body:
-        if not isinstance(line, ast.AnnAssign) or "ClassVar" in ast.unparse(line.annotation): continue
-        if line.value is None: raise NotLiteral(f"{name}.{line.target.id} has no default")
-        found[line.target.id] = Option(owner, line.target.id, constant(here.module, line.value),
-                                       ast.unparse(line.annotation), meaning(line, here.notes))
+        if not isinstance(line, ast.AnnAssign) or "ClassVar" in ast.unparse(line.annotation):
+            continue
+        if line.value is None:
+            raise NotLiteral(f"{name}.{line.target.id} has no default")
+        found[line.target.id] = Option(
+            owner,
+            line.target.id,
+            constant(here.module, line.value),
+            ast.unparse(line.annotation),
+            meaning(line, here.notes),
+        )
     return found
 
+
 def of_class(
-    cls: type,   # a dataclass that has been imported, wherever it was defined
+    cls: type,  # a dataclass that has been imported, wherever it was defined
     owner: str,  # what to write as owner
-) -> dict:       # field -> Option
+) -> dict:  # field -> Option
     "The options of a living dataclass, with the meanings from its source where Python can find it."
     said = {}
-    for kind in reversed(cls.__mro__): said |= _meanings(kind)
+    for kind in reversed(cls.__mro__):
+        said |= _meanings(kind)
     found = {}
     for f in dataclasses.fields(cls):
         made = f.default_factory is not dataclasses.MISSING
         kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", str(f.type))
-        found[f.name] = Option(owner, f.name, f.default_factory() if made else f.default, kind,
-                               f.metadata.get("meaning") or said.get(f.name, ""))
+        found[f.name] = Option(
+            owner,
+            f.name,
+            f.default_factory() if made else f.default,
+            kind,
+            f.metadata.get("meaning") or said.get(f.name, ""),
+        )
     return found
 
+
 def _meanings(cls):
-    try: text = textwrap.dedent(inspect.getsource(cls))
-    except (OSError, TypeError): return {}  # typed at a prompt or in a notebook: no file to read
+    try:
+        text = textwrap.dedent(inspect.getsource(cls))
+    except (OSError, TypeError):
+        return {}  # typed at a prompt or in a notebook: no file to read
     lines, notes = ast.parse(text).body[0].body, comments(text)
-    return {line.target.id: meaning(line, notes) for line in lines if isinstance(line, ast.AnnAssign)}
+    return {
+        line.target.id: meaning(line, notes) for line in lines if isinstance(line, ast.AnnAssign)
+    }
 
 # %% ../nbs/00_catalogue.ipynb #entries
 PAPERS = {  # folder of the package -> paper
-    "ugf": "UGF", "mug": "MUG", "mfon": "MFON", "spil": "SPIL",
-    "selfmm": "Self-MM"}
-SELF_MM = ("Learning Modality-Specific Representations with Self-Supervised Multi-Task Learning "
-           "for Multimodal Sentiment Analysis")  # Yu et al. 2021; its equations are not numbered in this book
+    "ugf": "UGF",
+    "mug": "MUG",
+    "mfon": "MFON",
+    "spil": "SPIL",
+    "selfmm": "Self-MM",
+}
+SELF_MM = (
+    "Learning Modality-Specific Representations with Self-Supervised Multi-Task Learning "
+    "for Multimodal Sentiment Analysis"
+)  # Yu et al. 2021; its equations are not numbered in this book
+
 
 class Entry(NamedTuple):
     "A method or a piece, as its source announces it."
-    kind: str     # "method" or "piece"
-    name: str     # what users write
-    module: str   # where it is defined
-    cls: str      # its class
-    paper: str    # "UGF", ..., or "" for what belongs to none
-    says: str     # the first line of its docstring
+
+    kind: str  # "method" or "piece"
+    name: str  # what users write
+    module: str  # where it is defined
+    cls: str  # its class
+    paper: str  # "UGF", ..., or "" for what belongs to none
+    says: str  # the first line of its docstring
+
 
 _MARK = re.compile(r"^@(?:\w+\.)?(method|piece)\(", re.M)
+
 
 @cache
 def entries() -> dict:  # (kind, name) -> Entry
     "All methods and pieces that the package's source announces."
     found = {}
     for module, path in files().items():
-        if not _MARK.search(path.read_text(encoding="utf8")): continue
+        if not _MARK.search(path.read_text(encoding="utf8")):
+            continue
         for cls in source(module).defined.values():
-            for e in _announced(module, cls): found[e.kind, e.name] = e
+            for e in _announced(module, cls):
+                found[e.kind, e.name] = e
     return found
+
 
 def _announced(module, node):
     for mark in node.decorator_list:
         called = ast.unparse(mark.func).rpartition(".")[2] if isinstance(mark, ast.Call) else ""
-        if called not in ("method", "piece") or not isinstance(node, ast.ClassDef): continue
-        if not mark.args or not isinstance(mark.args[0], ast.Constant): continue
+        if called not in ("method", "piece") or not isinstance(node, ast.ClassDef):
+            continue
+        if not mark.args or not isinstance(mark.args[0], ast.Constant):
+            continue
         folder = module.split(".")[1]
         says = (ast.get_docstring(node) or "").partition("\n")[0]
         yield Entry(called, mark.args[0].value, module, node.name, PAPERS.get(folder, ""), says)
@@ -245,32 +315,38 @@ def _announced(module, node):
 @cache
 def plugins(
     kind: str,  # "method" or "piece"
-) -> dict:      # name -> module that registers it
+) -> dict:  # name -> module that registers it
     "What other installed packages offer."
     return {e.name: e.value for e in metadata.entry_points(group=f"{PACKAGE}.{kind}s")}
 
+
 def registry(
     kind: str,  # "method" or "piece"
-) -> dict:      # name -> class, as far as modules have been imported
+) -> dict:  # name -> class, as far as modules have been imported
     "What is registered in this process."
     living = sys.modules.get(f"{PACKAGE}.methods")
     return getattr(living, f"{kind.upper()}S", {}) if living else {}
 
+
 def names(
     kind: str,  # "method" or "piece"
-) -> list:      # sorted
+) -> list:  # sorted
     "Every name that can be used: of the package, of other packages, of this process."
     ours = {n for k, n in entries() if k == kind}
     return sorted(ours | set(plugins(kind)) | set(registry(kind)))
+
 
 def check_name(
     kind: str,  # "method" or "piece"
     name: str,  # what was asked for
 ) -> None:
     "Raises ValueError, with near names, for a name that nobody offers."
-    if (kind, name) in entries() or name in registry(kind): return
+    if (kind, name) in entries() or name in registry(kind):
+        return
     known = names(kind)
-    if name not in known: raise ValueError(f"unknown {kind} {name!r}; {near(name, known)}")
+    if name not in known:
+        raise ValueError(f"unknown {kind} {name!r}; {near(name, known)}")
+
 
 def load(
     kind: str,  # "method" or "piece"
@@ -279,80 +355,104 @@ def load(
     "Import the one module that registers a name. Raises ValueError for an unknown name."
     check_name(kind, name)
     entry = entries().get((kind, name))
-    if entry is None and name in registry(kind): return  # a notebook's own
+    if entry is None and name in registry(kind):
+        return  # a notebook's own
     importlib.import_module(entry.module if entry else plugins(kind)[name].partition(":")[0])
+
 
 def entry_of(
     kind: str,  # "method" or "piece"
     name: str,  # a known one
-) -> Entry:     # from its source, or from its class where there is no source to read
+) -> Entry:  # from its source, or from its class where there is no source to read
     "What is known of a method or a piece."
-    if (kind, name) in entries(): return entries()[kind, name]
+    if (kind, name) in entries():
+        return entries()[kind, name]
     load(kind, name)
     cls = registry(kind)[name]
-    return Entry(kind, name, cls.__module__, cls.__qualname__, "", (cls.__doc__ or "").partition("\n")[0])
+    return Entry(
+        kind, name, cls.__module__, cls.__qualname__, "", (cls.__doc__ or "").partition("\n")[0]
+    )
 
 # %% ../nbs/00_catalogue.ipynb #options-of
-SHARED = {"model": "ModelOptions", "train": "TrainOptions"}  # owner -> the dataclass that all methods share
+SHARED = {
+    "model": "ModelOptions",
+    "train": "TrainOptions",
+}  # owner -> the dataclass that all methods share
+
 
 def split_name(
     name: str,  # "method" or "method+piece+piece"
-) -> tuple:     # the method, its pieces
-    "Cut a name at its plus signs. Raises ValueError, with near names, for parts that nobody offers."
+) -> tuple:  # the method, its pieces
+    "Cut a name at its plus signs. Raises ValueError, with near names, for unknown parts."
     first, *rest = str(name).split("+")
     check_name("method", first)
-    for p in rest: check_name("piece", p)
+    for p in rest:
+        check_name("piece", p)
     return first, rest
 
+
 def options_of(
-    name: str,           # "method" or "method+piece+piece"
+    name: str,  # "method" or "method+piece+piece"
     alive: bool = True,  # ask imported classes where there are any; False: the source alone
-) -> dict:               # flat name -> Option
+) -> dict:  # flat name -> Option
     "Every option that `fit(name, ...)` takes. Raises ValueError for an unknown name."
     first, pieces = split_name(name)
     found = shared_options() | own_options("method", first, alive)
-    for p in pieces: found |= {f"{p}.{k}": o for k, o in own_options("piece", p, alive).items()}
+    for p in pieces:
+        found |= {f"{p}.{k}": o for k, o in own_options("piece", p, alive).items()}
     return found
+
 
 @cache
 def _of_shared(owner):
     return declared(home(SHARED[owner]), SHARED[owner], owner)
 
+
 def shared_options() -> dict:  # name -> Option
     "The options that all methods have."
     return {k: o for owner in SHARED for k, o in _of_shared(owner).items()}
 
+
 def own_options(
-    kind: str,           # "method" or "piece"
-    name: str,           # a known one
+    kind: str,  # "method" or "piece"
+    name: str,  # a known one
     alive: bool = True,  # as in `options_of`
-) -> dict:               # field -> Option
+) -> dict:  # field -> Option
     "The options that a method or a piece declares itself."
     owner = "method" if kind == "method" else name
-    if alive and name in registry(kind): return of_class(registry(kind)[name].Options, owner)
+    if alive and name in registry(kind):
+        return of_class(registry(kind)[name].Options, owner)
     try:
         entry = entries().get((kind, name))
-        if entry is None: raise NotLiteral(name)
+        if entry is None:
+            raise NotLiteral(name)
         return _declared_options(entry.module, entry.cls, owner)
     except NotLiteral:
         importlib.import_module(f"{PACKAGE}.methods")
         load(kind, name)
         return of_class(registry(kind)[name].Options, owner)
 
+
 def _declared_options(module, cls, owner):
     here, node = follow(module, cls)
-    if not isinstance(node, ast.ClassDef): raise NotLiteral(cls)
+    if not isinstance(node, ast.ClassDef):
+        raise NotLiteral(cls)
     for line in node.body:
         for target, value in _assigned(line):
-            if target == "Options": return declared(here.module, ast.unparse(value), owner)
+            if target == "Options":
+                return declared(here.module, ast.unparse(value), owner)
     for base in node.bases:
-        if follow(here.module, ast.unparse(base))[0]: return _declared_options(here.module, ast.unparse(base), owner)
+        if follow(here.module, ast.unparse(base))[0]:
+            return _declared_options(here.module, ast.unparse(base), owner)
     raise NotLiteral(cls)
+
 
 def _assigned(line):
     "(name, value) pairs of an assignment, also of `a, b = x, y`."
-    if isinstance(line, ast.AnnAssign) and line.value is not None: return [(ast.unparse(line.target), line.value)]
-    if not isinstance(line, ast.Assign): return []
+    if isinstance(line, ast.AnnAssign) and line.value is not None:
+        return [(ast.unparse(line.target), line.value)]
+    if not isinstance(line, ast.Assign):
+        return []
     target, value = line.targets[0], line.value
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         return [(ast.unparse(t), v) for t, v in zip(target.elts, value.elts)]
@@ -360,76 +460,107 @@ def _assigned(line):
 
 # %% ../nbs/00_catalogue.ipynb #arguments
 def arguments(
-    module: str,    # where the function is defined
+    module: str,  # where the function is defined
     function: str,  # its name
-    owner: str,     # what to write as owner
-) -> dict:          # name -> Option; only arguments with a default
+    owner: str,  # what to write as owner
+) -> dict:  # name -> Option; only arguments with a default
     "The optional arguments of a function, with the comments beside them."
     here, node = follow(module, function)
-    if not isinstance(node, ast.FunctionDef): raise ValueError(f"{module} has no function {function!r}")
+    if not isinstance(node, ast.FunctionDef):
+        raise ValueError(f"{module} has no function {function!r}")
     a = node.args
-    pairs = list(zip(a.args[len(a.args) - len(a.defaults):], a.defaults))
+    pairs = list(zip(a.args[len(a.args) - len(a.defaults) :], a.defaults))
     pairs += [(arg, value) for arg, value in zip(a.kwonlyargs, a.kw_defaults) if value is not None]
     kind = lambda arg: ast.unparse(arg.annotation) if arg.annotation else ""
-    return {arg.arg: Option(owner, arg.arg, constant(here.module, value), kind(arg), _beside(arg, here.notes)) for arg, value in pairs}
+    return {
+        arg.arg: Option(
+            owner, arg.arg, constant(here.module, value), kind(arg), _beside(arg, here.notes)
+        )
+        for arg, value in pairs
+    }
+
 
 def _beside(arg, notes):
     return notes[arg.lineno][0] if arg.lineno in notes else ""
 
+
 @cache
 def reading_options(
     function: str = "read_corpus",  # of the readers; "convert" has one more
-) -> dict:                          # name -> Option
+) -> dict:  # name -> Option
     "Every way to read a corpus from files."
-    return arguments(home(function), function, "reading") | declared(home("Reading"), "Reading", "reading")
+    return arguments(home(function), function, "reading") | declared(
+        home("Reading"), "Reading", "reading"
+    )
+
 
 @cache
 def run_options(
     function: str = "fit",  # or "compare", which hands on a preset
-) -> dict:                  # name -> Option
+) -> dict:  # name -> Option
     "The arguments of `fit` or `compare` that are about a run: not its options and not its place."
     elsewhere = ("seed", "seeds", "folder", "progress", "jobs")
     found = arguments(home("fit"), "fit", "run")
     if function != "fit":
-        found = arguments(home(function), function, "run") | {k: o for k, o in found.items() if k == "preset"}
+        found = arguments(home(function), function, "run") | {
+            k: o for k, o in found.items() if k == "preset"
+        }
     return {k: o for k, o in found.items() if k not in elsewhere}
 
 # %% ../nbs/00_catalogue.ipynb #places
 def near_path(
-    path: str | Path,         # that is not there
-    what: str,                # what was looked for, such as "no corpus at"
-    more: Iterable[str] = (), # other names that could have been meant
-) -> str:                     # a sentence
+    path: str | Path,  # that is not there
+    what: str,  # what was looked for, such as "no corpus at"
+    more: Iterable[str] = (),  # other names that could have been meant
+) -> str:  # a sentence
     "Say that a path is not there, and what lies near."
     path = Path(path)
     here = next((p for p in path.parents if p.is_dir()), Path("."))
     step = path.relative_to(here).parts[0] if here in path.parents else path.name
-    try: beside = [p.name for p in here.iterdir()]
-    except OSError: beside = []
-    close = difflib.get_close_matches(step, beside, 3, 0.75) + difflib.get_close_matches(str(path), list(more), 1)
+    try:
+        beside = [p.name for p in here.iterdir()]
+    except OSError:
+        beside = []
+    close = difflib.get_close_matches(step, beside, 3, 0.75) + difflib.get_close_matches(
+        str(path), list(more), 1
+    )
     found = [str(here / c) if c in beside else c for c in close]
     return f"{what} {path}" + (f"; did you mean {' or '.join(map(repr, found))}?" if found else "")
 
+
 def no_corpus(
     path: str | Path,  # that is not there
-) -> str:              # a sentence
+) -> str:  # a sentence
     "Say that there is no corpus, what lies near, and where corpora go."
     says = near_path(path, "no corpus at", ["simulated"])
-    return f"{says}{'' if says.endswith('?') else ';'} 'simulated' needs no files, data/README.md says where MOSI, MOSEI and SIMS go"
+    where = "'simulated' needs no files, data/README.md says where MOSI, MOSEI and SIMS go"
+    return f"{says}{'' if says.endswith('?') else ';'} {where}"
+
 
 @cache
 def simulated_presets() -> tuple:  # names; empty where the source does not list them
     "The simulator's presets."
     module = next(m for m in files() if m.rpartition(".")[2] == "simulate")
     _, node = follow(module, "PRESETS")
-    return tuple(k.value for k in node.keys if isinstance(k, ast.Constant)) if isinstance(node, ast.Dict) else ()
+    return (
+        tuple(k.value for k in node.keys if isinstance(k, ast.Constant))
+        if isinstance(node, ast.Dict)
+        else ()
+    )
 
 # %% ../nbs/00_catalogue.ipynb #claims
 @cache
-def claims() -> dict:  # id -> {"claim", "paper", "says", "verdict", "evidence", "seeds", "page"}, all text
+def claims() -> (
+    dict
+):  # id -> {"claim", "paper", "says", "verdict", "evidence", "seeds", "page"}, all text
     "The verdicts as packaged; treat them as read-only."
-    with resources.files(PACKAGE).joinpath("claims", "verdicts.csv").open(encoding="utf8", newline="") as file:
+    with (
+        resources.files(PACKAGE)
+        .joinpath("claims", "verdicts.csv")
+        .open(encoding="utf8", newline="") as file
+    ):
         return {row["claim"]: row for row in csv.DictReader(file)}
+
 
 def check_claims(
     ids: Iterable[str],  # claims, such as "U4"
@@ -438,4 +569,6 @@ def check_claims(
     for i in ids:
         if i not in claims():
             first, *_, last = claims()
-            raise ValueError(f"unknown claim {i!r}; claims are {first} to {last}; {near(i, claims())}")
+            raise ValueError(
+                f"unknown claim {i!r}; claims are {first} to {last}; {near(i, claims())}"
+            )

@@ -28,120 +28,218 @@ __all__ = ['COMMANDS', 'BARE', 'Grammar', 'word_list', 'number_list', 'sizes', '
 # %% ../nbs/91_cli.ipynb #grammar
 class Grammar(argparse.ArgumentParser):
     "A parser whose faults are ValueErrors and whose help ends with groups of options."
+
     groups = staticmethod(lambda: [])  # () -> [(title, {flat name: Option})]
 
-    def error(self, message): raise ValueError(f"{message} ({self.prog} --help)")
+    def error(self, message):
+        raise ValueError(f"{message} ({self.prog} --help)")
 
     def format_help(self):
-        return "\n\n".join([super().format_help().rstrip(), *(help_group(*g) for g in self.groups())]) + "\n"
+        return (
+            "\n\n".join([super().format_help().rstrip(), *(help_group(*g) for g in self.groups())])
+            + "\n"
+        )
+
 
 def word_list(
     text: str,  # "a,b"
-) -> list:      # of texts
+) -> list:  # of texts
     "Names separated by commas; argparse.ArgumentTypeError for none."
     words = [t.strip() for t in text.split(",") if t.strip()]
-    if not words: raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    if not words:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
     return words
+
 
 def number_list(
     text: str,  # "1111,1112"
-) -> list:      # of whole numbers
+) -> list:  # of whole numbers
     "Whole numbers separated by commas; argparse.ArgumentTypeError for anything else."
-    try: return [int(t) for t in word_list(text)]
-    except ValueError: raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers such as 60,30,30") from None
+    try:
+        return [int(t) for t in word_list(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of whole numbers such as 60,30,30"
+        ) from None
+
 
 def sizes(
     text: str,  # "60,30,30"
-) -> list:      # three whole numbers
+) -> list:  # three whole numbers
     "The sizes of train, valid and test; argparse.ArgumentTypeError for anything else."
     found = number_list(text)
-    if len(found) != 3 or min(found) < 1: raise argparse.ArgumentTypeError(f"{text!r}: three sizes above 0 are needed, train,valid,test")
+    if len(found) != 3 or min(found) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: three sizes above 0 are needed, train,valid,test"
+        )
     return found
+
 
 def at_least_one(
     text: str,  # "2"
-) -> int:       # 1 or more
+) -> int:  # 1 or more
     "A whole number above zero; argparse.ArgumentTypeError for anything else."
-    if not text.isdecimal() or int(text) < 1: raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
     return int(text)
 
 # %% ../nbs/91_cli.ipynb #parts
 def _training(p):
-    p.add_argument("--corpus", default="simulated", help="simulated, simulated:PRESET or a path [simulated]")
+    p.add_argument(
+        "--corpus", default="simulated", help="simulated, simulated:PRESET or a path [simulated]"
+    )
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
     p.add_argument("--quiet", action="store_true", help="no progress bars")
 
+
 def _fit(p):
     p.add_argument("method", help="a name such as self_mm, pieces after plus signs: self_mm+dgm")
-    p.add_argument("--seed", type=int, default=1111, help="fixes initial weights, order and dropout [1111]")
+    p.add_argument(
+        "--seed", type=int, default=1111, help="fixes initial weights, order and dropout [1111]"
+    )
     p.add_argument("--out", help="folder for checkpoint and result; called again, it continues")
     _training(p)
 
+
 def _compare(p):
     p.add_argument("--methods", type=word_list, required=True, help="names, separated by commas")
-    p.add_argument("--seeds", type=number_list, default=[1111, 1112, 1113, 1114, 1115], help="[1111,1112,1113,1114,1115]")
+    p.add_argument(
+        "--seeds",
+        type=number_list,
+        default=[1111, 1112, 1113, 1114, 1115],
+        help="[1111,1112,1113,1114,1115]",
+    )
     p.add_argument("--jobs", type=at_least_one, default=1, help="runs at a time [1]")
-    p.add_argument("--out", help="folder for runs, results.csv and report.html; called again, it continues "
-                                 "[a new folder results/compare-DATE-CORPUS]")
-    p.add_argument("--verdicts", help="folder with rows of claims, such as results/claims: adds the verdicts to the report")
+    p.add_argument(
+        "--out",
+        help="folder for runs, results.csv and report.html; called again, it continues "
+        "[a new folder results/compare-DATE-CORPUS]",
+    )
+    p.add_argument(
+        "--verdicts",
+        help="folder with rows of claims, such as results/claims: adds the verdicts to the report",
+    )
     _training(p)
 
+
 def _predict(p):
-    p.add_argument("folder", metavar="RUN", help="folder of a run with weights, as fit --out FOLDER keeps it")
-    p.add_argument("corpus", metavar="CORPUS", help="a path, simulated or simulated:PRESET; labels are not needed")
-    p.add_argument("--split", dest="splits", type=word_list, help="folds to predict, separated by commas [all]")
+    p.add_argument(
+        "folder", metavar="RUN", help="folder of a run with weights, as fit --out FOLDER keeps it"
+    )
+    p.add_argument(
+        "corpus",
+        metavar="CORPUS",
+        help="a path, simulated or simulated:PRESET; labels are not needed",
+    )
+    p.add_argument(
+        "--split", dest="splits", type=word_list, help="folds to predict, separated by commas [all]"
+    )
     p.add_argument("--out", help="a new CSV file [the screen]")
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
+
 def _score(p):
-    p.add_argument("file", metavar="FILE.csv", help="a row per clip, with the columns id, prediction, label")
+    p.add_argument(
+        "file", metavar="FILE.csv", help="a row per clip, with the columns id, prediction, label"
+    )
     p.add_argument("--scheme", help="mosi, mosei or sims [guessed from the labels]")
-    p.add_argument("--prediction", help="column of predictions [prediction, or multimodal as in a run's own file]")
+    p.add_argument(
+        "--prediction",
+        help="column of predictions [prediction, or multimodal as in a run's own file]",
+    )
     p.add_argument("--label", default="label", help="column of true labels [label]")
-    p.add_argument("--split", help="one fold, if there is a column split [test where it has several]")
+    p.add_argument(
+        "--split", help="one fold, if there is a column split [test where it has several]"
+    )
+
 
 def _verdict(p):
-    p.add_argument("ids", nargs="*", help="claims such as U4 M10, shown with their evidence; all if left out")
-    p.add_argument("--folder", help="judge anew from the rows in this folder, such as results/claims [the table in the package]")
+    p.add_argument(
+        "ids", nargs="*", help="claims such as U4 M10, shown with their evidence; all if left out"
+    )
+    p.add_argument(
+        "--folder",
+        help="judge anew from this folder, such as results/claims [the table in the package]",
+    )
 
-def _methods(p): p.add_argument("names", nargs="*", help="methods or pieces; all if left out")
 
-def _equations(p): p.add_argument("which", nargs="?", help="an id such as UGF-4 or a paper such as UGF; all if left out")
+def _methods(p):
+    p.add_argument("names", nargs="*", help="methods or pieces; all if left out")
 
-def _check(p): p.add_argument("path", help="store, folder with label.csv, or pickle in the MMSA layout")
+
+def _equations(p):
+    p.add_argument(
+        "which", nargs="?", help="an id such as UGF-4 or a paper such as UGF; all if left out"
+    )
+
+
+def _check(p):
+    p.add_argument("path", help="store, folder with label.csv, or pickle in the MMSA layout")
+
 
 def _convert(p):
     p.add_argument("path", help="folder or pickle to read")
     p.add_argument("store", help="folder to make")
 
 # %% ../nbs/91_cli.ipynb #parser
-COMMANDS = {  # name -> (what it does, its own words, its function, what reads or None, what trains or None)
+COMMANDS = {  # name -> (what it does, its own words, its function, what reads, what trains)
     "fit": ("train one method", _fit, commands.run_fit, "read_corpus", "fit"),
-    "compare": ("train several methods with several seeds", _compare, commands.run_compare, "read_corpus", "compare"),
-    "predict": ("predict a corpus with a trained run", _predict, commands.run_predict, "read_corpus", None),
+    "compare": (
+        "train several methods with several seeds",
+        _compare,
+        commands.run_compare,
+        "read_corpus",
+        "compare",
+    ),
+    "predict": (
+        "predict a corpus with a trained run",
+        _predict,
+        commands.run_predict,
+        "read_corpus",
+        None,
+    ),
     "score": ("metrics and passport of a prediction file", _score, commands.run_score, None, None),
-    "methods": ("methods and pieces, their papers and own options", _methods, commands.run_methods, None, None),
+    "methods": (
+        "methods and pieces, their papers and own options",
+        _methods,
+        commands.run_methods,
+        None,
+        None,
+    ),
     "verdict": ("what became of the papers' claims", _verdict, commands.run_verdict, None, None),
     "equations": ("the equation index", _equations, commands.run_equations, None, None),
     "data check": ("examine a corpus", _check, commands.run_check, "read_corpus", None),
     "data convert": ("make a memory-mapped store", _convert, commands.run_convert, "convert", None),
 }
 
+
 def _groups(words, reads, trains):
-    read = [("options of reading, for corpora from files", catalogue.reading_options(reads))] if reads else []
+    read = (
+        [("options of reading, for corpora from files", catalogue.reading_options(reads))]
+        if reads
+        else []
+    )
     return read + (training_groups(named(words), catalogue.run_options(trains)) if trains else [])
+
 
 def parser(
     words: list | None = None,  # the call; methods it names narrow the help
-) -> Grammar:                   # knows all commands
+) -> Grammar:  # knows all commands
     "The command line's grammar."
-    top = Grammar("msa_lit", description="A literate library for multimodal sentiment analysis.", allow_abbrev=False,
-                  epilog="msa_lit COMMAND --help lists every option of a command; msa_lit fit METHOD --help those of one method.")
+    top = Grammar(
+        "msa_lit",
+        description="A literate library for multimodal sentiment analysis.",
+        allow_abbrev=False,
+        epilog="msa_lit COMMAND --help lists every option of a command; "
+        "msa_lit fit METHOD --help those of one method.",
+    )
     top.add_argument("--version", action="version", version=f"msa_lit {__version__}")
     tree = {"": top.add_subparsers(dest="command", required=True, metavar="COMMAND")}
-    data = tree[""].add_parser("data", help="look after corpora: check, convert", allow_abbrev=False)
+    data = tree[""].add_parser(
+        "data", help="look after corpora: check, convert", allow_abbrev=False
+    )
     tree["data"] = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, (says, own, run, reads, trains) in COMMANDS.items():
         parent, _, word = name.rpartition(" ")
@@ -151,9 +249,10 @@ def parser(
         p.groups = partial(_groups, words, reads, trains)
     return top
 
+
 def named(
     words: list | None,  # a call
-) -> list:               # the methods it names, in the order they are written
+) -> list:  # the methods it names, in the order they are written
     "The methods in a call."
     parts = [p for w in words or () for p in w.rpartition("=")[2].split(",")]
     return [p for p in parts if p.split("+")[0] in catalogue.names("method")]
@@ -183,17 +282,23 @@ def check_words(
     "Raises ValueError, with near names, for a command or an action that is not there."
     plain = [w for w in words[:2] if not w.startswith("-")]
     first = {c.partition(" ")[0] for c in COMMANDS}
-    if words and plain[:1] == words[:1] and words[0] not in first: raise ValueError(f"unknown command {words[0]!r}; {near(words[0], first)}")
+    if words and plain[:1] == words[:1] and words[0] not in first:
+        raise ValueError(f"unknown command {words[0]!r}; {near(words[0], first)}")
     actions = [c.partition(" ")[2] for c in COMMANDS if c.startswith("data ")]
-    if plain[:1] == ["data"] and plain[1:] and plain[1] not in actions: raise ValueError(f"unknown action {plain[1]!r} of data; {near(plain[1], actions)}")
+    if plain[:1] == ["data"] and plain[1:] and plain[1] not in actions:
+        raise ValueError(f"unknown action {plain[1]!r} of data; {near(plain[1], actions)}")
+
 
 def _switches():
     found = dict(catalogue.reading_options("convert"))
-    for _, options in training_groups((), catalogue.run_options()): found |= options
+    for _, options in training_groups((), catalogue.run_options()):
+        found |= options
     plain = {as_flag(k) for k, o in found.items() if o.type == "bool"}
     return plain | {as_flag(f"{o.owner}.{o.field}") for o in found.values() if o.type == "bool"}
 
+
 BARE = ("--quiet", "--help", "--version")
+
 
 def read_words(
     words: list,  # a call
@@ -201,11 +306,19 @@ def read_words(
     "From a call to arguments. Raises ValueError for words that make no sense."
     check_words(words)
     joined = join_words(words, BARE, _switches())
-    try: args, rest = parser(joined).parse_known_args(joined)
+    try:
+        args, rest = parser(joined).parse_known_args(joined)
     except ValueError as e:
         odd = [w.partition("=")[0] for w in joined if w.startswith("--") and joined[:1] == ["fit"]]
-        raise ValueError(f"{e}; each of {', '.join(odd)} took the word after it" if odd and "required" in str(e) else str(e)) from None
-    if rest and not args.open: raise ValueError(f"{args.command} takes no {rest[0].partition('=')[0]!r} (msa_lit {args.command} --help)")
+        raise ValueError(
+            f"{e}; each of {', '.join(odd)} took the word after it"
+            if odd and "required" in str(e)
+            else str(e)
+        ) from None
+    if rest and not args.open:
+        raise ValueError(
+            f"{args.command} takes no {rest[0].partition('=')[0]!r} (msa_lit {args.command} --help)"
+        )
     args.given = as_given(rest)
     return args
 
@@ -214,52 +327,71 @@ def read_words(
 def _plain_notices():
     "Notices as lines of their own, without Python's file and line number."
     before = warnings.showwarning
+
     def show(message, category, *where, **more):
-        if issubclass(category, MsaWarning): print(f"msa_lit: note: {message}", file=sys.stderr)
-        else: before(message, category, *where, **more)
+        if issubclass(category, MsaWarning):
+            print(f"msa_lit: note: {message}", file=sys.stderr)
+        else:
+            before(message, category, *where, **more)
+
     warnings.showwarning = show
-    try: yield
-    finally: warnings.showwarning = before
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
+
 
 def _say(text):
     print(f"msa_lit: {text}", file=sys.stderr)
 
+
 def unforeseen(
     error: Exception,  # what was raised
-    words: list,       # the call
-) -> str:              # one sentence
+    words: list,  # the call
+) -> str:  # one sentence
     "Keep a traceback in a file, and say where it is."
     says = f"{type(error).__name__}: {str(error)[:300]}".replace("\n", " ")
     command = shlex.join(["msa_lit", *words])
-    text = f"msa_lit {__version__}, Python {sys.version.split()[0]}\n{command}\n\n{''.join(traceback.format_exception(error))}"
+    trace = "".join(traceback.format_exception(error))
+    text = f"msa_lit {__version__}, Python {sys.version.split()[0]}\n{command}\n\n{trace}"
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="msa_lit-", suffix=".txt", delete=False, encoding="utf8") as file: file.write(text)
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="msa_lit-", suffix=".txt", delete=False, encoding="utf8"
+        ) as file:
+            file.write(text)
         kept = f"the full traceback is in {file.name}"
     except OSError:
         kept = f"the full traceback follows, for there is no room to keep it\n{text}"
-    return f"{command[:200]}: {says}. This should not happen; {kept}; please report it with that file"
+    return (
+        f"{command[:200]}: {says}. This should not happen; {kept}; please report it with that file"
+    )
+
 
 def _interrupted(args):
     out = getattr(args, "out", None)
-    if args is None or args.command not in ("fit", "compare"): return "interrupted"
-    if out is None: return "interrupted; nothing was kept (with --out FOLDER the same command could continue)"
+    if args is None or args.command not in ("fit", "compare"):
+        return "interrupted"
+    if out is None:
+        return "interrupted; nothing was kept (with --out FOLDER the same command could continue)"
     return f"interrupted; the same command with --out {out} continues from the last checkpoint"
 
 # %% ../nbs/91_cli.ipynb #main
 def main(
     words: list | None = None,  # arguments; None: the shell's
-) -> int:                       # exit status
+) -> int:  # exit status
     "Entry point of the command `msa_lit`."
     words, args = list(sys.argv[1:] if words is None else words), None
     try:
         args = read_words(words)
-        with _plain_notices(): status = args.run(args)
+        with _plain_notices():
+            status = args.run(args)
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # `msa_lit equations | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (ValueError, OSError) as e: _say(e)
+    except (ValueError, OSError) as e:
+        _say(e)
     except KeyboardInterrupt:
         _say(_interrupted(args))
         return 130
@@ -268,4 +400,6 @@ def main(
         return 3
     return 2
 
-if __name__ == "__main__" and "__file__" in globals(): sys.exit(main())
+
+if __name__ == "__main__" and "__file__" in globals():
+    sys.exit(main())

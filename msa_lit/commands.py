@@ -23,59 +23,82 @@ __all__ = ['check_corpus_name', 'open_corpus', 'guessed', 'check_preset', 'run_f
 # %% ../nbs/93_commands.ipynb #corpus
 def check_corpus_name(
     name: str,  # as given to --corpus
-) -> bool:      # True for the simulator, False for a path
+) -> bool:  # True for the simulator, False for a path
     "Raises FileNotFoundError or ValueError, with near names, where neither is meant."
-    if Path(name).exists(): return False
+    if Path(name).exists():
+        return False
     kind, colon, preset = name.partition(":")
-    if kind != "simulated": raise FileNotFoundError(catalogue.no_corpus(name))
+    if kind != "simulated":
+        raise FileNotFoundError(catalogue.no_corpus(name))
     known = catalogue.simulated_presets()
-    if colon and known and preset not in known: raise ValueError(f"unknown preset {preset!r}; {near(preset, known)}")
+    if colon and known and preset not in known:
+        raise ValueError(f"unknown preset {preset!r}; {near(preset, known)}")
     return True
+
 
 def open_corpus(
     args: argparse.Namespace,  # with corpus, n, corpus_seed
-    how: dict,                 # reading options
-):                             # a Corpus
+    how: dict,  # reading options
+):  # a Corpus
     "Open the corpus of a command."
     from msa_lit.runs import load_corpus
+
     modalities = how.get("modalities")
     if check_corpus_name(args.corpus):
         more = [as_flag(k) for k in how if k != "modalities"]
-        if more: raise ValueError(f"{more[0]} is about reading files; {args.corpus!r} is made, not read")
-        corpus = load_corpus(args.corpus, seed=args.corpus_seed or 0, **({"n": tuple(args.n)} if args.n else {}))
+        if more:
+            raise ValueError(f"{more[0]} is about reading files; {args.corpus!r} is made, not read")
+        corpus = load_corpus(
+            args.corpus, seed=args.corpus_seed or 0, **({"n": tuple(args.n)} if args.n else {})
+        )
     else:
         unfit = "--n" if args.n else "--corpus-seed" if args.corpus_seed is not None else None
-        if unfit: raise ValueError(f"{unfit} is for simulated corpora; a corpus from files is what it is")
+        if unfit:
+            raise ValueError(f"{unfit} is for simulated corpora; a corpus from files is what it is")
         corpus = load_corpus(args.corpus, **how)
     return corpus.only(*modalities) if modalities else corpus
 
+
 def guessed(
     notes: Iterable[str],  # of a corpus
-) -> list:                 # lines to print
+) -> list:  # lines to print
     "What was guessed while reading, and with it every number that follows."
-    return [f"note: {note.removeprefix('noted: ')}; --scheme sets it" for note in notes if "guessed" in note]
+    return [
+        f"note: {note.removeprefix('noted: ')}; --scheme sets it"
+        for note in notes
+        if "guessed" in note
+    ]
 
 # %% ../nbs/93_commands.ipynb #fit
 def _said(args, corpus, run):
-    yield f"{run.method}, seed {run.seed}, {run.corpus['name']} test, scheme {run.corpus['scheme']}, selected on {run.selected_on}"
+    on = f"{run.corpus['name']} test, scheme {run.corpus['scheme']}"
+    yield f"{run.method}, seed {run.seed}, {on}, selected on {run.selected_on}"
     yield "  ".join(f"{k} {v:.3f}" for k, v in run.metrics.items())
     yield from guessed(corpus.notes)
+
 
 def check_preset(
     name: str | None,  # of --preset
 ) -> None:
     "Raises ValueError, with near names, for a preset that nobody made."
-    if not name: return
+    if not name:
+        return
     from msa_lit.presets import split_preset
+
     split_preset(name)
 
-def run_fit(args): # msa_lit fit METHOD -> 0
+
+def run_fit(args):  # msa_lit fit METHOD -> 0
     "Fit one method and print its test scores."
     how, options = share_out(args.given, reading_options(), options_of(args.method) | run_options())
-    if args.corpus: check_corpus_name(args.corpus)
+    if args.corpus:
+        check_corpus_name(args.corpus)
     check_preset(options.get("preset"))
     from msa_lit.runs import choose, fit
-    choose(args.method, {k: v for k, v in options.items() if k not in run_options() or k == "preset"})
+
+    choose(
+        args.method, {k: v for k, v in options.items() if k not in run_options() or k == "preset"}
+    )
     corpus = open_corpus(args, how)
     run = fit(args.method, corpus, args.seed, args.out, progress=not args.quiet, **options)
     print("\n".join(_said(args, corpus, run)))
@@ -84,186 +107,277 @@ def run_fit(args): # msa_lit fit METHOD -> 0
 # %% ../nbs/93_commands.ipynb #compare
 def fresh_folder(
     parent: str | Path,  # where, made if it is not there
-    name: str,           # what the folder is about
-) -> Path:               # a new, empty folder
-    "Make a folder that nobody has used, named by date and content. Raises OSError where that cannot be done."
-    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:40].strip("-") or "corpus"
+    name: str,  # what the folder is about
+) -> Path:  # a new, empty folder
+    "Make a folder that nobody has used, named by date and content. Raises OSError."
+    plain = (
+        "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:40].strip("-") or "corpus"
+    )
     stem = f"compare-{datetime.now():%Y%m%d-%H%M%S}-{plain}"
     Path(parent).mkdir(parents=True, exist_ok=True)
     for k in range(1, 1000):
         folder = Path(parent) / (stem if k == 1 else f"{stem}-{k}")
-        try: folder.mkdir()
-        except FileExistsError: continue
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
         return folder
     raise FileExistsError(f"{parent} is full of folders called {stem}; give --out")
 
-def run_compare(args): # msa_lit compare --methods A,B -> 0
+
+def run_compare(args):  # msa_lit compare --methods A,B -> 0
     "Compare methods, print the table, write a report."
     known = run_options("compare")
-    for m in args.methods: known = options_of(m) | known
+    for m in args.methods:
+        known = options_of(m) | known
     how, options = share_out(args.given, reading_options(), known)
     check_corpus_name(args.corpus)
     check_rows(args.verdicts)
     check_preset(options.get("preset"))
     from msa_lit.comparison import caption, compare, table
+
     corpus = open_corpus(args, how)
     if args.out is None:
         args.out = fresh_folder("results", corpus.name)
-        print(f"results go to {args.out}; the same command with --out {args.out} continues them", file=sys.stderr)
-    results = compare(args.methods, corpus, args.seeds, args.out, args.jobs, not args.quiet, **options)
+        print(
+            f"results go to {args.out}; the same command with --out {args.out} continues them",
+            file=sys.stderr,
+        )
+    results = compare(
+        args.methods, corpus, args.seeds, args.out, args.jobs, not args.quiet, **options
+    )
     print(table(results).to_string())
     print("\n".join([caption(results), *guessed(corpus.notes)]))
     from msa_lit.report import write_report
-    print(f"report: {write_report(results.attrs['folder'], more=verdict_sections(args.verdicts))}")
+
+    where = results.attrs["folder"]
+    print(f"report: {write_report(where, more=verdict_sections(args.verdicts))}")
     return 0
+
 
 def check_rows(
     folder: str | None,  # of --verdicts
 ) -> None:
     "Raises FileNotFoundError where the rows of the claims are not."
-    if folder is None or Path(folder).is_dir(): return
-    raise FileNotFoundError(f"--verdicts {folder}: no such folder; the repository keeps the rows of all claims in results/claims")
+    if folder is None or Path(folder).is_dir():
+        return
+    raise FileNotFoundError(
+        f"{folder}: no such folder; the repository keeps the rows of all claims in results/claims"
+    )
 
-def verdict_sections(folder): # of `--verdicts` -> parts of the report; none without a folder
+
+def verdict_sections(folder):  # of `--verdicts` -> parts of the report; none without a folder
     "The verdicts on the papers' claims for a report. Raises OSError where the folder is not there."
     check_rows(folder)
-    if folder is None: return ()
+    if folder is None:
+        return ()
     from msa_lit.claims.verdict import sections
+
     return sections(folder)
 
 # %% ../nbs/93_commands.ipynb #predict
 def predictions(
-    run,                       # a finished run with weights
-    corpus,                    # a Corpus with its modalities
-    splits: list | None = None,# folds to predict; None: all there are
-):                             # DataFrame: split, id, prediction, further heads, label
-    "Predict folds of a corpus. Raises ValueError for a fold that is not there or a corpus that does not fit."
+    run,  # a finished run with weights
+    corpus,  # a Corpus with its modalities
+    splits: list | None = None,  # folds to predict; None: all there are
+):  # DataFrame: split, id, prediction, further heads, label
+    "Predict folds. Raises ValueError for a fold that is not there or a corpus that does not fit."
     import pandas as pd
     from msa_lit.runs import predict_with
+
     parts = []
     for split in splits or list(corpus.splits):
-        if split not in corpus.splits: raise ValueError(f"corpus {corpus.name!r} has no fold {split!r}; {near(split, corpus.splits)}")
+        if split not in corpus.splits:
+            raise ValueError(
+                f"corpus {corpus.name!r} has no fold {split!r}; {near(split, corpus.splits)}"
+            )
         rows = predict_with(run, corpus, split).rename(columns={"multimodal": "prediction"})
         rows.insert(0, "split", split)
         label = corpus.splits[split].labels.get("multimodal")
         parts.append(rows if label is None else rows.assign(label=label))
     return pd.concat(parts, ignore_index=True)
 
+
 def find_run(
     folder: str | Path,  # of a run
-) -> Path:               # the folder
+) -> Path:  # the folder
     "Raises FileNotFoundError for a folder without a run, and names the runs that lie below it."
     folder = Path(folder)
-    if (folder / "run.json").is_file(): return folder
-    if not folder.is_dir(): raise FileNotFoundError(f"no run at {folder}; fit keeps one with --out FOLDER")
+    if (folder / "run.json").is_file():
+        return folder
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no run at {folder}; fit keeps one with --out FOLDER")
     below = [str(p.parent) for p in sorted(folder.glob("*/*/run.json"))[:3]]
-    more = f"; runs below it: {', '.join(below)}" if below else "; fit keeps a run with --out FOLDER"
+    more = (
+        f"; runs below it: {', '.join(below)}" if below else "; fit keeps a run with --out FOLDER"
+    )
     raise FileNotFoundError(f"{folder} holds no run.json{more}")
 
-def run_predict(args): # msa_lit predict RUN CORPUS -> 0
+
+def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     "Predict a corpus with a trained run."
     how, _ = share_out(args.given, reading_options(), {})
     folder = find_run(args.folder)
     check_corpus_name(args.corpus)
-    if args.out and Path(args.out).exists(): raise FileExistsError(f"{args.out} exists; choose another name")
+    if args.out and Path(args.out).exists():
+        raise FileExistsError(f"{args.out} exists; choose another name")
     from msa_lit.runs import load_run
+
     run = load_run(folder)
     asked = {"modalities": tuple(run.spec["modalities"])}
     table = predictions(run, open_corpus(args, asked | how), args.splits)
     text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    if args.out is None: print(text, end="")
+    if args.out is None:
+        print(text, end="")
     else:
-        with open(args.out, "x", encoding="utf8", newline="") as file: file.write(text)
+        with open(args.out, "x", encoding="utf8", newline="") as file:
+            file.write(text)
         print(f"written: {args.out} ({len(table)} clips)")
     return 0
 
 # %% ../nbs/93_commands.ipynb #score
 def read_predictions(
-    path: str | Path,                # a CSV file with a header
-    prediction: str | None = None,   # the column; None: "prediction", or "multimodal" as in a run's own file
-    label: str = "label",            # the column of true labels
-    split: str | None = None,        # rows of one fold, if the file has a column "split"; None: "test" where it has several
-) -> tuple:                          # predictions [N], labels [N], sentences about what was left out
-    "Read a prediction file. Raises ValueError or OSError with file, line and column for what cannot be scored."
+    path: str | Path,  # a CSV file with a header
+    prediction: str | None = None,  # its column; None: "prediction", or a run's "multimodal"
+    label: str = "label",  # the column of true labels
+    split: str | None = None,  # one fold; None: "test" where the column "split" has several
+) -> tuple:  # predictions [N], labels [N], sentences about what was left out
+    "Read a prediction file. Raises ValueError or OSError with file, line and column."
     header, rows = _rows(path)
-    prediction = prediction or next((c for c in ("prediction", "multimodal") if c in header), "prediction")
+    prediction = prediction or next(
+        (c for c in ("prediction", "multimodal") if c in header), "prediction"
+    )
     for column in (prediction, label):
-        if column not in header: raise ValueError(f"{path}: no column {column!r}; {near(column, header)}")
+        if column not in header:
+            raise ValueError(f"{path}: no column {column!r}; {near(column, header)}")
     said = []
     folds = {row["split"]: None for _, row in rows} if "split" in header else {}
-    if split is None and len(folds) > 1 and "test" in folds: split = "test"
+    if split is None and len(folds) > 1 and "test" in folds:
+        split = "test"
     if split is not None:
-        if split not in folds: raise ValueError(f"{path}: no fold {split!r}; {near(split, folds)}")
+        if split not in folds:
+            raise ValueError(f"{path}: no fold {split!r}; {near(split, folds)}")
         rows = [(line, row) for line, row in rows if row["split"] == split]
         said.append(f"fold {split}")
     scored = [(line, row) for line, row in rows if row[label]]
-    if len(scored) < len(rows): said.append(f"{len(rows) - len(scored)} of {len(rows)} rows have no label and are not scored")
+    if len(scored) < len(rows):
+        said.append(
+            f"{len(rows) - len(scored)} of {len(rows)} rows have no label and are not scored"
+        )
     _once(path, scored)
     return _numbers_of(path, scored, prediction), _numbers_of(path, scored, label), said
+
 
 def _rows(path):
     "Column names, and (line, {column: text}) for every row of a CSV file."
     import csv
+
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True, skipinitialspace=True)
-        try: found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+        try:
+            found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
         except (csv.Error, UnicodeDecodeError) as e:
-            raise ValueError(f"{path}: after line {reader.line_num}: not a table in UTF-8 with commas ({e})") from None
-    if not found: raise ValueError(f"{path} is empty; a header and a row per clip are needed")
+            raise ValueError(
+                f"{path}: after line {reader.line_num}: not a table in UTF-8 with commas ({e})"
+            ) from None
+    if not found:
+        raise ValueError(f"{path} is empty; a header and a row per clip are needed")
     (_, header), *rows = found
     twice = [c for c in header if header.count(c) > 1]
-    if twice: raise ValueError(f"{path}: column {twice[0]!r} stands twice in the header")
+    if twice:
+        raise ValueError(f"{path}: column {twice[0]!r} stands twice in the header")
     odd = next(((line, row) for line, row in rows if len(row) != len(header)), None)
-    if odd: raise ValueError(f"{path}: line {odd[0]} has {len(odd[1])} cells, the header {len(header)}")
+    if odd:
+        raise ValueError(f"{path}: line {odd[0]} has {len(odd[1])} cells, the header {len(header)}")
     return header, [(line, dict(zip(header, row))) for line, row in rows]
+
 
 def _once(path, rows):
     seen = {}
     for line, row in rows:
-        if "id" not in row: return
+        if "id" not in row:
+            return
         key = row["id"], row.get("split")
-        if key in seen: raise ValueError(f"{path}: id {key[0]!r} stands in line {seen[key]} and again in line {line}")
+        if key in seen:
+            raise ValueError(
+                f"{path}: id {key[0]!r} stands in line {seen[key]} and again in line {line}"
+            )
         seen[key] = line
+
 
 def _numbers_of(path, rows, column):
     import numpy as np
+
     values = np.full(len(rows), np.nan)
     for k, (line, row) in enumerate(rows):
-        try: values[k] = float(row[column])
-        except ValueError: raise ValueError(f"{path}: line {line}, column {column!r}: {row[column]!r} is no number") from None
-        if not np.isfinite(values[k]): raise ValueError(f"{path}: line {line}, column {column!r}: {row[column]!r} is not finite")
-    if not rows: raise ValueError(f"{path}: no row with a label; there is nothing to score")
+        try:
+            values[k] = float(row[column])
+        except ValueError:
+            raise ValueError(
+                f"{path}: line {line}, column {column!r}: {row[column]!r} is no number"
+            ) from None
+        if not np.isfinite(values[k]):
+            raise ValueError(
+                f"{path}: line {line}, column {column!r}: {row[column]!r} is not finite"
+            )
+    if not rows:
+        raise ValueError(f"{path}: no row with a label; there is nothing to score")
     return values
 
-def run_score(args): # msa_lit score FILE -> 0
+
+def run_score(args):  # msa_lit score FILE -> 0
     "Score a prediction file."
-    if not Path(args.file).is_file(): raise FileNotFoundError(catalogue.near_path(args.file, "no file"))
+    if not Path(args.file).is_file():
+        raise FileNotFoundError(catalogue.near_path(args.file, "no file"))
     from msa_lit.metrics import METRICS, evaluate
     from msa_lit.passport import passport
-    if args.scheme not in (None, *METRICS): raise ValueError(f"--scheme: {args.scheme!r} is unknown; {near(args.scheme, METRICS)}")
+
+    if args.scheme not in (None, *METRICS):
+        raise ValueError(f"--scheme: {args.scheme!r} is unknown; {near(args.scheme, METRICS)}")
     pred, label, said = read_predictions(args.file, args.prediction, args.label, args.split)
-    scheme, note = (args.scheme, "") if args.scheme else (_scheme_of(label), ", guessed from the labels; --scheme sets it")
-    print("; ".join([f"{Path(args.file).name}: {len(label)} clips", *said, f"scheme {scheme}{note}"]))
+    scheme, note = (
+        (args.scheme, "")
+        if args.scheme
+        else (_scheme_of(label), ", guessed from the labels; --scheme sets it")
+    )
+    print(
+        "; ".join([f"{Path(args.file).name}: {len(label)} clips", *said, f"scheme {scheme}{note}"])
+    )
     print("  ".join(f"{k} {v:.3f}" for k, v in evaluate(pred, label, scheme).items()))
     print(passport(pred, label, scheme))
     return 0
 
+
 def _scheme_of(label):
     from types import SimpleNamespace
     from msa_lit.readers import guess_scheme
+
     return guess_scheme({"all": SimpleNamespace(labels={"multimodal": label})})
 
 # %% ../nbs/93_commands.ipynb #lists
 def _about(entry):
     from msa_lit.equations import PAPERS
-    title = catalogue.SELF_MM if entry.paper == "Self-MM" else PAPERS[entry.paper].title if entry.paper in PAPERS else ""
-    return f"{entry.kind} {entry.name}" + (f" ({entry.paper}: {title})" if title else "") + f"\n  {entry.says}"
 
-def run_methods(args): # msa_lit methods [NAME ...] -> 0
+    title = (
+        catalogue.SELF_MM
+        if entry.paper == "Self-MM"
+        else PAPERS[entry.paper].title
+        if entry.paper in PAPERS
+        else ""
+    )
+    return (
+        f"{entry.kind} {entry.name}"
+        + (f" ({entry.paper}: {title})" if title else "")
+        + f"\n  {entry.says}"
+    )
+
+
+def run_methods(args):  # msa_lit methods [NAME ...] -> 0
     "Print methods and pieces with their own options."
     known = {name: kind for kind in ("piece", "method") for name in catalogue.names(kind)}
     for name in args.names:
-        if name not in known: raise ValueError(f"unknown method or piece {name!r}; {near(name, known)}")
+        if name not in known:
+            raise ValueError(f"unknown method or piece {name!r}; {near(name, known)}")
     for name in args.names or sorted(known, key=lambda n: (known[n], n)):
         entry = catalogue.entry_of(known[name], name)
         options = catalogue.own_options(known[name], name)
@@ -272,41 +386,60 @@ def run_methods(args): # msa_lit methods [NAME ...] -> 0
         print(help_group("  own options", {front + k: o for k, o in options.items()}), end="\n\n")
     return 0
 
-def run_verdict(args): # msa_lit verdict [ID ...] -> 0
+
+def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
     "Print the verdicts on the papers' claims."
     catalogue.check_claims(args.ids)
-    if args.folder is None: rows = catalogue.claims()
+    if args.folder is None:
+        rows = catalogue.claims()
     else:
         check_rows(args.folder)
         from msa_lit.claims.verdict import verdicts
+
         rows = {r["claim"]: r for r in verdicts(args.folder).to_dict("records")}
     for i in args.ids or rows:
-        print(f"{i:4}{rows[i]['verdict']:18}{rows[i]['says']}" + f"\n      {rows[i]['evidence']}" * bool(args.ids))
+        print(
+            f"{i:4}{rows[i]['verdict']:18}{rows[i]['says']}"
+            + f"\n      {rows[i]['evidence']}" * bool(args.ids)
+        )
     return 0
 
-def run_equations(args): # msa_lit equations [ID or PAPER] -> 0
+
+def run_equations(args):  # msa_lit equations [ID or PAPER] -> 0
     "Print one equation, a paper's, or all."
     from msa_lit.equations import PAPERS, describe, index
+
     which = args.which and args.which.upper()
-    if which and which not in PAPERS: print(describe(which))
-    else: print(index(which)[["id", "kind", "function", "meaning"]].to_string(index=False, max_colwidth=70))
+    if which and which not in PAPERS:
+        print(describe(which))
+    else:
+        print(
+            index(which)[["id", "kind", "function", "meaning"]].to_string(
+                index=False, max_colwidth=70
+            )
+        )
     return 0
 
 # %% ../nbs/93_commands.ipynb #data
-def run_check(args): # msa_lit data check PATH -> 0 sound, 1 faults
+def run_check(args):  # msa_lit data check PATH -> 0 sound, 1 faults
     "Examine a corpus and print the findings."
     how, _ = share_out(args.given, reading_options(), {})
-    if not Path(args.path).exists(): raise FileNotFoundError(catalogue.no_corpus(args.path))
+    if not Path(args.path).exists():
+        raise FileNotFoundError(catalogue.no_corpus(args.path))
     from msa_lit.doctor import examine
+
     report = examine(args.path, **how)
     print(report)
     return 0 if report.ok else 1
 
-def run_convert(args): # msa_lit data convert PATH STORE -> 0
+
+def run_convert(args):  # msa_lit data convert PATH STORE -> 0
     "Convert a corpus into a memory-mapped store."
     how, _ = share_out(args.given, reading_options("convert"), {})
-    if not Path(args.path).exists(): raise FileNotFoundError(catalogue.no_corpus(args.path))
+    if not Path(args.path).exists():
+        raise FileNotFoundError(catalogue.no_corpus(args.path))
     from msa_lit.readers import convert
+
     corpus = convert(args.path, args.store, **how)
     sizes = ", ".join(f"{k} {len(s)}" for k, s in corpus.splits.items())
     print(f"written: {args.store} ({sizes}; {', '.join(corpus.modalities)})")

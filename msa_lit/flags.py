@@ -18,11 +18,12 @@ __all__ = ['WORDS', 'join_words', 'as_flag', 'as_given', 'typed', 'share_out', '
 # %% ../nbs/92_flags.ipynb #join
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
+
 def join_words(
-    words: Iterable[str],     # as the shell hands them over
-    bare: Iterable[str],      # flags without a value, such as "--quiet"
+    words: Iterable[str],  # as the shell hands them over
+    bare: Iterable[str],  # flags without a value, such as "--quiet"
     switches: Iterable[str],  # flags that are true or false, such as "--freeze-text"
-) -> list:                    # every flag and its value in one word
+) -> list:  # every flag and its value in one word
     "Join flags with their values."
     joined, rest = [], list(words)
     while rest:
@@ -34,58 +35,80 @@ def join_words(
         flag = flag.replace("_", "-")
         if not equals and flag not in bare:
             follows = bool(rest) and not rest[0].startswith("--")
-            if flag in switches and not (follows and rest[0].lower() in WORDS): value = "True"
-            elif follows: value = rest.pop(0)
-            else: raise ValueError(f"{flag} needs a value")
+            if flag in switches and not (follows and rest[0].lower() in WORDS):
+                value = "True"
+            elif follows:
+                value = rest.pop(0)
+            else:
+                raise ValueError(f"{flag} needs a value")
         joined.append(flag if flag in bare else f"{flag}={value}")
     return joined
 
+
 def as_flag(
     name: str,  # of an option
-) -> str:       # as it is typed
+) -> str:  # as it is typed
     "The flag of an option."
     return "--" + name.replace("_", "-")
 
+
 def as_given(
     words: Iterable[str],  # "--name=value", left over by the parser
-) -> dict:                 # option name -> text
+) -> dict:  # option name -> text
     "Options by name. Raises ValueError for a word that belongs to no flag."
     given = {}
     for word in words:
-        if not word.startswith("--"): raise ValueError(f"{word!r} belongs to no option; write --name value")
+        if not word.startswith("--"):
+            raise ValueError(f"{word!r} belongs to no option; write --name value")
         flag, _, value = word[2:].partition("=")
         given[flag.replace("-", "_")] = value
     return given
 
 # %% ../nbs/92_flags.ipynb #typed
 def typed(
-    name: str,       # of the option, for the message
+    name: str,  # of the option, for the message
     option: Option,  # what is declared
-    text: str,       # what was typed
-) -> object:         # its value
+    text: str,  # what was typed
+) -> object:  # its value
     "Read a value by the declared type. Raises ValueError where it is none."
     kinds = [k.strip() for k in option.type.split("|")]
-    if "None" in kinds and text == "None": return None
-    if "str" in kinds: return text
-    try: return _READ.get(kinds[0], _literal)(text)
+    if "None" in kinds and text == "None":
+        return None
+    if "str" in kinds:
+        return text
+    try:
+        return _READ.get(kinds[0], _literal)(text)
     except (ValueError, KeyError):
-        raise ValueError(f"{as_flag(name)} takes {_CALLED.get(kinds[0], kinds[0])}, not {text!r}") from None
+        raise ValueError(
+            f"{as_flag(name)} takes {_CALLED.get(kinds[0], kinds[0])}, not {text!r}"
+        ) from None
+
 
 def _literal(text):
-    try: return ast.literal_eval(text)
-    except (ValueError, SyntaxError): return text
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
-def _list(text): return tuple(w.strip() for w in text.split(",") if w.strip())
 
-_READ = {"bool": lambda text: WORDS[text.lower()], "int": int, "float": float, "Sequence[str]": _list}
+def _list(text):
+    return tuple(w.strip() for w in text.split(",") if w.strip())
+
+
+_READ = {
+    "bool": lambda text: WORDS[text.lower()],
+    "int": int,
+    "float": float,
+    "Sequence[str]": _list,
+}
 _CALLED = {"bool": "True or False", "int": "a whole number", "float": "a number"}
 
 # %% ../nbs/92_flags.ipynb #share
 def share_out(
-    given: dict,           # option name -> text
-    reading: dict,         # name -> Option, of the reader; {} where nothing is read
-    training: dict,        # flat name -> Option; {} where nothing is trained
-) -> tuple:                # values for the reader, values for `fit`
+    given: dict,  # option name -> text
+    reading: dict,  # name -> Option, of the reader; {} where nothing is read
+    training: dict,  # flat name -> Option; {} where nothing is trained
+) -> tuple:  # values for the reader, values for `fit`
     "Give every flag to its owner. Raises ValueError, with near flags, for one that nobody has."
     known = {f"reading.{k}": (0, k, o) for k, o in reading.items()}
     known |= {f"{o.owner}.{o.field}": (1, k, o) for k, o in training.items()}
@@ -93,28 +116,39 @@ def share_out(
     known |= {k: (0, k, o) for k, o in reading.items() if k not in training}
     values = ({}, {})
     for name, text in given.items():
-        if name not in known: raise ValueError(_unknown(name, known, reading, training))
+        if name not in known:
+            raise ValueError(_unknown(name, known, reading, training))
         kind, key, option = known[name]
         values[kind][key] = typed(name, option, text)
     return values
+
 
 def _unknown(name, known, reading, training):
     if name in reading and name in training:
         both = [as_flag(f"reading.{name}"), as_flag(f"{training[name].owner}.{name}")]
         return f"{as_flag(name)} can be two things: write {' or '.join(both)}"
-    owners = sorted(n for kind, n in entries() if kind == "method" and name in own_options(kind, n)) if training else []
+    owners = (
+        sorted(n for kind, n in entries() if kind == "method" and name in own_options(kind, n))
+        if training
+        else []
+    )
     piece = name.partition(".")[0]
-    if training and ("piece", piece) in entries(): return f"{as_flag(name)} is for the piece {piece}: write METHOD+{piece}"
-    if owners: return f"{as_flag(name)} is an option of {', '.join(owners)}; what you train has no such option"
-    plain = [k for k in known if not k.startswith(("reading.", "model.", "train.", "method.", "run."))]
+    if training and ("piece", piece) in entries():
+        return f"{as_flag(name)} is for the piece {piece}: write METHOD+{piece}"
+    if owners:
+        whose = f"{as_flag(name)} is an option of {', '.join(owners)}"
+        return f"{whose}; what you train has no such option"
+    plain = [
+        k for k in known if not k.startswith(("reading.", "model.", "train.", "method.", "run."))
+    ]
     return f"unknown option {as_flag(name)}; {near(as_flag(name), map(as_flag, plain))}"
 
 # %% ../nbs/92_flags.ipynb #help
 def help_group(
-    title: str,                # what these options are
-    options: dict,             # flat name -> Option
+    title: str,  # what these options are
+    options: dict,  # flat name -> Option
     width: int | None = None,  # characters of a line; None: the terminal's
-) -> str:                      # lines of text
+) -> str:  # lines of text
     "A group of options: flag, meaning, default."
     width = width or min(120, shutil.get_terminal_size((100, 24)).columns)
     lines = [f"{title}:"]
@@ -126,21 +160,32 @@ def help_group(
         lines += [" " * 26 + more for more in body[1:]]
     return "\n".join(lines if options else [f"{title}: no options"])
 
+
 def _shown(value):
-    if isinstance(value, (list, tuple)): return ",".join(map(str, value))
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
     return '""' if value == "" else str(value)
+
 
 def training_groups(
     names: Iterable[str] = (),  # methods, with or without pieces; none: all there are
-    run: dict | None = None,    # options of the run, name -> Option
-) -> list:                      # (title, options), shared ones first
+    run: dict | None = None,  # options of the run, name -> Option
+) -> list:  # (title, options), shared ones first
     "The options of methods and pieces by group."
     from msa_lit.catalogue import names as every, shared_options, split_name
+
     asked = [split_name(n) for n in names] or [(n, []) for n in every("method")]
     groups = {"options of the run": run} if run else {}
-    groups |= {f"options of {owner}, shared by all methods": {k: o for k, o in shared_options().items() if o.owner == owner}
-              for owner in ("model", "train")}
+    groups |= {
+        f"options of {owner}, shared by all methods": {
+            k: o for k, o in shared_options().items() if o.owner == owner
+        }
+        for owner in ("model", "train")
+    }
     groups |= {f"options of the method {m}": own_options("method", m) for m, _ in asked}
     pieces = [p for _, ps in asked for p in ps] if names else every("piece")
-    groups |= {f"options of the piece {p}": {f"{p}.{k}": o for k, o in own_options("piece", p).items()} for p in pieces}
+    groups |= {
+        f"options of the piece {p}": {f"{p}.{k}": o for k, o in own_options("piece", p).items()}
+        for p in pieces
+    }
     return list(groups.items())
