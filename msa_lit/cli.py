@@ -259,19 +259,24 @@ def named(
 
 # %% ../nbs/91_cli.ipynb #audit
 def _audit(p):
-    p.add_argument("table", metavar="TABLE.csv", help="a row per model, columns named as metrics (acc7 ... corr)")
-    p.add_argument("--scheme", required=True, choices=("mosi", "mosei", "sims"), help="whose metrics and test split")
+    p.add_argument("table", metavar="TABLE.csv", help="a row per model, a column per metric")
+    p.add_argument(
+        "--scheme", required=True, choices=("mosi", "mosei", "sims"), help="of the metrics"
+    )
     p.add_argument("--runs", type=at_least_one, help="runs behind each number [unknown]")
     p.add_argument("--labels", help="own test labels: a file, one per line or with a column label")
-    p.add_argument("--classes", type=number_list, help="own counts of labels above,at,below zero, such as 277,30,379")
+    p.add_argument("--classes", type=number_list, help="own labels above,at,below zero: 277,30,379")
     p.add_argument("--clips", type=at_least_one, help="own number of test clips")
     p.add_argument("--digits", type=int, help="decimals of the percents [as the table shows]")
     p.add_argument("--out", help="CSV file for the flags")
 
-def run_audit(args): # msa_lit audit TABLE.csv -> 0; 1 where something is wrong for certain
+
+def run_audit(args):  # msa_lit audit TABLE.csv -> 0; 1 where something is wrong for certain
     "Print what a table of results shows."
     from msa_lit.audit import run_audit
+
     return run_audit(args)
+
 
 COMMANDS["audit"] = ("a spelling-check for a table of results", _audit, run_audit, None, None)
 

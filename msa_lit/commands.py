@@ -243,10 +243,13 @@ def read_predictions(
     split: str | None = None,  # one fold; None: "test" where the column "split" has several
 ) -> tuple:  # predictions [N], labels [N], sentences about what was left out
     "Read a prediction file. Raises ValueError or OSError with file, line and column."
-    header, rows = _rows(path)
-    prediction = prediction or next(
-        (c for c in ("prediction", "multimodal") if c in header), "prediction"
-    )
+    from msa_lit.sheets import plain
+
+    prediction, label = prediction and plain(prediction), plain(label)
+    header, rows = _rows(path, prediction or "prediction", label)
+    if prediction is None:
+        usual = ("prediction", "multimodal")
+        prediction = next((c for c in usual if c in header), "prediction")
     for column in (prediction, label):
         if column not in header:
             raise ValueError(f"{path}: no column {column!r}; {near(column, header)}")
@@ -268,28 +271,16 @@ def read_predictions(
     return _numbers_of(path, scored, prediction), _numbers_of(path, scored, label), said
 
 
-def _rows(path):
-    "Column names, and (line, {column: text}) for every row of a CSV file."
-    import csv
+def _rows(path, *wanted):
+    "Column names, and (line, {column: text}) for every row, read as a label.csv is."
+    from msa_lit.reading import Log
+    from msa_lit.sheets import read_sheet
 
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True, skipinitialspace=True)
-        try:
-            found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
-        except (csv.Error, UnicodeDecodeError) as e:
-            raise ValueError(
-                f"{path}: after line {reader.line_num}: not a table in UTF-8 with commas ({e})"
-            ) from None
-    if not found:
-        raise ValueError(f"{path} is empty; a header and a row per clip are needed")
-    (_, header), *rows = found
-    twice = [c for c in header if header.count(c) > 1]
-    if twice:
-        raise ValueError(f"{path}: column {twice[0]!r} stands twice in the header")
-    odd = next(((line, row) for line, row in rows if len(row) != len(header)), None)
-    if odd:
-        raise ValueError(f"{path}: line {odd[0]} has {len(odd[1])} cells, the header {len(header)}")
-    return header, [(line, dict(zip(header, row))) for line, row in rows]
+    sheet = read_sheet(Path(path), Log(Path(path).name), ("id", "split", *wanted))
+    rows = zip(*([cell.strip() for cell in column] for column in sheet.columns.values()))
+    return list(sheet.columns), [
+        (line, dict(zip(sheet.columns, row))) for line, row in zip(sheet.lines, rows)
+    ]
 
 
 def _once(path, rows):
@@ -307,19 +298,15 @@ def _once(path, rows):
 
 def _numbers_of(path, rows, column):
     import numpy as np
+    from msa_lit.sheets import read_number
 
     values = np.full(len(rows), np.nan)
     for k, (line, row) in enumerate(rows):
-        try:
-            values[k] = float(row[column])
-        except ValueError:
-            raise ValueError(
-                f"{path}: line {line}, column {column!r}: {row[column]!r} is no number"
-            ) from None
-        if not np.isfinite(values[k]):
-            raise ValueError(
-                f"{path}: line {line}, column {column!r}: {row[column]!r} is not finite"
-            )
+        number = read_number(row[column])
+        if number is None or not np.isfinite(number):
+            what = "is no number" if number is None else "is not finite"
+            raise ValueError(f"{path}: line {line}, column {column!r}: {row[column]!r} {what}")
+        values[k] = number
     if not rows:
         raise ValueError(f"{path}: no row with a label; there is nothing to score")
     return values
@@ -350,7 +337,7 @@ def run_score(args):  # msa_lit score FILE -> 0
 
 def _scheme_of(label):
     from types import SimpleNamespace
-    from msa_lit.readers import guess_scheme
+    from msa_lit.labels import guess_scheme
 
     return guess_scheme({"all": SimpleNamespace(labels={"multimodal": label})})
 
