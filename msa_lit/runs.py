@@ -80,14 +80,14 @@ def _bad_label(y):
 # %% ../nbs/08_runs.ipynb #build
 def choose(
     name: str,      # "method" or "method+piece"
-    options: dict,  # flat names -> values
+    options: dict,  # flat names -> values; "preset" names a paper's settings
 ) -> dict:          # "model", "train", "method" and one entry per piece -> options
     "Route options to their owners."
     cls, pieces = parse(name)
     classes = {"model": ModelOptions, "train": TrainOptions, "method": cls.Options}
     classes |= {k: p.Options for k, p in pieces.items()}
     check_names(classes)
-    return route(options, classes)
+    return route(with_preset(name, options), classes)
 
 def read(
     corpus: Corpus,                # any corpus
@@ -202,12 +202,14 @@ def fit(
     progress: bool = True,            # show a bar
     save_seconds: float = 60.0,       # at least this long between checkpoints
     weights: bool = True,             # keep the weights
+    preset: str = "",                 # a paper's own settings, such as "MUG MOSI"; options override
     **options,                        # of model, loop, method or piece ("dgm.alpha"), by name
 ) -> Run:                             # finished
     "Train, select on validation, score test once. Raises ValueError first for what does not fit."
     with collect() as said, ExitStack() as stack:
         check_ready(corpus)
-        chosen = choose(method, options)
+        chosen = choose(method, options | {"preset": preset})
+        if unfit := suits(preset, corpus.scheme): notice(unfit)
         this = identity(method, seed, chosen, facts_of(corpus))
         differs = telling(this, chosen, corpus)
         place = None if folder is None else Path(folder)
