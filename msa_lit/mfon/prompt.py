@@ -41,20 +41,22 @@ def add_prompt(
     return features + prompt
 
 # %% ../../nbs/50_mfon.prompt.ipynb #modal-prompt
-_STARTS = {"zeros": nn.init.zeros_, "normal": lambda p: nn.init.normal_(p, std=0.02), "uniform": nn.init.uniform_}
+_STARTS = {"zeros": nn.init.zeros_, "normal": lambda p: nn.init.normal_(p, std=0.02),
+           "uniform": nn.init.uniform_}
 
 class ModalPrompt(nn.Module):
-    "A learned prompt for one modality, cut to each batch's length. Raises ValueError for clips longer than the prompt."
+    "A learned prompt for one modality, cut to each batch's length; ValueError for longer clips."
     def __init__(
         self,
         length: int,          # rows L, the longest clip in frames
         width: int,           # features per row, d
         init: str = "zeros",  # start values: "zeros", "normal" or "uniform" (the release)
-        shared: bool = False, # one row for all steps, which cannot steer attention (MFON-E2)
+        shared: bool = False, # one row for all steps, inert in the first layer (MFON-E2)
     ):
         super().__init__()
         if init not in _STARTS: raise ValueError(f"init={init!r} is not one of {tuple(_STARTS)}")
-        if length < 1 or width < 1: raise ValueError(f"length={length}, width={width}: both must be at least 1")
+        if length < 1 or width < 1:
+            raise ValueError(f"length={length}, width={width}: both must be at least 1")
         self.length, self.shared = length, shared
         self.rows = nn.Parameter(torch.empty(1 if shared else length, width))
         _STARTS[init](self.rows)
@@ -62,6 +64,7 @@ class ModalPrompt(nn.Module):
     def forward(self, features): # [N, T, d] -> [N, T, d]
         T = features.shape[1]
         if T > self.length and not self.shared:
-            raise ValueError(f"a clip of {T} frames is longer than the prompt's {self.length} rows: "
-                             f"build ModalPrompt(length={T}, ...) or cut the clips to {self.length} frames")
+            raise ValueError(f"a clip of {T} frames is longer than the prompt's {self.length} "
+                             f"rows: build ModalPrompt(length={T}, ...) or cut the clips to "
+                             f"{self.length} frames")
         return add_prompt(features, self.rows.expand(T, -1) if self.shared else self.rows[:T])
