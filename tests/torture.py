@@ -117,8 +117,12 @@ CORPUS = simulate(n=(48, 16, 16), seed=3)
 QUICK = dict(epochs=2, batch_size=16, progress=False)
 
 
-def one_run(method, place):
-    runs.fit(method, CORPUS, 1, place / "run", save_seconds=0, **QUICK, **METHODS[method])
+def one_run(method, place, save_seconds=60):
+    runs.fit(method, CORPUS, 1, place / "run", save_seconds=save_seconds, **QUICK, **METHODS[method])
+
+
+def one_run_saved_often(method, place):
+    one_run(method, place, save_seconds=0)
 
 
 def whole_comparison(method, place):
@@ -139,7 +143,8 @@ def one_series(_, place):
     series.run_missing(place / "run" / "rows.csv", jobs, lambda t, w: {"value": w**2}, progress=False)
 
 
-WORK = {"results.csv of compare": whole_comparison, "a page of report": one_report,
+WORK = {"a step": one_run_saved_often, "writing a checkpoint": one_run_saved_often,
+        "at any time": one_run_saved_often, "results.csv of compare": whole_comparison, "a page of report": one_report,
         "converting a corpus": conversion, "a row of a series": one_series}
 
 
