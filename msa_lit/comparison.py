@@ -290,8 +290,10 @@ def read_results(
         raise ValueError(f"{path} is no table of a comparison: its columns {columns[:12]} should "
                          f"be {COLUMNS}; choose another folder, or move it away")
     names = {c: str for c in COLUMNS if c not in ("seed", "value")}
-    try: return pd.read_csv(path, dtype=names | {"seed": int, "value": float},
-                            keep_default_na=False, na_values={"value": ["", "nan"]})
+    try:
+        if not path.read_bytes().endswith(b"\n"): raise ValueError("its last line is cut")
+        return pd.read_csv(path, dtype=names | {"seed": int, "value": float},
+                           keep_default_na=False, na_values={"value": ["", "nan"]})
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{path} is damaged ({str(error)[:80]}); delete it, and the next "
                          "`compare` writes it anew from the runs") from error

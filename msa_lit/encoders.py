@@ -24,6 +24,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .data import Corpus, Padded, Ragged, Split, pad, spans
 from .equations import equation
+from .files import replace_files
 from .notices import notice
 from .soundness import CorpusError, Finding
 
@@ -642,9 +643,10 @@ def freeze_text(
         path = Path(folder) / f"text-{hashlib.sha256(facts).hexdigest()[:16]}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_suffix(".tmp")
-            with open(aside, "wb") as f: np.save(f, text_states(encoder, tokens).values)
-            aside.replace(path)
+            states = text_states(encoder, tokens).values
+            def write(aside):
+                with open(aside, "wb") as file: np.save(file, states)
+            replace_files({path: write})
         return Ragged(np.load(path, mmap_mode="r"), tokens.offsets)
     return _with_text(corpus, rows)
 

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 
 from .data import Corpus, Ragged, Split
+from .files import replace_files
 
 # %% auto #0
 __all__ = ['LABEL_FIELDS', 'WORDS', 'to_block', 'bert_block', 'clip_names', 'label_fields', 'check_aligned', 'mmsa_fields',
@@ -103,9 +103,9 @@ def write_mmsa(
     path = Path(path)
     if path.exists(): raise FileExistsError(f"{path} exists; choose another name")
     content = {name: mmsa_fields(split, aligned) for name, split in corpus.splits.items()}
-    unfinished = path.with_name(path.name + ".tmp")
-    with open(unfinished, "wb") as f: pickle.dump(content, f, protocol=4)
-    os.rename(unfinished, path)
+    def write(aside):
+        with open(aside, "wb") as file: pickle.dump(content, file, protocol=4)
+    replace_files({path: write})
 
 # %% ../nbs/01_layouts.ipynb #table
 def label_rows(

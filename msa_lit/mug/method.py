@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..data import Corpus, Split, make_batch
 from ..encoders import Encoder
 from ..equations import equation
+from ..files import replace_files
 from ..fusion import Branch, CommonModel, make_encoder
 from ..methods import Method, Output, Stage, method
 from .denoising import corrupt, denoising_batch, denoising_loss, mixed_target, mixing_weight
@@ -226,9 +227,8 @@ def write_labels(
     "Write a label table in one step."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    table.to_csv(aside, index=False, float_format="%.6g")
-    aside.replace(path)
+    write = lambda aside: table.to_csv(aside, index=False, float_format="%.6g")
+    replace_files({path: write})
     return path
 
 def read_labels(
@@ -238,7 +238,8 @@ def read_labels(
 ) -> Tensor:            # [M, n], in the split's order
     "Read labels back. Raises OSError for a missing file, ValueError where it does not belong to these clips."
     import pandas as pd
-    table = pd.read_csv(path, dtype={"id": str})
+    table = pd.read_csv(path, dtype={"id": str, "modality": str}, keep_default_na=False,
+                        na_values={"label": [""], "multimodal": [""]})
     missing = {"id", "modality", "multimodal", "label"} - set(table.columns)
     if missing: raise ValueError(f"{path} has no column {sorted(missing)}; write it with `write_labels`")
     rows = []
