@@ -136,6 +136,9 @@ class Progress:
     sums: dict = field(default_factory=dict)  # loss term -> sum over this epoch's steps
     rows: list = field(default_factory=list)  # history, a dict per finished epoch
 
+    @property
+    def under_way(self): return self.epoch > 0 or self.step > 0  # has this stage taken a step?
+
     def next_stage(self): return Progress(self.stage + 1, rows=self.rows)
 
 # %% ../nbs/07_training.ipynb #checkpoint
@@ -280,12 +283,14 @@ class Loop:
         return True
 
     def _go_on(self, content):
-        if self.progress.stage < len(self.stages):
+        if self.progress.under_way:
             self.set_up()
             if self.optimiser:
                 with damaged(self.path): self.optimiser.load_state_dict(content["optimiser"])
-        else: self.enter()  # all stages are done, only the result is missing
-        self.attach()
+            self.attach()
+        elif self.progress.stage == len(self.stages):  # only the result is missing
+            self.enter()
+            self.attach()
         with damaged(self.path): restore_random_state(content["random"])
 
 def _accelerator():
@@ -401,10 +406,9 @@ def train(
     loop: Loop,  # with a fresh or a half-trained method
 ) -> list:       # history, one dict per epoch
     "Run all stages, from the checkpoint if there is one; the best weights are in the method."
-    resumed = loop.restore()
+    loop.restore()
     while loop.progress.stage < len(loop.stages):
-        if not resumed: _begin(loop)
-        resumed = False
+        if not loop.progress.under_way: _begin(loop)
         _run_stage(loop)
         loop.progress = loop.progress.next_stage()
         loop.save(now=True)
