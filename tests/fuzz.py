@@ -53,6 +53,7 @@ CANARY = (
 SECONDS, SECONDS_PER_MB = 1.5, 8.0
 MEMORY, MEMORY_PER_BYTE = 48 << 20, 100
 LIMIT_SECONDS, LIMIT_MEMORY = 30, 3 << 30  # beyond this the process is ended
+MAKE_SECONDS = 300  # making the first input of a kind may train a model
 
 
 @dataclass(frozen=True)
@@ -267,8 +268,8 @@ def judge_result(case, result, notices):
     return "" if not wrong or (case.said and re.search(case.said, said)) else "; ".join(wrong)[:200]
 
 
-def judge(name, seed, place):
-    "Make one input, read it and say what came of it."
+def judge(name, seed, place, made=lambda: None):
+    "Make one input, call `made`, read the input and say what came of it."
     home = Path(place) / f"{zlib.crc32(name.encode())}-{seed}"
     shutil.rmtree(home, ignore_errors=True)
     (home / "in").mkdir(parents=True)
@@ -276,6 +277,7 @@ def judge(name, seed, place):
     WATCH["home"] = str(home / "in")
     case = KINDS[name](random.Random(f"{name} {seed}"), home / "in")
     size = size_of(case.path)
+    made()
     result, error, notices, seconds, memory = attempt(case)
     seen = WATCH["seen"] + [CANARY] * (CANARY in os.environ or (home / CANARY).exists())
     why = judge_refusal(case, error) if error else judge_result(case, result, notices)
@@ -308,7 +310,7 @@ def serve(pipe, place):
     sys.addaudithook(_hook)
     while (job := pipe.recv()) is not None:
         try:
-            pipe.send(judge(*job, place))
+            pipe.send(judge(*job, place, lambda: pipe.send(None)))
         except Exception as e:
             text = "".join(traceback.format_exception(e)[-4:])
             pipe.send(Outcome(*job, "broken", f"the generator failed: {text[-600:]}"))
@@ -337,15 +339,21 @@ class Worker:
         if self.process is None or not self.process.is_alive():
             self.start()
         self.pipe.send((name, seed))
-        try:
-            if self.pipe.poll(LIMIT_SECONDS):
-                return self.pipe.recv()
-            why = f"no end after {LIMIT_SECONDS} s"
-        except EOFError:
-            self.process.join(5)
-            why = f"the process ended with status {self.process.exitcode}"
+        fate = "broken"  # until the input is made and read
+        for seconds in (MAKE_SECONDS, LIMIT_SECONDS):
+            try:
+                if not self.pipe.poll(seconds):
+                    why = f"no end after {seconds} s"
+                    break
+                if (outcome := self.pipe.recv()) is not None:
+                    return outcome
+            except (EOFError, ConnectionError):
+                self.process.join(5)
+                why = f"the process ended with status {self.process.exitcode}"
+                break
+            fate = "death"
         self.stop()
-        return Outcome(name, seed, "death", why)
+        return Outcome(name, seed, fate, why)
 
     def stop(self):
         if self.process is not None and self.process.is_alive():
