@@ -6,9 +6,9 @@ import sys
 import warnings
 from types import ModuleType
 
-OF_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "IN_TEST")  # set by scikit-learn, torch and nbdev
-OF_SHELLS = ("backend", "interactive")               # set by nbdev's shell for every notebook
-OF_PYTHON = ("__doc__", "__annotations__")           # made when somebody looks
+OF_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "IN_TEST")      # set by scikit-learn, torch, nbdev
+OF_SHELLS = ("backend", "interactive")                    # set by nbdev for every notebook
+OF_PYTHON = ("__doc__", "__annotations__", "__slotnames__")  # made when somebody looks
 PANDAS = ("width", "max_colwidth", "max_rows", "max_columns", "precision", "float_format")
 
 
@@ -78,7 +78,7 @@ class State:
         from msa_lit import equations, methods
         methods.import_all()
         equations._load_package()
-        sys.path.insert(0, str(root / "nbs"))
+        sys.path[:0] = [str(root), str(root / "nbs")]  # as nbdev does
         self.root, self.temporary = root, temporary
         self.now = self.look()
 
