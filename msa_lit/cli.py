@@ -335,7 +335,7 @@ def _plain_notices():
 
     def show(message, category, *where, **more):
         if issubclass(category, MsaWarning):
-            print(f"msa_lit: note: {message}", file=sys.stderr)
+            print(f"msa_lit: note: {str(message).removeprefix('noted: ')}", file=sys.stderr)
         else:
             before(message, category, *where, **more)
 

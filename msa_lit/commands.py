@@ -16,9 +16,9 @@ from .catalogue import near, options_of, reading_options, run_options
 from .flags import as_flag, help_group, share_out
 
 # %% auto #0
-__all__ = ['check_corpus_name', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare', 'check_rows',
-           'verdict_sections', 'predictions', 'find_run', 'run_predict', 'read_predictions', 'run_score', 'run_methods',
-           'run_verdict', 'run_equations', 'run_check', 'run_convert']
+__all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare',
+           'check_rows', 'verdict_sections', 'predictions', 'find_run', 'run_predict', 'read_predictions', 'run_score',
+           'run_methods', 'run_verdict', 'run_equations', 'run_check', 'run_convert']
 
 # %% ../nbs/93_commands.ipynb #corpus
 def check_corpus_name(
@@ -34,6 +34,15 @@ def check_corpus_name(
     if colon and known and preset not in known:
         raise ValueError(f"unknown preset {preset!r}; {near(preset, known)}")
     return True
+
+
+def reading_for(
+    corpus: str,  # as given to --corpus
+    own: dict,  # flat name -> Option, of what is trained
+) -> dict:  # name -> Option
+    "The ways to read; for the simulator without those whose names an option of training has."
+    found = reading_options()
+    return {k: o for k, o in found.items() if k not in own or not check_corpus_name(corpus)}
 
 
 def open_corpus(
@@ -90,9 +99,9 @@ def check_preset(
 
 def run_fit(args):  # msa_lit fit METHOD -> 0
     "Fit one method and print its test scores."
-    how, options = share_out(args.given, reading_options(), options_of(args.method) | run_options())
-    if args.corpus:
-        check_corpus_name(args.corpus)
+    known = options_of(args.method) | run_options()
+    how, options = share_out(args.given, reading_for(args.corpus, known), known)
+    check_corpus_name(args.corpus)
     check_preset(options.get("preset"))
     from msa_lit.runs import choose, fit
 
@@ -130,24 +139,29 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
     known = run_options("compare")
     for m in args.methods:
         known = options_of(m) | known
-    how, options = share_out(args.given, reading_options(), known)
+    how, options = share_out(args.given, reading_for(args.corpus, known), known)
     check_corpus_name(args.corpus)
     check_rows(args.verdicts)
     check_preset(options.get("preset"))
     from msa_lit.comparison import caption, compare, table
 
     corpus = open_corpus(args, how)
-    if args.out is None:
+    made = args.out is None
+    if made:
         args.out = fresh_folder("results", corpus.name)
         print(
             f"results go to {args.out}; the same command with --out {args.out} continues them",
             file=sys.stderr,
         )
-    results = compare(
-        args.methods, corpus, args.seeds, args.out, args.jobs, not args.quiet, **options
-    )
+    given = corpus, args.seeds, args.out, args.jobs, not args.quiet
+    try:
+        results = compare(args.methods, *given, **options)
+    except (ValueError, OSError):
+        if made and not any(args.out.iterdir()):
+            args.out.rmdir()  # a refused call leaves nothing behind
+        raise
     print(table(results).to_string())
-    print("\n".join([caption(results), *guessed(corpus.notes)]))
+    print(caption(results))
     from msa_lit.report import write_report
 
     where = results.attrs["folder"]
@@ -225,6 +239,8 @@ def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
 
     run = load_run(folder)
     asked = {"modalities": tuple(run.spec["modalities"])}
+    if not check_corpus_name(args.corpus):
+        asked["scheme"] = run.corpus["scheme"]  # on its scale it predicts; nothing to guess
     table = predictions(run, open_corpus(args, asked | how), args.splits)
     text = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
     if args.out is None:

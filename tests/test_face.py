@@ -257,6 +257,29 @@ def test_compare_without_a_folder_makes_one_of_its_own(tmp_path, monkeypatch):
     )
 
 
+def test_clips_without_labels_are_predicted_and_scored_only_with_labels(content, tmp_path):
+    path, own = dump(content, tmp_path / "mine.pkl"), {"test": dict(content["test"])}
+    own["test"].pop("regression_labels")
+    asked = ("--modalities", "audio", *QUICK)
+    status = shell("fit", "late_fusion", "--corpus", path, "--out", tmp_path / "kept", *asked)[0]
+    assert status == 0
+    own = dump(own, tmp_path / "own.pkl")
+    for corpus, says in ((path, "scheme mosi"), (own, "no column 'label'")):
+        out = tmp_path / f"{corpus.stem}.csv"
+        status, said, err = shell(
+            "predict", tmp_path / "kept", corpus, "--split", "test", "--out", out
+        )
+        assert status == 0 and "4 clips" in said, err
+        status, said, err = shell("score", out)
+        assert says in said + err
+
+
+def test_a_flag_with_two_owners_asks_which(content, tmp_path):
+    path = dump(content, tmp_path / "mine.pkl")
+    status, out, err = shell("fit", "mug", "--corpus", path, "--labels", "copy")
+    assert status == 2 and "--reading.labels or --method.labels" in err
+
+
 # Numbers
 
 
