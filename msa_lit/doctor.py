@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .data import Corpus, Split
+from .data import Corpus, Ragged, Split
 from .readers import locate, read
 from .soundness import CorpusError, Finding, faults
 from .sources import reading
