@@ -12,10 +12,11 @@ import numpy as np
 from .frames import Windows, padded_windows
 from .reading import Log, Reading
 from .sheets import read_number
+from .untrusted import is_text
 
 # %% auto #0
 __all__ = ['LARGEST', 'no_container', 'as_numbers', 'as_labels', 'label_cells', 'whole_numbers', 'given_lengths', 'are_clips',
-           'np_ndim', 'clip_windows', 'feature_windows', 'check_ids', 'token_windows', 'as_strings']
+           'np_ndim', 'clip_windows', 'feature_windows', 'check_ids', 'token_windows', 'whole_characters', 'as_strings']
 
 # %% ../nbs/01_fields.ipynb #plain-code
 def no_container(
@@ -256,6 +257,21 @@ def _joined(value, split, name, row, log):
         return _string(value, split, name, row, log, ids=False)
     return " ".join(_string(w, split, name, row, log, ids=False) for w in value)
 
+def whole_characters(
+    texts: list,  # [N] str
+    split: str,   # fold
+    name: str,    # field
+    log: Log,     # where to report
+) -> list:        # [N] str that any file can hold
+    "Join halves of characters (UTF-16 surrogates); one without its other half becomes a mark."
+    halves = [i for i, text in enumerate(texts) if not is_text(text)]
+    said = "halves of characters, joined, or replaced by \ufffd where one is missing"
+    log.add("repaired", split, name, halves, said)
+    out = list(texts)
+    for i in halves:
+        out[i] = texts[i].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return out
+
 def as_strings(
     value: object,       # [N] texts
     split: str,          # fold
@@ -278,4 +294,4 @@ def as_strings(
         odd,
         "numbers, taken as their digits" if ids else "words, joined by spaces",
     )
-    return out
+    return whole_characters(out, split, name, log)

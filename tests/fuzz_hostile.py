@@ -1155,7 +1155,8 @@ def change_table(rng, text):
         lines[i] = ",".join(cells)
         if rng.random() < 0.1:
             lines[i] = rng.choice(("", lines[0], lines[-1], "x" * 200_000, "," * 500))
-    data = "\n".join(lines).encode(
+    end = rng.choice(("\n", "\n", "\n", ""))
+    data = ("\n".join(lines) + end).encode(
         rng.choice(("utf8", "utf8", "utf-8-sig", "utf-16", "cp1252")), "replace"
     )
     if rng.random() < 0.2:
