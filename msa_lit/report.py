@@ -44,7 +44,8 @@ def _grid(n, height): # n panels, three in a row -> (figure, axes [rows, 3])
     import matplotlib.pyplot as plt
     wide = min(n, 3)
     tall = -(-n // wide)
-    fig, axes = plt.subplots(tall, wide, figsize=(3.2 * wide, height * tall), sharey=True, squeeze=False)
+    size = (3.2 * wide, height * tall)
+    fig, axes = plt.subplots(tall, wide, figsize=size, sharey=True, squeeze=False)
     for ax in axes.flat[n:]: ax.axis("off")
     return fig, axes
 
@@ -90,18 +91,23 @@ def plot_heads(
     import matplotlib.pyplot as plt
     rows = results[(results.split == "test") & (results.metric == "mae")]
     flat = rows[rows.method == "constant"].value
-    s = rows[rows.method != "constant"].groupby(["head", "method"], sort=False).value.agg(["mean", "std"]).unstack()
+    trained = rows[rows.method != "constant"].groupby(["head", "method"], sort=False)
+    s = trained.value.agg(["mean", "std"]).unstack()
     fig, ax = plt.subplots(figsize=(6.4, 2.6))
     s["mean"].plot.bar(yerr=s["std"], ax=ax, rot=0, width=.75, capsize=2)
     if len(flat): ax.axhline(flat.iloc[0], color="black", ls=":", lw=1, label="constant")
-    ax.set(xlabel="", ylabel="test MAE (label units)"); ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(.5, 1))
+    ax.set(xlabel="", ylabel="test MAE (label units)")
+    ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(.5, 1))
     plain_text(fig).tight_layout()
     return fig
 
 # %% ../nbs/08_report.ipynb #page
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;font-size:13px}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #ddd}
-th:first-child,td:first-child{text-align:left}img{max-width:100%}.caption{color:#555;font-size:13px}"""
+_STYLE = """body{font:15px/1.5 system-ui,sans-serif;color:#222}
+body{max-width:60rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;font-size:13px}
+th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #ddd}
+th:first-child,td:first-child{text-align:left}img{max-width:100%}
+.caption{color:#555;font-size:13px}"""
 
 def embed(
     fig,       # a matplotlib figure; closed afterwards
