@@ -22,7 +22,7 @@ demo: install
 test: install
 	$(BIN)/python tests/run.py
 
-fuzz: install     # 10,000 odd and hostile inputs, about half an hour
+fuzz: install     # 10,000 odd and hostile inputs, about five minutes
 	$(BIN)/python tests/fuzz.py
 
 torture: install  # runs killed, interrupted and out of disk at every moment, about half an hour

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 KINDS = fuzz.prepare()
-INPUTS = 500  # over all kinds; `make fuzz` tries 10,000
+INPUTS = int(os.environ.get("MSA_LIT_FUZZ", 500))  # over all kinds; `make fuzz` tries 10,000
 
 
 @pytest.fixture(scope="module")
