@@ -26,7 +26,7 @@ setup(
     license="Apache-2.0",
     keywords=settings["keywords"],
     packages=find_packages(include=["msa_lit", "msa_lit.*"]),
-    package_data={"msa_lit": ["*.csv", "*.json", "claims/*.csv"]},
+    package_data={"msa_lit": ["papers/*.csv", "papers/*.json", "audit/*.csv", "book/claims/*.csv"]},
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),
     extras_require={name: words(f"{name}_requirements") for name in ("dev", "search", "minilm")},

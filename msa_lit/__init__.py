@@ -7,25 +7,27 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-_PUBLIC = {  # name -> module that has it; "" where the name is a module
-    "load_corpus": "runs", "simulate": "simulate", "examine": "doctor", "convert": "readers",
-    "fit": "runs", "load_run": "runs", "predict_with": "runs", "options_of": "catalogue",
-    "compare": "comparison", "table": "comparison", "write_report": "report",
-    "evaluate": "metrics", "passport": "passport",
-    "EQUATIONS": "equations", "verdicts": "claims.verdict", "reported": "",
+_PUBLIC = {  # name -> module that has it
+    "load_corpus": "train.runs", "examine": "data.doctor", "convert": "data.readers",
+    "fit": "train.runs", "load_run": "train.runs", "predict_with": "train.runs",
+    "options_of": "base.catalogue", "compare": "train.comparison", "table": "train.comparison",
+    "write_report": "train.report", "evaluate": "measure.metrics",
+    "EQUATIONS": "papers.equations", "verdicts": "book.claims.verdict",
 }
-__all__ = ["__version__", *_PUBLIC]
+_MODULES = {"simulate": "simulate", "passport": "measure.passport", "reported": "papers.reported"}
+_CALLED = ("simulate", "passport")  # modules that are called like their own function, too
+__all__ = ["__version__", *_PUBLIC, *_MODULES]
 
 
 def __getattr__(name):
     "Import the public names, and modules, on first use, so that `import msa_lit` stays instant."
-    if name in _PUBLIC:
-        home = import_module(f"{__name__}.{_PUBLIC[name] or name}")
-        return home if _PUBLIC[name] in ("", name) else getattr(home, name)
+    if name in _PUBLIC: return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    if name in _MODULES:
+        setattr(sys.modules[__name__], name, import_module(f"{__name__}.{_MODULES[name]}"))
+        return globals()[name]
     if not name.startswith("_"):
-        if find_spec(f"{__name__}.{name}"):
-            return import_module(f"{__name__}.{name}")
-        from .catalogue import near
+        if find_spec(f"{__name__}.{name}"): return import_module(f"{__name__}.{name}")
+        from .base.catalogue import near
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; {near(name, __all__)}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -35,18 +37,22 @@ def __dir__():
 
 
 class _Package(ModuleType):
-    "A module that is called like its own function, such as `simulate`, can be called like it, too."
-    def __setattr__(self, name, value):  # Python's import binds every submodule so
-        if _PUBLIC.get(name) == name and isinstance(value, ModuleType):
-            function = getattr(value, name)
-            value.__class__ = type(name, (ModuleType,), {"__call__": staticmethod(function)})
-            value.__signature__, value.__wrapped__ = _signature(function), function
+    "Makes a module callable when Python binds it, so that `msa_lit.simulate(...)` always works."
+    def __setattr__(self, name, value):
+        if name in _CALLED and isinstance(value, ModuleType): _make_callable(value, name)
         super().__setattr__(name, value)
 
 
-def _signature(function):
-    from inspect import signature
-    return signature(function)
+def _make_callable(module, name):
+    def signature(self):
+        from inspect import signature
+        return signature(getattr(self, name))
+
+    def call(self, *args, **options): return getattr(self, name)(*args, **options)
+
+    module.__class__ = type(name, (ModuleType,),
+                            {"__call__": call, "__signature__": property(signature)})
 
 
 sys.modules[__name__].__class__ = _Package
+import_module(f"{__name__}.base.moved").forward()

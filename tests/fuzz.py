@@ -205,20 +205,20 @@ def size_of(path):
 
 
 def default_read(path, **options):
-    from msa_lit.readers import read_corpus
+    from msa_lit.data.readers import read_corpus
 
     return read_corpus(path, **options)
 
 
 def default_differ(meant, got):
-    from msa_lit.soundness import differences
+    from msa_lit.data.soundness import differences
 
     return differences(meant, got)
 
 
 def attempt(case):
     "Read an input under watch: (result or None, error or None, notices, seconds, bytes)."
-    from msa_lit.notices import collect
+    from msa_lit.base.notices import collect
 
     read = case.read or default_read
     result = error = None
@@ -373,7 +373,7 @@ def prepare():
         OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND="agg"
     )
     import pandas, torch  # noqa: F401
-    import msa_lit.doctor, msa_lit.readers, msa_lit.runs  # noqa: F401
+    import msa_lit.data.doctor, msa_lit.data.readers, msa_lit.train.runs  # noqa: F401
 
     return load_kinds()
 

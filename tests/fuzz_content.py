@@ -10,13 +10,13 @@ from unicodedata import normalize
 
 import numpy as np
 from fuzz import REFUSED, Case, kind
-from msa_lit.data import Ragged
-from msa_lit.encoders import WordTokeniser, check_ids, cut_tokens, split_words
-from msa_lit.notices import collect
-from msa_lit.readers import read_corpus
-from msa_lit.simulate import simulate
-from msa_lit.store import write_store
-from msa_lit.values import check_values, clean, value_findings
+from msa_lit.data.corpus import Ragged
+from msa_lit.model.encoders import WordTokeniser, check_ids, cut_tokens, split_words
+from msa_lit.base.notices import collect
+from msa_lit.data.readers import read_corpus
+from msa_lit.simulate.world import simulate
+from msa_lit.data.store import write_store
+from msa_lit.data.values import check_values, clean, value_findings
 
 FOLDS = ("train", "valid", "test")
 

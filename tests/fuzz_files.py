@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from fuzz import REFUSED, SAFE, Case, kind
-from msa_lit.data import Corpus, Ragged, Split
-from msa_lit.layouts import mmsa_fields, write_folder
-from msa_lit.soundness import differences
+from msa_lit.data.corpus import Corpus, Ragged, Split
+from msa_lit.data.layouts import mmsa_fields, write_folder
+from msa_lit.data.soundness import differences
 
 WORDS = ["good", "so, so", 'he said "no"', "闭嘴", "不是来抓你的", "NA", "null", "1e5", "café", "a; b", "it's\tfine",
          "two\nlines", "", "very", "bad", "0012", "True", "x" * 300, "tail\\", "#", "=1+1", "'quoted'"]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from fuzz import CANARY, REFUSED, SAFE, Case, kind
-from msa_lit.data import example_corpus
-from msa_lit.layouts import mmsa_fields, write_folder, write_mmsa
-from msa_lit.store import map_array, open_store, write_store
+from msa_lit.data.corpus import example_corpus
+from msa_lit.data.layouts import mmsa_fields, write_folder, write_mmsa
+from msa_lit.data.store import map_array, open_store, write_store
 
 MOSI = {"scheme": "mosi"}
 ODD = (
@@ -546,7 +546,7 @@ def somewhere(rng, tree):
 
 def same_but_names(meant, got):
     "Differences, the name and the scheme left out: a manifest may say another."
-    from msa_lit.soundness import differences
+    from msa_lit.data.soundness import differences
 
     return differences(meant, replace(got, scheme=meant.scheme))
 
@@ -603,7 +603,7 @@ def manifest_read(rng, folder):
 @kind("store: rows changed, with their checksum")
 def rows(rng, folder):
     "The author of a store may write any row and its checksum."
-    from msa_lit.store import sha256_of
+    from msa_lit.data.store import sha256_of
 
     store = copied(folder)
     file = store / rng.choice(("train.rows.json", "valid.rows.json", "test.rows.json"))
@@ -628,7 +628,7 @@ def store_bytes(rng, folder):
 @kind("store: arrays changed, with their checksum")
 def store_arrays(rng, folder):
     "Boundaries, labels and frames of any type and shape, and a manifest that agrees."
-    from msa_lit.store import sha256_of
+    from msa_lit.data.store import sha256_of
 
     store = copied(folder)
     file = rng.choice([p for p in sorted(store.iterdir()) if p.suffix == ".npy"])
@@ -816,7 +816,7 @@ def array_in_folder(rng, folder):
 @functools.lru_cache
 def sound_run():
     "A finished run to copy."
-    from msa_lit.runs import fit
+    from msa_lit.train.runs import fit
 
     place = Path(tempfile.mkdtemp(prefix="fuzz-run-"))
     fit("late_fusion", example_corpus(), 1, place / "r", progress=False, epochs=1, batch_size=3)
@@ -824,7 +824,7 @@ def sound_run():
 
 
 def loaded(path, **_):
-    from msa_lit.runs import load_run
+    from msa_lit.train.runs import load_run
 
     return load_run(path)
 
@@ -894,7 +894,7 @@ def run_record(rng, folder):
 @kind("run: record changed, with its digest")
 def run_sealed(rng, folder):
     "The author of a run may write anything and its digest."
-    from msa_lit.folders import sealed
+    from msa_lit.train.folders import sealed
 
     shutil.copytree(sound_run(), folder / "r")
     change_json(rng, folder / "r" / "run.json")
@@ -908,7 +908,7 @@ def run_sealed(rng, folder):
 
 def shown(path, **_):
     "Load a run and show it, in text, in a notebook, and its model."
-    from msa_lit.runs import load_run
+    from msa_lit.train.runs import load_run
 
     run = load_run(path)
     page = repr(run), run._repr_html_()
@@ -921,7 +921,7 @@ def shown(path, **_):
 @functools.lru_cache
 def sound_checkpoint():
     import torch
-    from msa_lit.training import write_checkpoint
+    from msa_lit.train.loop import write_checkpoint
 
     place = Path(tempfile.mkdtemp(prefix="fuzz-check-"))
     write_checkpoint(place / "checkpoint.pt", {"weights": {"a": torch.arange(6.0)}, "step": 3})
@@ -939,7 +939,7 @@ def checkpoint_differs(meant, got):
 
 @kind("checkpoint: bytes changed, cut or made to run")
 def checkpoint(rng, folder):
-    from msa_lit.training import read_checkpoint
+    from msa_lit.train.loop import read_checkpoint
 
     path = folder / "checkpoint.pt"
     data = bytearray(sound_checkpoint().read_bytes())
@@ -978,8 +978,8 @@ NAMES = (
 
 def page(path, **options):
     "All that a notebook shows of a corpus and its examination."
-    from msa_lit.doctor import examine
-    from msa_lit.readers import read_corpus
+    from msa_lit.data.doctor import examine
+    from msa_lit.data.readers import read_corpus
 
     try:
         corpus = read_corpus(path, **options)
@@ -1039,8 +1039,8 @@ def converted(rng, folder):
 
 
 def convert_and_compare(path, **options):
-    from msa_lit.readers import convert, read_corpus
-    from msa_lit.soundness import differences
+    from msa_lit.data.readers import convert, read_corpus
+    from msa_lit.data.soundness import differences
 
     try:
         stored = convert(path, path.parent / "store", **options)
@@ -1071,7 +1071,7 @@ def sound_network():
 
 def network(path, **_):
     "Everything that is asked of a text network: its limits, its words, its states."
-    from msa_lit.encoders import HubTokeniser, text_limits, text_network
+    from msa_lit.model.encoders import HubTokeniser, text_limits, text_network
 
     text_limits(str(path))
     ids = HubTokeniser(str(path), 9)(["so good", "bad film"])
@@ -1168,7 +1168,7 @@ def change_table(rng, text):
 
 
 def scored(path, **_):
-    from msa_lit.commands import read_predictions
+    from msa_lit.cli.commands import read_predictions
 
     return read_predictions(path)
 
@@ -1185,7 +1185,7 @@ def score_table(rng, folder):
 
 def compared(path, **_):
     "Read a comparison's table and make its page of numbers."
-    from msa_lit.comparison import caption, read_results, table
+    from msa_lit.train.comparison import caption, read_results, table
 
     results = read_results(path)
     return table(results).to_html(), caption(results)
@@ -1193,8 +1193,8 @@ def compared(path, **_):
 
 @functools.lru_cache
 def sound_results():
-    from msa_lit.comparison import tidy, write_results
-    from msa_lit.runs import load_run
+    from msa_lit.train.comparison import tidy, write_results
+    from msa_lit.train.runs import load_run
 
     place = Path(tempfile.mkdtemp(prefix="fuzz-results-"))
     write_results(tidy(load_run(sound_run())), place)

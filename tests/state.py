@@ -61,8 +61,8 @@ def of_process(root, temporary):
 
 
 def of_registries():
-    from msa_lit import methods
-    from msa_lit.equations import _FUNCTIONS
+    from msa_lit.model import contract as methods
+    from msa_lit.papers.equations import _FUNCTIONS
     before = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")  # as the next notebook will see them
     try: seen = {"methods": sorted(methods.METHODS), "pieces": sorted(methods.PIECES)}
@@ -75,7 +75,8 @@ class State:
     def __init__(self, root, temporary):
         for name in ("accelerate", "optuna", "scipy.stats", "seaborn", "sklearn", "transformers"):
             importlib.import_module(name)
-        from msa_lit import equations, methods
+        from msa_lit.papers import equations
+        from msa_lit.model import contract as methods
         methods.import_all()
         equations._load_package()
         sys.path[:0] = [str(root), str(root / "nbs")]  # as nbdev does

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from msa_lit import cli
-from msa_lit.audit import ALL_GRADES, audit, constant_answers, test_split, visible_gap
-from msa_lit.audit_honest import honest_table, rates
-from msa_lit.audit_table import read_cell, read_table
-from msa_lit.notices import collect
-from msa_lit.plausible import print_range
+from msa_lit.cli import program as cli
+from msa_lit.audit.rules import ALL_GRADES, audit, constant_answers, test_split, visible_gap
+from msa_lit.audit.honest import honest_table, rates
+from msa_lit.audit.table import read_cell, read_table
+from msa_lit.base.notices import collect
+from msa_lit.measure.plausible import print_range
 
 
 def table(tmp_path, text, name="table.csv"):

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msa_lit.data import Ragged, Split, pad
-from msa_lit.encoders import (
+from msa_lit.data.corpus import Ragged, Split, pad
+from msa_lit.model.encoders import (
     WordTokeniser,
     check_ids,
     cut_tokens,
@@ -23,17 +23,17 @@ from msa_lit.encoders import (
     split_words,
     text_network,
 )
-from msa_lit.fusion import ModelOptions
-from msa_lit.methods import parse
-from msa_lit.notices import collect
-from msa_lit.runs import build, choose, fit, predict_with
-from msa_lit.runs import read as ready_for
-from msa_lit.sanity import idle_options
-from msa_lit.simulate import simulate
-from msa_lit.soundness import CorpusError
-from msa_lit.values import clean, repeated_clips, value_findings
+from msa_lit.model.common import ModelOptions
+from msa_lit.model.contract import parse
+from msa_lit.base.notices import collect
+from msa_lit.train.runs import build, choose, fit, predict_with
+from msa_lit.train.runs import read as ready_for
+from msa_lit.train.sanity import idle_options
+from msa_lit.simulate.world import simulate
+from msa_lit.data.soundness import CorpusError
+from msa_lit.data.values import clean, repeated_clips, value_findings
 
-pytestmark = pytest.mark.filterwarnings("ignore::msa_lit.notices.MsaWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::msa_lit.base.notices.MsaWarning")
 QUICK = dict(epochs=1, batch_size=8, progress=False)
 INPUTS = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -655,7 +655,7 @@ def _other_shape(method, corpus, options, run):
     "Is it a model of another size, so that nothing needs to be trained?"
     chosen = choose(method, {k: v for k, v in options.items() if k != "progress"})
     ready, words = ready_for(corpus, chosen["model"])
-    from msa_lit.fusion import ModelSpec
+    from msa_lit.model.common import ModelSpec
 
     state = build(method, ModelSpec.of(ready, chosen["model"], words), chosen, 1111).state_dict()
     shapes = lambda s: {k: tuple(v.shape) for k, v in s.items()}

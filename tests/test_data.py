@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from msa_lit.data import MODALITIES, Corpus, Ragged, Split, example_corpus, make_batch
-from msa_lit.doctor import examine
-from msa_lit.layouts import mmsa_fields, write_folder, write_mmsa
-from msa_lit.pickles import load_pickle
-from msa_lit.readers import convert, read_corpus
-from msa_lit.soundness import CorpusError, check_corpus, differences
-from msa_lit.store import open_store, write_store
+from msa_lit.data.corpus import MODALITIES, Corpus, Ragged, Split, example_corpus, make_batch
+from msa_lit.data.doctor import examine
+from msa_lit.data.layouts import mmsa_fields, write_folder, write_mmsa
+from msa_lit.data.pickles import load_pickle
+from msa_lit.data.readers import convert, read_corpus
+from msa_lit.data.soundness import CorpusError, check_corpus, differences
+from msa_lit.data.store import open_store, write_store
 
 MOSI = Path(__file__).parents[2] / "shared" / "data" / "mosi"
 quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -106,8 +106,8 @@ def test_a_store_needs_no_memory(tmp_path, corpus):
 import json, resource, sys
 from pathlib import Path
 import numpy as np
-from msa_lit.data import make_batch
-from msa_lit.store import open_store, sha256_of
+from msa_lit.data.corpus import make_batch
+from msa_lit.data.store import open_store, sha256_of
 store, frames = Path(sys.argv[1]), 1 << 28
 values = np.lib.format.open_memmap(store / "train.audio.values.npy", "w+", np.float32, (frames, 64)); values[-1] = 3; del values
 np.save(store / "train.audio.offsets.npy", np.array([0, frames - 2, frames - 1, frames]))
@@ -130,7 +130,7 @@ def test_reading_a_pickle_does_not_load_it(tmp_path):
     program = """
 import pickle, sys, tracemalloc
 import numpy as np
-from msa_lit.readers import convert
+from msa_lit.data.readers import convert
 audio = np.zeros((64, 20_000, 16)); audio[:, :3] = 1.0  # 164 MB of padding, 24 KB of frames
 fold = lambda k: {"id": [f"{k}{i}$_$0" for i in range(64)], "regression_labels": np.zeros(64), "audio": audio, "audio_lengths": [3] * 64}
 with open(sys.argv[1] + "/big.pkl", "wb") as f: pickle.dump({k: fold(k) for k in ("train", "valid", "test")}, f, protocol=4)
@@ -177,7 +177,7 @@ def test_payloads_do_not_run(put, tmp_path, protocol, wrap):
     b"Pid\n.", b"\x80\x02K\x01Q.", b"\x80\x02\x82\x01.", b"\x80\x05\x97.",           # outside objects, extensions, buffers
 ])
 def test_instructions_that_could_do_harm_are_unknown(put, tmp_path, program):
-    from msa_lit import pickles
+    from msa_lit.data import pickles
     before = dict(vars(pickles.TypeStandIn)), pickles.scalar.__defaults__, pickles.from_buffer.__defaults__
     with pytest.raises(ValueError, match="corpus.pkl"): load_pickle(put(program))
     assert before == (dict(vars(pickles.TypeStandIn)), pickles.scalar.__defaults__, pickles.from_buffer.__defaults__)

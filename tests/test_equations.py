@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import msa_lit
-from msa_lit import equations as book
+from msa_lit.papers import equations as book
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +31,7 @@ EXPECTED = [
     ("SPIL-32", "msa_lit.selfmm.ulgm.unimodal_weight", "label_s label_m"),
     ("SPIL-34", "msa_lit.spil.method.spil_loss", "task unimodal alignment weight"),
     ("MUG-7", "msa_lit.mug.projection.ContrastiveProjection", ""),
-    ("MUG-11 MFON-8", "msa_lit.losses.info_nce", "anchor positive temperature"),
+    ("MUG-11 MFON-8", "msa_lit.model.losses.info_nce", "anchor positive temperature"),
     ("MUG-12", "msa_lit.mug.projection.stage1_loss", "task projected contrastive eta gamma"),
     ("MUG-13 MUG-19", "msa_lit.mug.mucn.MUCN", "feature_dim rho"),
     ("MUG-28", "msa_lit.mug.mucn.bounded_residual", "noisy_label correction rho"),
@@ -45,7 +45,7 @@ EXPECTED = [
     ("MFON-4", "msa_lit.mfon.prompt.add_prompt", "features prompt"),
     ("MFON-5", "msa_lit.mfon.attention.prompt_attention", "text prompted w_q w_k w_v mask"),
     ("MFON-6", "msa_lit.mfon.distillation.distillation", "student teacher direction"),
-    ("MFON-7", "msa_lit.losses.score", "text other"),
+    ("MFON-7", "msa_lit.model.losses.score", "text other"),
     ("MFON-13", "msa_lit.mfon.method.mfon_loss", "task distillation contrast alpha beta"),
     ("MUG-6 MUG-9 MUG-25 MUG-26 SPIL-30", "torch.nn.functional.l1_loss", "input target"),
     ("MFON-12", "torch.nn.functional.mse_loss", "input target"),
@@ -107,9 +107,9 @@ class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ("nbdev", "fastcore", "execnb", "IPython", "jupyter_core"): raise ImportError(f"{name} is not installed here")
 sys.meta_path.insert(0, Refuse())
-from msa_lit.equations import EQUATIONS, index
-assert "msa_lit.losses" not in sys.modules
-assert EQUATIONS["MFON-7"].function.__module__ == "msa_lit.losses" and EQUATIONS["MFON-7"].notebook == "06_losses.ipynb"
+from msa_lit.papers.equations import EQUATIONS, index
+assert "msa_lit.model.losses" not in sys.modules
+assert EQUATIONS["MFON-7"].function.__module__ == "msa_lit.model.losses" and EQUATIONS["MFON-7"].notebook == "06_model.losses.ipynb"
 print(index().function.ne("not yet").sum())
 """
 
@@ -146,8 +146,8 @@ def test_a_module_that_cannot_be_imported_is_not_hidden(extended, file):
 
 
 def test_a_second_function_for_an_equation_is_refused_when_its_module_is_imported(extended):
-    (extended / "zz_second.py").write_text("from msa_lit.equations import equation\n@equation('MFON-7')\ndef other(): ...\n")
-    with pytest.raises(ValueError, match="MFON-7 is computed by msa_lit.losses: score; msa_lit.zz_second: other"):
+    (extended / "zz_second.py").write_text("from msa_lit.papers.equations import equation\n@equation('MFON-7')\ndef other(): ...\n")
+    with pytest.raises(ValueError, match="MFON-7 is computed by msa_lit.model.losses: score; msa_lit.zz_second: other"):
         book._load_package()
     assert book.EQUATIONS["MFON-7"].function.__qualname__ == "score"
 
@@ -159,7 +159,7 @@ def test_command_line_and_private_modules_are_not_imported(extended):
 
 
 def test_a_module_may_run_again():
-    import msa_lit.losses as losses
+    import msa_lit.model.losses as losses
     old = book.EQUATIONS["MFON-8"].function
     importlib.reload(losses)
     assert book.EQUATIONS["MFON-8"].function is losses.info_nce is not old
@@ -169,7 +169,7 @@ def test_a_notebook_neither_displaces_nor_disturbs():
     def score(): ...
     score.__module__ = "__main__"
     book.equation("MFON-7")(score)
-    assert book.EQUATIONS["MFON-7"].function.__module__ == "msa_lit.losses"
+    assert book.EQUATIONS["MFON-7"].function.__module__ == "msa_lit.model.losses"
 
 
 @pytest.mark.parametrize("ask", [book.find, book.describe, lambda id: book.equation(id)(print), lambda id: book.register(id, print, "here")])

@@ -14,11 +14,12 @@ import pytest
 import torch
 
 import msa_lit
-from msa_lit import catalogue, cli
-from msa_lit.layouts import mmsa_fields
-from msa_lit.metrics import evaluate
-from msa_lit.notices import collect
-from msa_lit.simulate import simulate
+from msa_lit.base import catalogue
+from msa_lit.cli import program as cli
+from msa_lit.data.layouts import mmsa_fields
+from msa_lit.measure.metrics import evaluate
+from msa_lit.base.notices import collect
+from msa_lit.simulate.world import simulate
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("--epochs", "1", "--batch_size", "4", "--quiet")
@@ -79,7 +80,7 @@ def test_importing_the_package_imports_nothing_heavy():
 
 @pytest.mark.parametrize(
     "first",
-    ["from msa_lit import simulate", "import msa_lit.runs\nimport msa_lit.simulate as simulate"],
+    ["from msa_lit import simulate", "import msa_lit.train.runs\nimport msa_lit.simulate as simulate"],
 )
 def test_a_module_called_like_its_function_is_both(first):
     done = fresh(
@@ -94,7 +95,7 @@ def test_a_misspelt_public_name_is_answered():
         msa_lit.comparee
     with pytest.raises(ImportError):
         exec("from msa_lit import comparee")
-    assert msa_lit.statistics is import_module("msa_lit.statistics")
+    assert msa_lit.measure.statistics is import_module("msa_lit.measure.statistics")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_misspelt_public_name_is_answered():
         (lambda: msa_lit.options_of("mugg"), "did you mean 'mug'"),
         (lambda: evaluate([1.0], [1.0], "mossi"), "did you mean 'mosi'"),
         (
-            lambda: import_module("msa_lit.metrics").higher_is_better("f1_non"),
+            lambda: import_module("msa_lit.measure.metrics").higher_is_better("f1_non"),
             "did you mean 'f1_non0'",
         ),
         (lambda: catalogue.check_claims(["U44"]), "did you mean 'U4'"),
@@ -131,14 +132,14 @@ def test_misspelt_names_are_answered_with_near_ones(ask, message):
 
 def test_a_method_of_another_package_is_found_by_its_entry_point(tmp_path, monkeypatch):
     (tmp_path / "warm.py").write_text(
-        "from dataclasses import dataclass\nfrom msa_lit.fusion import LateFusion\nfrom msa_lit.methods import method\n"
+        "from dataclasses import dataclass\nfrom msa_lit.model.common import LateFusion\nfrom msa_lit.model.contract import method\n"
         "@dataclass(frozen=True)\nclass WarmOptions:\n    loss: str = 'mae'\n    warmth: float = 2.0  # how warm it is\n"
         "@method('warm')\nclass Warm(LateFusion):\n    'A control from elsewhere.'\n    Options = WarmOptions\n"
     )
     about = tmp_path / "warm-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: warm\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[msa_lit.methods]\nwarm = warm\n")
+    (about / "entry_points.txt").write_text("[msa_lit.model.contract]\nwarm = warm\n")
     monkeypatch.syspath_prepend(tmp_path)
     catalogue.plugins.cache_clear()
     try:
@@ -223,7 +224,7 @@ def test_a_guessed_scheme_reaches_the_record_of_a_run(content, tmp_path):
 
 
 def test_the_way_to_read_is_not_written_twice():
-    from msa_lit.readers import read_corpus
+    from msa_lit.data.readers import read_corpus
 
     Reading = getattr(import_module(catalogue.home("Reading")), "Reading")
     import dataclasses

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from msa_lit.data import MODALITIES, example_corpus
-from msa_lit.layouts import mmsa_fields, write_folder, write_mmsa
-from msa_lit.notices import collect
-from msa_lit.readers import convert, read_corpus
-from msa_lit.reading import CHOICES, Reading
-from msa_lit.soundness import differences
-from msa_lit.store import write_store
+from msa_lit.data.corpus import MODALITIES, example_corpus
+from msa_lit.data.layouts import mmsa_fields, write_folder, write_mmsa
+from msa_lit.base.notices import collect
+from msa_lit.data.readers import convert, read_corpus
+from msa_lit.data.reading import CHOICES, Reading
+from msa_lit.data.soundness import differences
+from msa_lit.data.store import write_store
 
 HEAD = "video_id,clip_id,text,label,mode"
 
@@ -263,7 +263,7 @@ def unjudged(fold): return {k: v for k, v in fold.items() if "labels" not in k}
 
 
 def test_clips_without_labels_are_read_and_predicted(content, put, table):
-    from msa_lit.runs import fit, predict_with
+    from msa_lit.train.runs import fit, predict_with
     run = fit("late_fusion", read_corpus(put(content)).only("audio", "vision"), epochs=1, batch_size=2, progress=False)
     one = {m: content["test"][m][0, :content["test"][f"{m}_lengths"][0]] for m in ("audio", "vision")}
     for own, ids in (({"test": unjudged(content["test"])}, ["d$_$1", "d$_$2"]), (unjudged(content["test"]), ["d$_$1", "d$_$2"]), (one, ["mine"])):

@@ -12,12 +12,12 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from msa_lit.data import example_corpus
-from msa_lit.layouts import write_mmsa
-from msa_lit.pickles import load_pickle
-from msa_lit.readers import convert
-from msa_lit.runs import fit, load_corpus
-from msa_lit.store import open_store, write_store
+from msa_lit.data.corpus import example_corpus
+from msa_lit.data.layouts import write_mmsa
+from msa_lit.data.pickles import load_pickle
+from msa_lit.data.readers import convert
+from msa_lit.train.runs import fit, load_corpus
+from msa_lit.data.store import open_store, write_store
 
 ROOT = Path(__file__).parents[1]
 NAME = "<script>alert(1)</script> $\\href{javascript:alert(2)}{x}$"
@@ -31,7 +31,7 @@ def child(code, *args):
 
 
 READ = """import sys
-from msa_lit.readers import read_corpus
+from msa_lit.data.readers import read_corpus
 for path in sys.argv[1:]:
     try: read_corpus(path)
     except ValueError as error: print(len(str(error)) < 1000)"""
@@ -151,7 +151,7 @@ def test_names_stay_text_in_a_notebook(tmp_path):
 
 
 CONVERT = """import sys
-from msa_lit.cli import main
+from msa_lit.cli.program import main
 sys.exit(main(["data", "convert", *sys.argv[1:]]))"""
 
 
@@ -171,7 +171,7 @@ def small_disk(tmp_path):
 
 def test_convert_onto_a_full_disk(tmp_path, small_disk):
     "A sentence and no leftovers, where a sparse file would end the process."
-    from msa_lit.simulate import simulate
+    from msa_lit.simulate.world import simulate
 
     write_mmsa(simulate(n=(60, 20, 20), seed=1), tmp_path / "c.pkl")
     done = child(CONVERT, tmp_path / "c.pkl", small_disk / "store")
@@ -181,7 +181,7 @@ def test_convert_onto_a_full_disk(tmp_path, small_disk):
 
 def test_convert_within_a_limit(tmp_path):
     "The same without root: no file may grow beyond 64 KB."
-    from msa_lit.simulate import simulate
+    from msa_lit.simulate.world import simulate
 
     write_mmsa(simulate(n=(60, 20, 20), seed=1), tmp_path / "c.pkl")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msa_lit.losses import info_nce, info_nce_floor, score
+from msa_lit.model.losses import info_nce, info_nce_floor, score
 
 
 @settings(max_examples=100, deadline=None)

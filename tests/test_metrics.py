@@ -5,10 +5,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from msa_lit.metrics import METRICS, constant_row, evaluate, higher_is_better, scores
-from msa_lit.passport import passport
-from msa_lit.plausible import f1_bounds, f1_weightings, reachable
-from msa_lit.statistics import (
+from msa_lit.measure.metrics import METRICS, constant_row, evaluate, higher_is_better, scores
+from msa_lit.measure.passport import passport
+from msa_lit.measure.plausible import f1_bounds, f1_weightings, reachable
+from msa_lit.measure.statistics import (
     bootstrap,
     holm,
     mcnemar,

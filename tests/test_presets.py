@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from msa_lit.cli import main
-from msa_lit.layouts import write_mmsa
-from msa_lit.notices import MsaWarning
-from msa_lit.presets import DATASETS, FOR, PRESETS, preset_options, preset_table, split_preset
-from msa_lit.runs import fit, load_corpus, load_run
-from msa_lit.simulate import simulate
+from msa_lit.cli.program import main
+from msa_lit.data.layouts import write_mmsa
+from msa_lit.base.notices import MsaWarning
+from msa_lit.train.presets import DATASETS, FOR, PRESETS, preset_options, preset_table, split_preset
+from msa_lit.train.runs import fit, load_corpus, load_run
+from msa_lit.simulate.world import simulate
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "</s>"]
 SHORT = dict(epochs=1, pretrain_epochs=1, meta_epochs=1, teacher_epochs=1, b=1, batch_size=8, common_width=16, accumulate=2)

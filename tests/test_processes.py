@@ -6,13 +6,13 @@ import sys
 import pytest
 import torch
 
-from msa_lit.runs import load_run
+from msa_lit.train.runs import load_run
 
 SCRIPT = """
 import sys, torch
 torch.set_num_threads(1)
-from msa_lit.runs import fit
-from msa_lit.simulate import simulate
+from msa_lit.train.runs import fit
+from msa_lit.simulate.world import simulate
 fit(sys.argv[1], simulate(n=(96, 24, 24), seed=3), seed=1, folder=sys.argv[2], progress=False, epochs=3, batch_size=32, dropout=0.0)
 """
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 REDEFINED = """
-from msa_lit.fusion import LateFusion as installed
-from msa_lit.methods import METHODS, import_all, method, parse
+from msa_lit.model.common import LateFusion as installed
+from msa_lit.model.contract import METHODS, import_all, method, parse
 
 @method("late_fusion")
 class LateFusion(installed): changed = True
@@ -19,8 +19,8 @@ import_all()
 assert parse("late_fusion+dgm")[0] is LateFusion and parse("only_in_a")[0] is OnlyInA
 """
 TWO_PROCESSES = """
-from msa_lit.comparison import compare
-from msa_lit.simulate import simulate
+from msa_lit.train.comparison import compare
+from msa_lit.simulate.world import simulate
 
 def scores(jobs):
     corpus = simulate((40, 10, 10))
@@ -37,8 +37,8 @@ assert not scores(1).equals(here), "the loss of the notebook changed nothing"
 METHODS["late_fusion"] = LateFusion
 """
 NEXT = """
-from msa_lit.fusion import LateFusion
-from msa_lit.methods import METHODS, parse
+from msa_lit.model.common import LateFusion
+from msa_lit.model.contract import METHODS, parse
 assert parse("late_fusion")[0] is LateFusion and not hasattr(LateFusion, "changed")
 assert "only_in_a" not in METHODS
 try: parse("only_in_a")
@@ -46,13 +46,13 @@ except ValueError as e: assert "unknown method" in str(e)
 else: raise AssertionError("found a class of another notebook")
 """
 CLAIMED = """
-from msa_lit.equations import equation
+from msa_lit.papers.equations import equation
 
 @equation("MUG-27")
 def a_notebooks_copy(): pass
 """
 ASKED = """
-from msa_lit.equations import find
+from msa_lit.papers.equations import find
 assert find("MUG-27").function.__module__ == "msa_lit.mug.method"
 """
 RUN_THEM = """
@@ -62,8 +62,8 @@ from nbdev.test import test_nb
 sys.exit(not all(test_nb(Path(p))[0] for p in sys.argv[1:]))
 """
 SCRIPT = """
-from msa_lit.fusion import LateFusion
-from msa_lit.methods import homes, method
+from msa_lit.model.common import LateFusion
+from msa_lit.model.contract import homes, method
 
 def variant(k):
     @method(f"variant_{k}")

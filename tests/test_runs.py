@@ -11,18 +11,18 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from msa_lit import runs
-from msa_lit.comparison import compare, read_results
-from msa_lit.data import Ragged
-from msa_lit.folders import difference, read_record, read_table, write_table
-from msa_lit.report import write_report
-from msa_lit.runs import choose, fit, load_run, predict_with
-from msa_lit.series import run_missing
-from msa_lit.simulate import simulate
+from msa_lit.train import runs
+from msa_lit.train.comparison import compare, read_results
+from msa_lit.data.corpus import Ragged
+from msa_lit.train.folders import difference, read_record, read_table, write_table
+from msa_lit.train.report import write_report
+from msa_lit.train.runs import choose, fit, load_run, predict_with
+from msa_lit.train.series import run_missing
+from msa_lit.simulate.world import simulate
 
 ROOT = Path(__file__).parents[1]
 QUICK = dict(epochs=1, batch_size=8, progress=False)
-QUIET = pytest.mark.filterwarnings("ignore::msa_lit.notices.MsaWarning")
+QUIET = pytest.mark.filterwarnings("ignore::msa_lit.base.notices.MsaWarning")
 pytestmark = QUIET
 
 

@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing import assert_close
 
-from msa_lit.data import make_batch
-from msa_lit.fusion import ModelSpec
-from msa_lit.runs import build, choose, read
-from msa_lit.simulate import simulate
+from msa_lit.data.corpus import make_batch
+from msa_lit.model.common import ModelSpec
+from msa_lit.train.runs import build, choose, read
+from msa_lit.simulate.world import simulate
 from msa_lit.spil.modes import CommonWidth, gather_features, mode_losses
-from msa_lit.training import Loop, train_step
+from msa_lit.train.loop import Loop, train_step
 
 WIDTHS = {"text": 6, "audio": 3, "vision": 5}
 SIZES = [(5, 3), (1, 1), (4, 0)]                                            # rows of each process

@@ -23,9 +23,9 @@ sys.meta_path.insert(0, Blocked())
 import msa_lit
 from pathlib import Path
 assert Path(msa_lit.__file__).is_relative_to(sys.argv[1]), msa_lit.__file__
-from msa_lit.methods import import_all
+from msa_lit.model.contract import import_all
 import_all()
-from msa_lit.cli import main
+from msa_lit.cli.program import main
 status = main(["compare", "--methods", "late_fusion,self_mm", "--seeds", "1", "--n", "60,30,30", "--epochs", "1", "--quiet", "--out", sys.argv[2]])
 sys.exit(status or main(["equations", "UGF-4"]))
 """
@@ -83,11 +83,11 @@ import msa_lit
 assert msa_lit.__file__.startswith(site), msa_lit.__file__
 from dataclasses import fields
 from functools import partial
-import msa_lit.runs, msa_lit.training
-from msa_lit.simulate import simulate
-from msa_lit.layouts import write_mmsa
-msa_lit.runs.simulate = partial(simulate, n=(352, 8, 8))  # MUG draws 352 clips at a time
-options = msa_lit.training.TrainOptions
+import msa_lit.train.runs, msa_lit.train.loop
+from msa_lit.simulate.world import simulate
+from msa_lit.data.layouts import write_mmsa
+msa_lit.train.runs.simulate = partial(simulate, n=(352, 8, 8))  # MUG draws 352 clips at a time
+options = msa_lit.train.loop.TrainOptions
 options.epochs = 1
 options.__init__.__defaults__ = tuple(1 if f.name == "epochs" else f.default for f in fields(options))
 from msa_lit.mug.method import MUGOptions
@@ -98,7 +98,7 @@ from pathlib import Path
 for name in ("MOSI", "MOSEI"):
     Path("data", name, "Processed").mkdir(parents=True)
     write_mmsa(simulate(n=(24, 12, 12)), f"data/{name}/Processed/unaligned_50.pkl")
-from msa_lit.cli import main
+from msa_lit.cli.program import main
 space = {}
 for where, kind, text in items:
     print("=====", where, text)
@@ -137,7 +137,7 @@ def to_run():
 
 def commands_in_sentences(name):
     "Whole commands within a line of text; those that are only named, or stand for others, must exist."
-    from msa_lit.cli import COMMANDS
+    from msa_lit.cli.program import COMMANDS
     known = {word for command in COMMANDS for word in command.split()[:1]}
     for line in re.findall(r"`(msa_lit [^`]+)`", (ROOT / name).read_text(encoding="utf8")):
         assert line.split()[1] in known, f"{name}: {line}"

@@ -34,9 +34,12 @@ sys.path.insert(0, str(ROOT))
 import pandas as pd  # noqa: E402
 import torch  # noqa: E402
 
-from msa_lit import comparison, files, folders, report, runs, series, store, training  # noqa: E402
-from msa_lit.notices import MsaWarning  # noqa: E402
-from msa_lit.simulate import simulate  # noqa: E402
+from msa_lit.base import files  # noqa: E402
+from msa_lit.base.notices import MsaWarning  # noqa: E402
+from msa_lit.data import store  # noqa: E402
+from msa_lit.simulate.world import simulate  # noqa: E402
+from msa_lit.train import comparison, folders, report, runs, series  # noqa: E402
+from msa_lit.train import loop as training  # noqa: E402
 
 TABLE = ROOT / "results" / "torture" / "table.csv"
 METHODS = {  # method -> options that make its earlier stages short

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..equations import equation
+from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['mask_rows', 'attention_weights', 'prompt_attention', 'projected', 'absorbed', 'PromptAttention', 'GuidedLayer',

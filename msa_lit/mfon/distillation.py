@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..encoders import FrameTransformer, pool, positions
-from ..equations import equation
+from ..model.encoders import FrameTransformer, pool, positions
+from ..papers.equations import equation
 from .prompt import FrameMLP
 
 # %% auto #0

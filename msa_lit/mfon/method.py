@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data import Ragged, pad
-from ..encoders import Encoder, Standardise
-from ..equations import equation, register
-from ..fusion import Branch, CommonModel, make_encoder
-from ..losses import info_nce
-from ..methods import Method, Output, Stage, method
+from ..data.corpus import Ragged, pad
+from ..model.encoders import Encoder, Standardise
+from ..papers.equations import equation, register
+from ..model.common import Branch, CommonModel, make_encoder
+from ..model.losses import info_nce
+from ..model.contract import Method, Output, Stage, method
 from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
 from .release import FormOptions, Pyramid, make_guided, make_teacher
-from ..notices import notice
+from ..base.notices import notice
 
 # %% auto #0
 __all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'present_guide',

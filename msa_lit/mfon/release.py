@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..encoders import positions
-from ..fusion import Branch
+from ..model.encoders import positions
+from ..model.common import Branch
 from .attention import GuidedEncoder
 from .distillation import UnimodalTeacher
 from .prompt import FrameMLP
-from ..optimisers import OPTIMISERS, check_rate
+from ..model.optimisers import OPTIMISERS, check_rate
 
 # %% auto #0
 __all__ = ['POSITIONS', 'PREDICTORS', 'TEACHERS', 'TEACHER_LABELS', 'FormOptions', 'narrowing', 'Pyramid', 'PlacedEncoder',

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..equations import equation
+from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['denoising_loss', 'corrupt', 'corruption_damage', 'network_at', 'multimodal_denoising_loss', 'mixed_target',

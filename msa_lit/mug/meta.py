@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..equations import equation
+from ..papers.equations import equation
 from .denoising import denoising_loss
 from .mucn import affine
 

@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from accelerate.utils import gather
 from torch import Tensor, nn
 
-from ..data import Corpus, Split, make_batch
-from ..encoders import Encoder
-from ..equations import equation
-from ..files import replace_files
-from ..fusion import Branch, CommonModel, make_encoder
-from ..methods import Method, Output, Stage, method
+from ..data.corpus import Corpus, Split, make_batch
+from ..model.encoders import Encoder
+from ..papers.equations import equation
+from ..base.files import csv_style, replace_files
+from ..model.common import Branch, CommonModel, make_encoder
+from ..model.contract import Method, Output, Stage, method
 from .denoising import corrupt, denoising_batch, denoising_loss, mixed_target, mixing_weight
 from .meta import MetaStep, direct_update, inner_step, pad_features, stack_params
 from .mucn import MUCN, check_representations
@@ -227,7 +227,8 @@ def write_labels(
     "Write a label table in one step."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write = lambda aside: table.to_csv(aside, index=False, float_format="%.6g")
+    how = {"index": False, "float_format": "%.6g", **csv_style(table.id)}
+    write = lambda aside: table.to_csv(aside, **how)
     replace_files({path: write})
     return path
 

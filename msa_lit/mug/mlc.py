@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..methods import method
+from ..model.contract import method
 from .denoising import denoising_batch, network_at
 from .meta import MetaStep, inner_step
 from .method import MUG, LabelLearner, MUGOptions

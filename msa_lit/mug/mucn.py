@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..equations import equation
-from ..losses import l2_normalise
+from ..papers.equations import equation
+from ..model.losses import l2_normalise
 
 # %% auto #0
 __all__ = ['bounded_residual', 'identity_correction', 'reachable', 'affine', 'Affine', 'MUCN', 'check_representations']

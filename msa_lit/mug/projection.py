@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..equations import equation
-from ..losses import info_nce, l2_normalise
+from ..papers.equations import equation
+from ..model.losses import info_nce, l2_normalise
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'STOPS', 'ContrastiveProjection', 'projected_predictions', 'contrastive_loss', 'stage1_loss',

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..fusion import CommonModel, regression_loss
-from ..methods import method
+from ..model.common import CommonModel, regression_loss
+from ..model.contract import method
 from .ulgm import LabelGenerator, unimodal_weight
 
 # %% auto #0

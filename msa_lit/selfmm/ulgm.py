@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..equations import equation
+from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['class_centres', 'relative_distance', 'shifted_label', 'momentum_label', 'unimodal_weight', 'LabelGenerator']

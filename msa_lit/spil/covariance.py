@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..equations import equation
+from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['batch_matrix', 'centred', 'covariance', 'two_term_covariance', 'covariance_pair', 'covariance_gap',

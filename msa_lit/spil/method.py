@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..equations import equation
-from ..methods import Piece, method, piece
+from ..papers.equations import equation
+from ..model.contract import Piece, method, piece
 from ..selfmm.method import SelfMM, SelfMMOptions
 from ..selfmm.ulgm import unimodal_weight
 from .modes import CommonWidth, mode_losses, parse_modes

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ..data import MODALITIES
+from ..data.corpus import MODALITIES
 from .covariance import covariance_alignment, covariance_pair
 
 # %% auto #0

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..equations import equation
+from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['transport', 'map_loss', 'check_covariance', 'Eigen', 'eigen', 'truncate', 'common_rank', 'attainable_loss',

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..equations import equation
+from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['discard_probability', 'mask_features']

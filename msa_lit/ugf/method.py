@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..fusion import CommonModel
-from ..methods import Piece, Stage, method, piece
-from ..optimisers import check_rate
+from ..model.common import CommonModel
+from ..model.contract import Piece, Stage, method, piece
+from ..model.optimisers import check_rate
 from .masking import discard_probability, mask_features
 from .modulation import modulate_gradients, note_parameters, scale_changes
 from .uncertainty import RunningConfidence, relative_factor

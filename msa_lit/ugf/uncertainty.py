@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..equations import equation
+from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['joint_loss', 'confidence', 'running_mean', 'relative_confidence', 'modulation_factor', 'relative_factor',
