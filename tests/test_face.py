@@ -139,7 +139,7 @@ def test_a_method_of_another_package_is_found_by_its_entry_point(tmp_path, monke
     about = tmp_path / "warm-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: warm\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[msa_lit.model.contract]\nwarm = warm\n")
+    (about / "entry_points.txt").write_text("[msa_lit.methods]\nwarm = warm\n")
     monkeypatch.syspath_prepend(tmp_path)
     catalogue.plugins.cache_clear()
     try:
