@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..papers.equations import equation
 
 # %% auto #0
-__all__ = ['mask_rows', 'attention_weights', 'prompt_attention', 'projected', 'absorbed', 'PromptAttention', 'GuidedLayer',
-           'GuidedEncoder', 'future_mask', 'salient_mass']
+__all__ = ['HEAD_FORMS', 'mask_rows', 'attention_weights', 'prompt_attention', 'projected', 'absorbed', 'head_by_head',
+           'PromptAttention', 'GuidedLayer', 'GuidedEncoder', 'future_mask', 'salient_mass']
 
 # %% ../../nbs/51_mfon.attention.ipynb #mask-rows
 def mask_rows(
@@ -52,12 +52,16 @@ def prompt_attention(
     w_q: Tensor,                # query map, [d, k]
     w_k: Tensor,                # key map, [d, k]
     w_v: Tensor,                # value map, [d, z]
-    mask: Tensor | None = None, # True = real frame, [N, T]
+    mask: Tensor | None = None, # True = real frame, [N, T]; or checked rows, [N or 1, 1 or Tq, T]
+    dropout: float = 0.0,       # share of attention weights dropped
 ) -> Tensor:                    # what the text read out, [N, Tq, z]
     "Text-guided attention over prompted frames. Raises ValueError for an impossible mask."
-    return F.scaled_dot_product_attention(text @ w_q, prompted @ w_k, prompted @ w_v, attn_mask=mask_rows(mask, prompted))
+    rows = mask if mask is not None and mask.dim() == 3 else mask_rows(mask, prompted)
+    q, k, v = text @ w_q, prompted @ w_k, prompted @ w_v
+    return F.scaled_dot_product_attention(q, k, v, rows, dropout)
 
 # %% ../../nbs/51_mfon.attention.ipynb #projected
+@equation("MFON-5/projected")
 def projected(
     q: Tensor,               # queries, [N, H, I, k]
     frames: Tensor,          # prompted frames, [N, T, d]
@@ -67,12 +71,15 @@ def projected(
     dropout: float = 0.0,    # share of attention weights dropped
 ) -> Tensor:                 # read-outs, [N, H, I, k]
     "Attention that projects every frame to keys and values."
-    return F.scaled_dot_product_attention(q, _per_head(frames, w_k), _per_head(frames, w_v), None if rows is None else rows[:, None], dropout)
+    rows = None if rows is None else rows[:, None]
+    k, v = _per_head(frames, w_k), _per_head(frames, w_v)
+    return F.scaled_dot_product_attention(q, k, v, rows, dropout)
 
 def _per_head(frames, w): # [N, T, d], [H, d, k] -> [N, H, T, k], by one product with all heads side by side
     return (frames @ w.transpose(0, 1).flatten(1)).unflatten(-1, (w.shape[0], -1)).transpose(1, 2)
 
 # %% ../../nbs/51_mfon.attention.ipynb #absorbed
+@equation("MFON-5/absorbed")
 def absorbed(
     q: Tensor,               # queries, [N, H, I, k]
     frames: Tensor,          # prompted frames, [N, T, d]
@@ -88,18 +95,35 @@ def absorbed(
     seen = F.scaled_dot_product_attention(look, frames, frames, rows, dropout, scale=k ** -0.5)
     return seen.unflatten(1, (H, I)) @ w_v
 
+# %% ../../nbs/51_mfon.attention.ipynb #printed-form
+HEAD_FORMS = ("fast", "printed")
+
+def head_by_head(
+    text: Tensor,            # guiding sequence, [N, I, d]
+    frames: Tensor,          # prompted frames, [N, T, d]
+    maps: tuple,             # query, key and value maps of the heads, each [H, d, k]
+    rows: Tensor | None,     # True = may be looked at, [N or 1, 1 or I, T]
+    dropout: float = 0.0,    # share of attention weights dropped
+) -> Tensor:                 # read-outs, [N, H, I, k]
+    "MFON-5 once for every head."
+    heads = [prompt_attention(text, frames, *ws, rows, dropout) for ws in zip(*maps, strict=True)]
+    return torch.stack(heads, 1)
+
 # %% ../../nbs/51_mfon.attention.ipynb #prompt-attention-module
 class PromptAttention(nn.Module):
-    "MFON-5 with several heads. Raises ValueError if the width does not divide by the heads."
+    "MFON-5 with several heads; ValueError for an unknown form or heads that do not divide d."
     def __init__(
         self,
         width: int,           # common width d of text and frames
         heads: int = 1,       # H; each has d / H columns
         dropout: float = 0.0, # share of attention weights dropped in training
+        form: str = "fast",   # "fast", or "printed": MFON-5 head by head
     ):
         super().__init__()
-        if heads < 1 or width % heads: raise ValueError(f"width={width} does not divide into heads={heads}: choose a divisor")
-        self.heads, self.dropout = heads, dropout
+        if heads < 1 or width % heads:
+            raise ValueError(f"width={width} does not divide into heads={heads}: choose a divisor")
+        if form not in HEAD_FORMS: raise ValueError(f"form={form!r} is not one of {HEAD_FORMS}")
+        self.heads, self.dropout, self.form = heads, dropout, form
         self.w_q, self.w_k, self.w_v = (nn.Linear(width, width, bias=False) for _ in range(3))
         self.w_o = nn.Linear(width, width)
 
@@ -109,10 +133,15 @@ class PromptAttention(nn.Module):
     def queries(self, text): # [N, I, d] -> [N, H, I, k]
         return self.w_q(text).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def attend(self, text, prompted, rows): # [N, I, d], [N, T, d], [N, 1 or I, T] already checked -> [N, I, d]
-        form = absorbed if text.shape[1] * self.heads < text.shape[2] else projected
-        z = form(self.queries(text), prompted, self.maps(self.w_k), self.maps(self.w_v), rows, self.dropout if self.training else 0.0)
-        return self.w_o(z.transpose(1, 2).flatten(2))
+    def attend(self, text, prompted, rows): # [N, I, d], [N, T, d], [N or 1, 1 or I, T] -> [N, I, d]
+        dropped = self.dropout if self.training else 0.0
+        return self.w_o(self.read(text, prompted, rows, dropped).transpose(1, 2).flatten(2))
+
+    def read(self, text, prompted, rows, dropped): # as attend, a share -> [N, H, I, k]
+        maps = [self.maps(w) for w in (self.w_q, self.w_k, self.w_v)]
+        if self.form == "printed": return head_by_head(text, prompted, maps, rows, dropped)
+        fast = absorbed if text.shape[1] * self.heads < text.shape[2] else projected
+        return fast(self.queries(text), prompted, *maps[1:], rows, dropped)
 
     def forward(self, text, prompted, mask=None): # [N, I, d], [N, T, d], [N, T] -> [N, I, d]
         return self.attend(text, prompted, mask_rows(mask, prompted))
@@ -131,10 +160,11 @@ class GuidedLayer(nn.Module):
         norm: str = "pre",        # layer norm "pre" or "post" each part
         hidden: int | None = None, # feed-forward width; None: 4 d
         dropout: float = 0.0,     # on weights, hidden units and both branches, in training
+        form: str = "fast",       # of the attention: "fast", or "printed"
     ):
         super().__init__()
         if norm not in ("pre", "post"): raise ValueError(f"norm={norm!r} is not 'pre' or 'post'")
-        self.attention = PromptAttention(width, heads, dropout)
+        self.attention = PromptAttention(width, heads, dropout, form)
         self.feed = nn.Sequential(nn.Linear(width, hidden or 4 * width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden or 4 * width, width))
         self.norm_attention, self.norm_feed, self.dropout = nn.LayerNorm(width), nn.LayerNorm(width), nn.Dropout(dropout)
         self.norm_frames = nn.LayerNorm(width) if norm == "pre" else None
@@ -165,9 +195,10 @@ class GuidedEncoder(nn.Module):
         dropout: float = 0.0,            # in every layer, in training
         prompt: nn.Module | None = None, # ModalPrompt for the frames; None: no prompt
         future: bool = False,            # hide frames as the public release does
+        form: str = "fast",              # of the attention: "fast", or "printed"
     ):
         super().__init__()
-        self.layers = nn.ModuleList(GuidedLayer(width, heads, norm, hidden, dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(GuidedLayer(width, heads, norm, hidden, dropout, form) for _ in range(layers))
         self.norm = nn.LayerNorm(width) if norm == "pre" else nn.Identity()
         self.prompt, self.future = prompt or nn.Identity(), future
 

@@ -18,6 +18,7 @@ from ..papers.equations import equation, register
 from ..model.common import Branch, CommonModel, make_encoder
 from ..model.losses import info_nce
 from ..model.contract import Method, Output, Stage, method
+from .attention import HEAD_FORMS
 from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
 from .release import FormOptions, Pyramid, make_guided, make_teacher
@@ -72,11 +73,15 @@ class MFONOptions(FormOptions):
     teacher_epochs: int = 10        # of the first stage, at most
     causal_teachers: bool = False   # teachers may not look ahead (the release on SIMS)
     future: bool = False            # the release's mask, which depends on the batch
+    form: str = "fast"              # of the attention: "fast", or "printed", MFON-5 head by head
 
     def __post_init__(self):
         self.check_form()
-        for name, known in dict(guide=("text", "audio", "vision"), prompt=("step", "shared", "none"), reduction=("first", "mean", "attention")).items():
-            if getattr(self, name) not in known: raise ValueError(f"{name}={getattr(self, name)!r} is not one of {known}")
+        known = dict(guide=("text", "audio", "vision"), prompt=("step", "shared", "none"),
+                     reduction=("first", "mean", "attention"), form=HEAD_FORMS)
+        for name, words in known.items():
+            if getattr(self, name) not in words:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not one of {words}")
         for name in ("alpha", "beta"):
             if not getattr(self, name) >= 0: raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 

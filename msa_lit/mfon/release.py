@@ -158,6 +158,7 @@ def make_guided(
         dropout=dropout,
         prompt=prompt,
         future=o.future,
+        form=o.form,
     )
     if o.positions == "none":
         return GuidedEncoder(o.common_width, **said)

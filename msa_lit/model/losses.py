@@ -14,7 +14,7 @@ from torch import Tensor
 from ..papers.equations import equation, register
 
 # %% auto #0
-__all__ = ['l2_normalise', 'score', 'info_nce', 'info_nce_floor']
+__all__ = ['l2_normalise', 'log_score', 'score', 'info_nce', 'info_nce_floor']
 
 # %% ../../nbs/06_model.losses.ipynb #errors
 for _id in ("MUG-6", "MUG-9", "MUG-25", "MUG-26", "SPIL-30"):
@@ -40,6 +40,14 @@ def _check_pairs(**batches):
     for name, z in batches.items():
         if not torch.isfinite(z).all(): raise ValueError(f"{name} has NaN or infinite entries; look for them where it was computed")
 
+@equation("MFON-7/logarithm")
+def log_score(
+    text: Tensor,   # [N, d] one text vector per sample
+    other: Tensor,  # [N, d] one vector of another modality per sample
+) -> Tensor:        # [N, N] cosines, row: text, column: other
+    "Cosine of every text with every other vector: the logarithm of `score`."
+    return l2_normalise(text) @ l2_normalise(other).T
+
 @equation("MFON-7")
 def score(
     text: Tensor,   # [N, d] one text vector per sample
@@ -47,7 +55,7 @@ def score(
 ) -> Tensor:        # [N, N] exp(cosine), row: text, column: other; ValueError for shapes, N < 2, non-finite entries
     "Exponential of the cosine of every text with every other vector."
     _check_pairs(text=text, other=other)
-    return (l2_normalise(text) @ l2_normalise(other).T).exp()
+    return log_score(text, other).exp()
 
 # %% ../../nbs/06_model.losses.ipynb #info-nce
 @equation("MUG-11", "MFON-8")
@@ -59,7 +67,7 @@ def info_nce(
     "How badly anchors pick their own positives out of the batch: mean cross-entropy over cosines."
     _check_pairs(anchor=anchor, positive=positive)
     if not temperature > 0: raise ValueError(f"temperature is {temperature}; it divides the cosines and must be above 0")
-    cosines = l2_normalise(anchor) @ l2_normalise(positive).T  # [N, N], row: anchor, column: positive
+    cosines = log_score(anchor, positive)  # [N, N], row: anchor, column: positive
     return F.cross_entropy(cosines / temperature, torch.arange(len(anchor), device=anchor.device))
 
 # %% ../../nbs/06_model.losses.ipynb #floor

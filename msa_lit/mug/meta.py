@@ -17,7 +17,7 @@ from .mucn import affine
 
 # %% auto #0
 __all__ = ['gate', 'inner_step', 'MetaStep', 'meta_update', 'pad_features', 'stack_params', 'unstack_params', 'Trace', 'trace',
-           'gradients', 'hessian_product', 'direct_update']
+           'gradients', 'hessian_product', 'stepped', 'examined', 'direct_update']
 
 # %% ../../nbs/43_mug.meta.ipynb #inner
 @equation("MUG-15")
@@ -111,6 +111,7 @@ class Trace(NamedTuple):
     squashed: Tensor  # s, [M, N]
     gap: Tensor       # answer minus target, [M, N]
 
+@equation("MUG-13/direct", "MUG-19/direct", "MUG-28/direct")
 def trace(
     mucn: nn.Module,  # a MUCN; its own parameters are not used
     params: dict,     # name -> parameter, [M, ...]
@@ -131,6 +132,7 @@ def _inside(mucn): return mucn.rho if mucn.scale else 1.0  # c, what the sum is 
 # %% ../../nbs/43_mug.meta.ipynb #gradients
 gate = torch.ops.aten.threshold_backward  # (d, h, 0): d where h > 0, otherwise 0; PyTorch's own way back through a rectifier
 
+@equation("MUG-14/direct", "MUG-16/direct")
 def gradients(
     mucn: nn.Module,  # a MUCN; its own parameters are not used
     params: dict,     # name -> parameter, [M, ...]
@@ -166,7 +168,25 @@ def hessian_product(
         if i: ddelta = gate(ddelta @ params[f"layers.{i}.weight"].mT + deltas[i] @ along[f"layers.{i}.weight"].mT, h[i], 0)
     return product
 
+# %% ../../nbs/43_mug.meta.ipynb #direct-parts
+@equation("MUG-15/direct")
+def stepped(
+    params: dict,  # theta, name -> parameter
+    slopes: dict,  # name -> gradient
+    lr: float,     # alpha
+) -> dict:         # theta', name -> parameter
+    "One gradient step, MUG-15, once the gradient is there."
+    return {k: p.sub(slopes[k], alpha=lr) for k, p in params.items()}
+
+@equation("MUG-20/direct")
+def examined(
+    passed: Trace,  # on D
+) -> Tensor:        # the multimodal denoising loss of every network, [M]
+    "Mean absolute gap, MUG-20."
+    return passed.gap.abs().mean(-1)
+
 # %% ../../nbs/43_mug.meta.ipynb #direct
+@equation("MUG-22/direct", "MUG-23/direct")
 @torch.no_grad()
 def direct_update(
     mucn: nn.Module,           # a MUCN; its own parameters are not used
@@ -180,16 +200,20 @@ def direct_update(
     "`meta_update` for a stack of MUCNs, with derivatives written out."
     tried = trace(mucn, params, mucn.entry(*unimodal_task[:2]), *unimodal_task[1:])
     slopes, deltas = gradients(mucn, params, tried)
-    new, entry = {k: p.sub(slopes[k], alpha=inner_lr) for k, p in params.items()}, mucn.entry(*multimodal_task[:2])
-    pre, after = (trace(mucn, p, entry, *multimodal_task[1:]) for p in (params, new))
-    pre, post = pre.gap.abs().mean(-1), after.gap.abs().mean(-1)
-    _check_step(mucn, {"inner_lr": inner_lr, "outer_lr": outer_lr}, torch.stack([pre, post]), {"unimodal": unimodal_task, "multimodal": multimodal_task})
+    new, entry = stepped(params, slopes, inner_lr), mucn.entry(*multimodal_task[:2])
+    before, after = (trace(mucn, p, entry, *multimodal_task[1:]) for p in (params, new))
+    pre, post = examined(before), examined(after)
+    _check_step(mucn, {"inner_lr": inner_lr, "outer_lr": outer_lr}, torch.stack([pre, post]),
+                {"unimodal": unimodal_task, "multimodal": multimodal_task})
     accepted = post < pre
     for i in (~accepted).nonzero().squeeze(1).tolist():
         theta, there = ({k: p[i] for k, p in q.items()} for q in (params, new))
         g, _ = gradients(mucn, there, _single(after, i))
-        h = None if first_order else hessian_product(mucn, theta, _single(tried, i), [d[i] for d in deltas], g)
-        for k, p in there.items(): p.copy_(theta[k] - outer_lr * (g[k] if first_order else g[k] - inner_lr * h[k]))
+        h = None if first_order else hessian_product(
+            mucn, theta, _single(tried, i), [d[i] for d in deltas], g)
+        for k, p in there.items():
+            p.copy_(theta[k] - outer_lr * (g[k] if first_order else g[k] - inner_lr * h[k]))
     return MetaStep(new, pre, post, accepted)
 
-def _single(passed, i): return Trace([h[i] for h in passed.inputs], passed.squashed[i], passed.gap[i])
+def _single(passed, i):
+    return Trace([h[i] for h in passed.inputs], passed.squashed[i], passed.gap[i])

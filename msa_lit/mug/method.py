@@ -20,12 +20,13 @@ from ..base.files import csv_style, replace_files
 from ..model.common import Branch, CommonModel, make_encoder
 from ..model.contract import Method, Output, Stage, method
 from .denoising import corrupt, denoising_batch, denoising_loss, mixed_target, mixing_weight
-from .meta import MetaStep, direct_update, inner_step, pad_features, stack_params
+from .meta import MetaStep, direct_update, inner_step, meta_update
+from .meta import pad_features, stack_params
 from .mucn import MUCN, check_representations
 from .projection import ACTIVATIONS, STOPS, ContrastiveProjection, contrastive_loss, projected_predictions, stage1_loss
 
 # %% auto #0
-__all__ = ['ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory', 'LabelLearner',
+__all__ = ['STEP_FORMS', 'ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory', 'LabelLearner',
            'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels', 'BridgedModel', 'check_room',
            'LabelledModel', 'MUG', 'size_table']
 
@@ -61,6 +62,8 @@ class Down(Encoder):
         return ACTIVATIONS[self.activation](self.linear(self.inner(padded)))
 
 # %% ../../nbs/44_mug.method.ipynb #options
+STEP_FORMS = {"fast": direct_update, "printed": meta_update}  # two ways to compute one step
+
 @dataclass(frozen=True)
 class MUGOptions:
     "Options of `mug`; ValueError for values that make no sense."
@@ -81,6 +84,7 @@ class MUGOptions:
     count_from: str = "switch"    # exponent of the share: from the "switch" (ours) or the "start" (printed)
     examine: bool = True          # multimodal denoising; False: every inner step is kept
     first_order: bool = False     # leave out second derivatives
+    form: str = "fast"            # of the bi-level step: "fast", or "printed" as MUG-22 and 23 stand
     label_draws: int = 0          # final labels for clean y (0) or averaged over so many noisy ones
     mucn_hidden: int = 64         # ours
     mucn_depth: int = 2           # ours
@@ -88,7 +92,8 @@ class MUGOptions:
     normalise: bool = False       # MUCN sees vectors of length 1
 
     def __post_init__(self):
-        known = dict(stop=STOPS, activation=tuple(ACTIVATIONS), count_from=("switch", "start"))
+        known = dict(stop=STOPS, activation=tuple(ACTIVATIONS), count_from=("switch", "start"),
+                     form=tuple(STEP_FORMS))
         for name, allowed in known.items():
             if getattr(self, name) not in allowed: raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
         if self.labels not in ("mug", "copy", "true") and not self.labels.endswith(".csv"):
@@ -202,7 +207,8 @@ def meta_training(
         return MetaStep({k: p.detach() for k, p in new.items()}, loss.detach(), loss.detach(), torch.ones_like(loss, dtype=torch.bool))
     d = denoising_batch(index, len(learner.visited), o.b, stream)
     multimodal = learner.bridge.index_select(1, d), corrupt(learner.said[:, d], o.noise, stream), learner.y[:, d]
-    return direct_update(net, theta, unimodal, multimodal, o.inner_lr, o.outer_lr, o.first_order)
+    update = STEP_FORMS[o.form]
+    return update(net, theta, unimodal, multimodal, o.inner_lr, o.outer_lr, o.first_order)
 
 # %% ../../nbs/44_mug.method.ipynb #table
 def label_table(

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import argparse
+import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from ...model.encoders import pool
 from ...model.common import ModelSpec
 from ...model.losses import info_nce, info_nce_floor
 from ...model.contract import Method
+from ...mfon.attention import HEAD_FORMS, GuidedEncoder
 from ...mfon.method import ABLATIONS, MFON, RELEASE, MFONOptions
 from ...train.runs import Run, fit, read
 from ...simulate.world import simulate
@@ -27,7 +30,7 @@ from ...measure.statistics import linear_probe, r_squared
 
 # %% auto #0
 __all__ = ['RIDGE', 'DEVIATIONS', 'FOUR', 'AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'retrieval', 'features', 'measure', 'Trial',
-           'run_trial', 'random_batch', 'step_cost', 'cost_table', 'main']
+           'run_trial', 'random_batch', 'step_cost', 'cost_table', 'form_cost', 'form_table', 'main']
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #retrieval
 def retrieval(
@@ -144,7 +147,6 @@ def step_cost(
     repeats: int = 3,  # the smallest time counts
 ) -> dict:             # part -> milliseconds of processor time
     "Time one training step by part."
-    from time import process_time
     spec = ModelSpec(("text", "audio", "vision"), {"audio": 16, "vision": 20}, clips, 3.0, tuple(map(str, range(100))))
     model = MFON(spec, MFONOptions(reduction=reduction, common_width=128, heads=8)).train()
     for teacher in model.teachers.values(): teacher.hold()
@@ -171,6 +173,36 @@ def cost_table() -> list:  # of dicts: clips, frames, reduction, part, ms
     return [dict(clips=n, frames=t, reduction=how, part=part, ms=round(ms, 3))
             for n, t in grid for how in ("first", "mean") for part, ms in step_cost(n, t, how).items()]
 
+# %% ../../../nbs/54_book.experiments.mfon.ipynb #form-cost
+def form_cost(
+    width: int,        # d
+    heads: int,        # H
+    frames: int,       # T, of 32 clips with 24 words
+    reduction: str,    # "first" attends for one text position, "mean" for all
+    repeats: int = 9,  # measurements of each form
+) -> dict:             # form -> median milliseconds of processor time
+    "Time prompt attention in both forms, in turn."
+    text, seen = torch.randn(32, 24, width), torch.randn(32, frames, width)
+    nets = {form: GuidedEncoder(width, 2, heads, form=form) for form in HEAD_FORMS}
+    times = {form: [] for form in nets}
+    for _ in range(repeats + 1):
+        for form, net in nets.items():
+            began = process_time()
+            net(text, seen, None, [0] if reduction == "first" else None).sum().backward()
+            times[form].append(1e3 * (process_time() - began))
+    return {form: statistics.median(ms[1:]) for form, ms in times.items()}
+
+def form_table() -> list:  # of dicts: width, heads, frames, reduction, form, ms
+    "Time both forms over sizes."
+    rows = []
+    for width, heads in ((32, 4), (128, 8)):
+        for frames in (25, 100, 400):
+            for how in ("first", "mean"):
+                setting = dict(width=width, heads=heads, frames=frames, reduction=how)
+                times = form_cost(**setting)
+                rows += [setting | dict(form=form, ms=round(ms, 3)) for form, ms in times.items()]
+    return rows
+
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #run-missing
 def main(
     argv: list | None = None, # command line; None: the process's own
@@ -181,11 +213,13 @@ def main(
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--trials", nargs="+", choices=list(TRIALS), default=None)
     parser.add_argument("--cost", action="store_true", help="time training steps instead")
+    parser.add_argument("--forms", action="store_true", help="time both forms of the attention")
     parsed = parser.parse_args(argv)
-    if parsed.cost:
+    if parsed.cost or parsed.forms:
         import pandas as pd
         torch.set_num_threads(1)
-        pd.DataFrame(cost_table()).to_csv(parsed.path, index=False)
+        rows = cost_table() if parsed.cost else form_table()
+        pd.DataFrame(rows).to_csv(parsed.path, index=False)
     else:
         jobs = [{"trial": trial, "seed": seed} for seed in parsed.seeds for trial in parsed.trials or TRIALS]
         print(run_missing(parsed.path, jobs, run_trial), "rows added to", parsed.path)
