@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from msa_lit.measure.metrics import METRICS, constant_row, evaluate, higher_is_better, scores
 from msa_lit.measure.passport import passport
-from msa_lit.measure.plausible import f1_bounds, f1_weightings, reachable
+from msa_lit.measure.plausible import f1_bounds, f1_weightings, reachable_counts
 from msa_lit.measure.statistics import (
     bootstrap,
     holm,
@@ -130,10 +130,10 @@ def test_f1_range_is_ordered_and_below_the_linear_limit(acc, n_pos, n_neg):
 def test_a_real_count_is_always_reachable(n, runs, data):
     hits = data.draw(st.integers(0, n * runs))
     printed = round(100 * hits / (n * runs), 2)
-    assert runs in reachable(printed, n)
+    assert runs in reachable_counts(printed, n)
     per_run = [data.draw(st.integers(0, n)) for _ in range(runs)]
     published = round(sum(round(k / n, 4) for k in per_run) / runs * 100, 2)
-    assert runs in reachable(published, n, rounded_runs=True)
+    assert runs in reachable_counts(published, n, rounded_runs=True)
 
 
 @many

@@ -11,7 +11,7 @@ from .rules import ALL_GRADES, audit, test_split
 from ..measure.metrics import METRICS, evaluate
 
 # %% auto #0
-__all__ = ['honest_table', 'rates', 'main']
+__all__ = ['honest_table', 'rates', 'write_rates']
 
 # %% ../../nbs/03_audit.honest.ipynb #model-code
 def _labels(scheme, rng):
@@ -107,7 +107,7 @@ def rates(
     return pd.DataFrame(out)
 
 
-def main(
+def write_rates(
     words=None,  # arguments; None: the shell's
 ):
     "Write `rates` of many tables: `main([TABLES, FILE])`, or its words from a shell."

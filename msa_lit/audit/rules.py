@@ -22,9 +22,9 @@ from ..measure.statistics import seeds_needed
 
 # %% auto #0
 __all__ = ['REMARK', 'ALL_GRADES', 'DISAGREE', 'ERROR_SD', 'SEED_SD', 'POWER', 'CHECKS', 'TestSplit', 'kinds', 'split_of_labels',
-           'test_split', 'read_labels', 'constant_answers', 'best_constants', 'Flag', 'Job', 'row_digits',
+           'test_split', 'read_label_list', 'constant_answers', 'best_constants', 'Flag', 'Job', 'row_digits',
            'check_range', 'check_constant', 'check_pairs', 'check_counts', 'check_zeros', 'check_order', 'check_copies',
-           'check_averages', 'visible_gap', 'check_leads', 'Audit', 'audit', 'run_audit']
+           'check_averages', 'visible_gap', 'check_leads', 'Audit', 'audit', 'audit_file']
 
 # %% ../../nbs/03_audit.rules.ipynb #split-code
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def test_split(
         raise ValueError(f"scheme: {scheme!r} is unknown; choose one of {', '.join(METRICS)}")
     if labels is not None:
         y, source = (
-            (read_labels(labels), f"labels in {Path(labels).name}")
+            (read_label_list(labels), f"labels in {Path(labels).name}")
             if isinstance(labels, (str, Path))
             else (labels, "given labels")
         )
@@ -146,7 +146,7 @@ test_split.__test__ = False  # not a test, whatever its name says to pytest
 TestSplit.__test__ = False
 
 # %% ../../nbs/03_audit.rules.ipynb #labels-code
-def read_labels(
+def read_label_list(
     path, # a label per line, or a CSV file with a column label, and mode where it holds all folds
 ) -> np.ndarray: # [N], of the rows whose mode is test, if there is a mode
     "Labels from a file. Raises OSError or ValueError, with the line, for what is none."
@@ -681,7 +681,7 @@ def audit(
     return Audit(split, _facts(job), said, flags)
 
 # %% ../../nbs/03_audit.rules.ipynb #command-code
-def run_audit(
+def audit_file(
     args,  # table, scheme, runs, labels, classes, clips, digits and out
 ) -> int:  # 0; 1 where something is wrong for certain
     "msa_lit audit TABLE: print what a table shows."

@@ -275,9 +275,9 @@ def _audit(p):
 
 def run_audit(args):  # msa_lit audit TABLE.csv -> 0; 1 where something is wrong for certain
     "Print what a table of results shows."
-    from msa_lit.audit.rules import run_audit
+    from msa_lit.audit.rules import audit_file
 
-    return run_audit(args)
+    return audit_file(args)
 
 
 COMMANDS["audit"] = ("a spelling-check for a table of results", _audit, run_audit, None, None)

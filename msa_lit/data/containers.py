@@ -15,14 +15,14 @@ import zlib
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['AGAIN', 'TABLE', 'ARRAY', 'MARKS', 'READ', 'PAGES', 'UNPACKERS', 'GROWTH', 'SPARE', 'MEMORY', 'name_bytes',
+__all__ = ['AGAIN', 'TABLE', 'ARRAY', 'CONTAINER_MARKS', 'READ', 'MARKUP', 'UNPACKERS', 'GROWTH', 'SPARE', 'MEMORY', 'name_bytes',
            'name_zip', 'name_file', 'sent_as_text', 'unpack', 'readable']
 
 # %% ../../nbs/01_data.containers.ipynb #marks
 AGAIN = "download it again, and compare its size with what the source says"
 TABLE = "save it as label.csv (CSV, UTF-8) in a folder of its own"
 ARRAY = "data/README.md describes the folder with label.csv and .npy arrays: write it as such"
-MARKS = [  # mark, what the file is, what to do ("" where it is read)
+CONTAINER_MARKS = [  # mark, what the file is, what to do ("" where it is read)
     (b"\x1f\x8b", "gzip", ""), (b"BZh", "bzip2", ""), (b"\xfd7zXZ\x00", "xz", ""),
     (b"PK\x03\x04", "zip", ""), (b"PK\x05\x06", "an empty zip archive", AGAIN),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with zstd -d"),
@@ -39,17 +39,17 @@ MARKS = [  # mark, what the file is, what to do ("" where it is read)
     (b"\x80\x02\x8a\nl\xfc\x9cF\xf9", "a file of torch.save in its old form",
      "load it with torch and save it again, or write arrays: x.numpy()")]
 READ = ("pickle", "gzip", "bzip2", "xz", "torch")
-PAGES = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml", b"<script")
+MARKUP = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml", b"<script")
 
 def name_bytes(
     head: bytes,  # the beginning of a file
 ) -> tuple:       # what it is, and what to do
     "Tell a file by its first bytes; what has no mark may be a pickle."
-    for mark, what, advice in MARKS:
+    for mark, what, advice in CONTAINER_MARKS:
         if head.startswith(mark): return what, advice
     if head[257:262] == b"ustar": return "a tar archive", "unpack it"
     start = head.lstrip().lower()
-    if start.startswith(PAGES):
+    if start.startswith(MARKUP):
         return "a web page", "a drive's page or a login, not the file: " + AGAIN
     if head and not any(head): return "made of zeros", "the download did not finish: " + AGAIN
     return "pickle", ""

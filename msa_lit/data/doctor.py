@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from .corpus import Corpus, Ragged, Split
-from .readers import locate, read
-from .soundness import CorpusError, Finding, faults
+from .readers import locate, read_with_findings
+from .soundness import CorpusError, Observation, faults
 from .sources import reading
 from .store import read_manifest, verify_files
 from .untrusted import safe, verbatim
@@ -21,7 +21,7 @@ from .values import repeated_clips, scan, value_findings
 
 # %% auto #0
 __all__ = ['length_quantiles', 'label_grid', 'shared_videos', 'observe', 'constant_columns', 'fold_row', 'sequence_row', 'cells',
-           'text_table', 'html_table', 'Report', 'describe', 'examine']
+           'text_table', 'html_table', 'Report', 'describe_corpus', 'examine']
 
 # %% ../../nbs/01_data.doctor.ipynb #quantile
 def length_quantiles(
@@ -48,7 +48,7 @@ def label_grid(
 # %% ../../nbs/01_data.doctor.ipynb #videos
 def shared_videos(
     splits: dict,  # fold name -> Split
-) -> list[Finding]:
+) -> list[Observation]:
     "Utterances whose video occurs in another fold, too."
     out = []
     for name, split in splits.items():
@@ -57,7 +57,7 @@ def shared_videos(
         if rows:
             first = split.videos[rows[0]]
             count = len({split.videos[i] for i in rows})
-            out.append(Finding("noted", name, "video", rows, f"{count} video{'s' * (count > 1)} also in another fold, like {first!r} in {others[first]}"))
+            out.append(Observation("noted", name, "video", rows, f"{count} video{'s' * (count > 1)} also in another fold, like {first!r} in {others[first]}"))
     return out
 
 # %% ../../nbs/01_data.doctor.ipynb #observe
@@ -65,15 +65,15 @@ def observe(
     name: str,      # the fold's name
     split: Split,   # the fold
     scheme: str,    # label scheme
-) -> list[Finding]:
+) -> list[Observation]:
     "Empty transcripts, and labels off their grid."
     empty = tuple(i for i, t in enumerate(split.text or ()) if not t.strip())
-    out = [Finding("noted", name, "transcripts", empty, "no words")] if empty else []
+    out = [Observation("noted", name, "transcripts", empty, "no words")] if empty else []
     for k, y in split.labels.items() if scheme == "sims" else ():
         y = np.asarray(y, np.float64)
         off = np.flatnonzero(np.abs(5 * y - np.round(5 * y)) > 1e-3)
         what = "not a multiple of 0.2"
-        if len(off): out.append(Finding("noted", name, f"label {k}", tuple(off.tolist()), what))
+        if len(off): out.append(Observation("noted", name, f"label {k}", tuple(off.tolist()), what))
     return out
 
 def constant_columns(
@@ -176,7 +176,7 @@ class Report:
         return pd.DataFrame(getattr(self, part))
 
 # %% ../../nbs/01_data.doctor.ipynb #describe
-def describe(
+def describe_corpus(
     corpus: Corpus,                    # what to examine
     known: tuple | list = (),          # findings made while it was read
 ) -> Report:                           # the report
@@ -205,12 +205,12 @@ def examine(
     **options: object,          # fields of Reading: zero_length, trust_lengths, modalities, limit
 ) -> Report:                    # the report; `.ok` says whether the corpus can be used
     "Examine a corpus; raises FileNotFoundError when there is none, and otherwise reports."
-    if isinstance(what, Corpus): return describe(what)
+    if isinstance(what, Corpus): return describe_corpus(what)
     kind, place = locate(what)
     how = reading(**options)
     try:
         if kind == "store": verify_files(place, read_manifest(place))
-        corpus, found = read(what, name, scheme, how)
+        corpus, found = read_with_findings(what, name, scheme, how)
     except CorpusError as error: return Report(place.name, [], [], error.findings)
-    except (ValueError, OSError) as error: return Report(place.name, [], [], (Finding("refused", "", "", (), str(error), place.name),))
-    return describe(corpus, found)
+    except (ValueError, OSError) as error: return Report(place.name, [], [], (Observation("refused", "", "", (), str(error), place.name),))
+    return describe_corpus(corpus, found)

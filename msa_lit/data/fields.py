@@ -15,8 +15,9 @@ from .sheets import read_number
 from .untrusted import is_text
 
 # %% auto #0
-__all__ = ['LARGEST', 'no_container', 'as_numbers', 'as_labels', 'label_cells', 'whole_numbers', 'given_lengths', 'are_clips',
-           'np_ndim', 'clip_windows', 'feature_windows', 'check_ids', 'token_windows', 'whole_characters', 'as_strings']
+__all__ = ['LARGEST_WHOLE', 'no_container', 'as_numbers', 'as_labels', 'label_cells', 'whole_numbers', 'given_lengths',
+           'are_clips', 'np_ndim', 'clip_windows', 'feature_windows', 'check_ids', 'token_windows', 'whole_characters',
+           'as_strings']
 
 # %% ../../nbs/01_data.fields.ipynb #plain-code
 def no_container(
@@ -91,7 +92,7 @@ def label_cells(
     return np.array(numbers, np.float64).astype(np.float32)
 
 # %% ../../nbs/01_data.fields.ipynb #whole
-LARGEST = 1 << 53  # up to here every whole number is a float64
+LARGEST_WHOLE = 1 << 53  # up to here every whole number is a float64
 
 def whole_numbers(
     value: object,  # [N] or [N, 1]
@@ -105,7 +106,7 @@ def whole_numbers(
     if array.ndim != 1:
         log.stop(split, name, f"a vector is needed, the shape is {list(array.shape)}")
     with np.errstate(invalid="ignore"):
-        bad = ~((array >= 0) & (array < LARGEST) & (array == np.floor(array)))
+        bad = ~((array >= 0) & (array < LARGEST_WHOLE) & (array == np.floor(array)))
     if bad.any():
         first = array[bad][0]
         log.stop(split, name, f"{first:g} is no whole number from 0 on", np.flatnonzero(bad))

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 # %% auto #0
-__all__ = ['INSTRUCTIONS', 'DEPTH', 'FACTOR', 'CONSTANT', 'PIECE', 'AXES', 'EMPTY', 'KEYS', 'GLOBALS', 'PAID', 'WHOLE', 'LARGE',
-           'budget', 'brief', 'TypeStandIn', 'check_shape', 'build_array', 'ArrayStandIn', 'scalar', 'from_buffer',
-           'encode', 'check_keys', 'ordered', 'Unknown', 'Machine', 'worth', 'GuardedMachine', 'instruction',
-           'Resolver', 'filled', 'resolve', 'MappedFile', 'load_pickle']
+__all__ = ['INSTRUCTIONS', 'DEPTH', 'FACTOR', 'CONSTANT', 'PIECE', 'AXES', 'EMPTY', 'KEY_TYPES', 'GLOBALS', 'PAID', 'WHOLE',
+           'LARGE', 'budget', 'shown', 'TypeStandIn', 'check_shape', 'build_array', 'ArrayStandIn', 'scalar',
+           'from_buffer', 'encode', 'check_keys', 'ordered', 'Unknown', 'Machine', 'worth', 'GuardedMachine',
+           'instruction', 'Resolver', 'filled', 'resolve', 'MappedFile', 'load_pickle']
 
 # %% ../../nbs/01_data.pickles.ipynb #opcodes
 INSTRUCTIONS = """PROTO FRAME STOP MARK POP POP_MARK DUP
@@ -42,7 +42,7 @@ def budget(
     "What a file of this size may ask for."
     return FACTOR * size + CONSTANT
 
-def brief(
+def shown(
     thing: object,   # anything a file said
     most: int = 60,  # characters
 ) -> str:            # one short line
@@ -64,7 +64,7 @@ class TypeStandIn:
         *_: object,    # numpy's align and copy flags, of no meaning here
     ):
         if not isinstance(code, str) or not self.KNOWN.fullmatch(code):
-            raise ValueError(f"array type {brief(code)} is not one a corpus needs")
+            raise ValueError(f"array type {shown(code)} is not one a corpus needs")
         self.code, self.order = code, "="
 
     def __setstate__(self, state):
@@ -160,14 +160,14 @@ def encode(
     "Bytes that an old pickle had to write as text."
     return text.encode("latin1")
 
-KEYS = (str, int, float, bytes, type(None))  # what may be the key of a dictionary
+KEY_TYPES = (str, int, float, bytes, type(None))  # what may be the key of a dictionary
 
 def check_keys(
     keys: Sequence,  # keys to be
 ) -> None:
     "Refuse keys that are not plain values: looking up a nested one has no bound."
     for key in keys:
-        if not isinstance(key, KEYS):
+        if not isinstance(key, KEY_TYPES):
             kind = type(key).__name__
             raise ValueError(f"the key of a dictionary is a {kind}, not a plain value")
 
@@ -219,7 +219,7 @@ class Machine(pickle._Unpickler):
 
     def find_class(self, module, name):
         if (module, name) in GLOBALS: return GLOBALS[module, name]
-        raise ValueError(f"the file asks to run {brief(f'{module}.{name}')}: "
+        raise ValueError(f"the file asks to run {shown(f'{module}.{name}')}: "
                          "refused, nothing was executed")
 
     def load_build(self):

@@ -19,15 +19,15 @@ from .labels import (folds_needed, guess_scheme, is_labelled, scheme_words, sett
                             settle_unimodal)
 from ..base.notices import notice
 from .reading import Log, Reading, changed, reading
-from .soundness import CorpusError, Finding, faults
-from .sources import Table, find_table, folder_tables, mmsa_tables
+from .soundness import CorpusError, Observation, faults
+from .sources import FoldTable, find_table, folder_tables, mmsa_tables
 from .store import fill_store, new_array, new_folder, open_store
 from .values import Range, clean, find_bad
 
 # %% auto #0
 __all__ = ['ENDINGS', 'PACKED', 'in_memory', 'holds_ids', 'without_bad', 'mended', 'build_split', 'mend_columns', 'is_pickle',
-           'locate', 'locate_file', 'corpus_name', 'is_packed', 'apply_rules', 'settle_text', 'settle', 'read',
-           'read_store', 'refuse', 'speak', 'read_corpus', 'convert']
+           'locate', 'locate_file', 'corpus_name', 'is_packed', 'apply_rules', 'settle_text', 'settle',
+           'read_with_findings', 'read_store', 'refuse', 'speak', 'read_corpus', 'convert']
 
 # %% ../../nbs/01_data.readers.ipynb #memory
 def in_memory(
@@ -56,11 +56,11 @@ def holds_ids(
     return name == "text_bert" or (name == "text" and windows.flat.ndim == 1)
 
 def without_bad(
-    table: Table,  # one fold, understood
+    table: FoldTable,  # one fold, understood
     split: str,    # its name
     log: Log,      # where to report
     how: Reading,  # options
-) -> Table:        # the fold without rows that hold bad values
+) -> FoldTable:        # the fold without rows that hold bad values
     "Leave out the rows with bad values, if asked for."
     if how.bad_values != "drop" or how.by_column: return table
     bad = np.zeros(len(table.ids), bool)
@@ -93,7 +93,7 @@ def mended(
     return f"{what} {done} (column{'s' * (len(where) > 1)} {listed})"
 
 def build_split(
-    table: Table,        # one fold, understood
+    table: FoldTable,        # one fold, understood
     split: str,          # its name
     allocate: Callable,  # (fold, sequence) -> (shape, dtype) -> array
     log: Log,            # where to report
@@ -212,7 +212,7 @@ def apply_rules(
     corpus: Corpus,  # a corpus just read
     log: Log,        # where to report
     origin: dict,    # fold name -> row numbers in the file
-) -> list[Finding]:  # faults, with rows of the file
+) -> list[Observation]:  # faults, with rows of the file
     "The faults of a corpus, in terms of the file it came from."
     labelled = is_labelled([s.labels for s in corpus.splits.values()])
     out = []
@@ -221,7 +221,7 @@ def apply_rules(
         rows = tuple(int(origin[f.split][r]) for r in f.rows) if f.split in origin else f.rows
         out.append(log.finding("refused", f.split, f.field, rows, f.what + _way_out(f)))
     if not corpus.modalities:
-        out.append(Finding("refused", "", "", (), "no modality is left", log.file))
+        out.append(Observation("refused", "", "", (), "no modality is left", log.file))
     return out
 
 def _way_out(finding):
@@ -258,7 +258,7 @@ def settle(
         log.note("label", scheme_words(scheme, tables))
     return settle_labels(tables, scheme, how, log), scheme
 
-def read(
+def read_with_findings(
     path: str | Path,                   # store, folder or pickle
     name: str | None = None,            # the corpus's name, by default that of the file or folder
     scheme: str | None = None,          # label scheme, guessed by default
@@ -304,7 +304,7 @@ def read_store(
 # %% ../../nbs/01_data.readers.ipynb #refuse
 def refuse(
     corpus: Corpus,           # a corpus just read
-    findings: list[Finding],  # what was found while reading it
+    findings: list[Observation],  # what was found while reading it
 ) -> Corpus:                  # the same corpus, if nothing was refused
     "Raise CorpusError if anything was refused."
     refused = [f for f in findings if f.action == "refused"]
@@ -312,7 +312,7 @@ def refuse(
     return corpus
 
 def speak(
-    findings: list[Finding],  # what was found while a corpus was read
+    findings: list[Observation],  # what was found while a corpus was read
 ) -> None:
     "Issue a notice for everything that was guessed."
     for f in findings:
@@ -326,7 +326,7 @@ def read_corpus(
     **options: object,          # fields of Reading: zero_length, labels, bad_values, ...
 ) -> Corpus:                    # a sound corpus; its notes say what was repaired
     "Read a corpus of any layout; ValueError or OSError, with file, fold and rows, if unsound."
-    corpus, findings = read(path, name, scheme, reading(**options))
+    corpus, findings = read_with_findings(path, name, scheme, reading(**options))
     refuse(corpus, findings)
     speak(findings)
     return corpus
@@ -346,7 +346,7 @@ def convert(
         def on_disk(split, key):
             return partial(new_array, folder / f"{split}.{key}.values.npy")
 
-        corpus, findings = read(path, name, scheme, how, on_disk)
+        corpus, findings = read_with_findings(path, name, scheme, how, on_disk)
         fill_store(folder, refuse(corpus, findings), source=Path(path).name)
         del corpus
     speak(findings)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .corpus import MODALITIES, SEQUENCES
-from .soundness import CorpusError, Finding
+from .soundness import CorpusError, Observation
 
 # %% auto #0
 __all__ = ['CHOICES', 'Reading', 'reading', 'changed', 'Log']
@@ -102,12 +102,12 @@ class Log:
         name: str,            # field
         rows: Sequence[int],  # row numbers in the file
         what: str,            # one sentence
-    ) -> Finding:             # with the line of the first row, where the file is a table
+    ) -> Observation:             # with the line of the first row, where the file is a table
         "One finding about this file."
         rows = tuple(int(r) for r in rows)
         if rows and rows[0] < len(self.lines):
             what += f" (line {self.lines[rows[0]]} of {self.file})"
-        return Finding(action, split, name, rows, what, self.file)
+        return Observation(action, split, name, rows, what, self.file)
 
     def add(self, action, split, name, rows, what):
         "Add a finding, unless it concerns an empty choice of rows."
@@ -120,11 +120,11 @@ class Log:
         split: str = "",  # fold
     ) -> None:
         "Add a note that concerns no row in particular."
-        self.findings.append(Finding("noted", split, name, (), what, self.file))
+        self.findings.append(Observation("noted", split, name, (), what, self.file))
 
     def refuse(self, split, name, what):
         "Refuse the file for a reason that concerns no row in particular, and go on looking."
-        self.findings.append(Finding("refused", split, name, (), what, self.file))
+        self.findings.append(Observation("refused", split, name, (), what, self.file))
 
     @property
     def refused(self):

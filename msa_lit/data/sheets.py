@@ -17,14 +17,14 @@ from pathlib import Path
 from .reading import Log
 
 # %% auto #0
-__all__ = ['COMMON', 'MARKS', 'DELIMITERS', 'FOLD_WORDS', 'BLANK', 'NUMBER', 'QUOTES', 'looks_chinese', 'find_encoding', 'decode',
-           'plain', 'find_delimiter', 'read_number', 'reads_as_row', 'swallowed', 'Sheet', 'cells_up_to',
-           'read_records', 'check_width', 'name_columns', 'read_sheet']
+__all__ = ['COMMON_HAN', 'ENCODING_MARKS', 'DELIMITERS', 'FOLD_WORDS', 'BLANK', 'NUMBER', 'QUOTES', 'looks_chinese',
+           'find_encoding', 'decode', 'plain', 'find_delimiter', 'read_number', 'reads_as_row', 'swallowed', 'Sheet',
+           'cells_up_to', 'read_records', 'check_width', 'name_columns', 'read_sheet']
 
 # %% ../../nbs/01_data.sheets.ipynb #chinese
-COMMON = set("的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之"
+COMMON_HAN = set("的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之"
              "年过发后作里她好没什么很吗吧呢啊")
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"),
+ENCODING_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"),
          (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
          (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -37,14 +37,14 @@ def looks_chinese(
     letters = [c for c in text if "\u4e00" <= c <= "\u9fff"]
     core = len(re.findall(rb"[\xa1-\xf7][\xa1-\xfe]", raw))
     foreign = sum(c > "\x7f" for c in text)
-    return core >= 0.9 * foreign and 20 * sum(c in COMMON for c in letters) >= max(1, len(letters))
+    return core >= 0.9 * foreign and 20 * sum(c in COMMON_HAN for c in letters) >= max(1, len(letters))
 
 # %% ../../nbs/01_data.sheets.ipynb #decode
 def find_encoding(
     raw: bytes,  # a text file
 ) -> tuple:      # name of the encoding or None, and whether it is a guess
     "Which encoding a text file has."
-    for mark, name in MARKS:
+    for mark, name in ENCODING_MARKS:
         if raw.startswith(mark): return name, False
     if len(raw) > 16 and not any(raw[1:16:2]): return "utf-16-le", True  # an ASCII header
     if len(raw) > 16 and not any(raw[0:16:2]): return "utf-16-be", True

@@ -14,12 +14,12 @@ import numpy as np
 from .corpus import SCHEMES, SPLITS, Corpus, Ragged, Split
 
 # %% auto #0
-__all__ = ['Finding', 'CorpusError', 'count_faults', 'label_faults', 'length_faults', 'id_faults', 'shape_faults', 'faults',
+__all__ = ['Observation', 'CorpusError', 'count_faults', 'label_faults', 'length_faults', 'id_faults', 'shape_faults', 'faults',
            'check_corpus', 'differences']
 
 # %% ../../nbs/01_data.soundness.ipynb #finding
 @dataclass(frozen=True)
-class Finding:
+class Observation:
     "One thing the readers or the doctor noticed, and where."
     action: str        # "refused", "repaired" or "noted"
     split: str         # fold, or "" where it concerns all of them
@@ -39,7 +39,7 @@ class CorpusError(ValueError):
 
     def __init__(
         self,
-        findings: Sequence[Finding],  # what was refused, at least one
+        findings: Sequence[Observation],  # what was refused, at least one
     ):
         self.findings = tuple(findings)
         lines = [str(f) for f in self.findings[:20]] + [f"... and {len(findings) - 20} more"] * (len(findings) > 20)
@@ -49,70 +49,70 @@ class CorpusError(ValueError):
 def count_faults(
     name: str,     # the fold's name
     split: Split,  # the fold
-) -> list[Finding]:
+) -> list[Observation]:
     "Fields whose number of rows is not the number of ids."
     counts = {"videos": len(split.videos), **({"transcripts": len(split.text)} if split.text is not None else {}),
               **{f"label {k}": len(v) for k, v in split.labels.items()}, **{k: len(s) for k, s in split.sequences.items()}}
-    out = [Finding("refused", name, k, (), f"{n} rows, but there are {len(split)} ids") for k, n in counts.items() if n != len(split)]
-    return out if len(split) else [Finding("refused", name, "id", (), "the fold is empty")]
+    out = [Observation("refused", name, k, (), f"{n} rows, but there are {len(split)} ids") for k, n in counts.items() if n != len(split)]
+    return out if len(split) else [Observation("refused", name, "id", (), "the fold is empty")]
 
 # %% ../../nbs/01_data.soundness.ipynb #label
 def label_faults(
     name: str,     # the fold's name
     split: Split,  # the fold
     rho: float,    # largest |label| of the scheme
-) -> list[Finding]:
+) -> list[Observation]:
     "Labels that are missing, NaN or beyond the scale."
-    out = [] if "multimodal" in split.labels else [Finding("refused", name, "label", (), "there are no multimodal labels")]
+    out = [] if "multimodal" in split.labels else [Observation("refused", name, "label", (), "there are no multimodal labels")]
     for key, y in split.labels.items():
         y = np.asarray(y, np.float64)
         nan, far = np.flatnonzero(~np.isfinite(y)), np.flatnonzero(np.abs(y) > rho + 1e-4)
-        if len(nan): out.append(Finding("refused", name, f"label {key}", tuple(nan.tolist()), "NaN or infinite: remove the rows or find their labels"))
+        if len(nan): out.append(Observation("refused", name, f"label {key}", tuple(nan.tolist()), "NaN or infinite: remove the rows or find their labels"))
         far = [int(i) for i in far if np.isfinite(y[i])]
-        if far: out.append(Finding("refused", name, f"label {key}", tuple(far), f"{y[far[0]]:g} lies beyond ±{rho:g}: is the scheme right?"))
+        if far: out.append(Observation("refused", name, f"label {key}", tuple(far), f"{y[far[0]]:g} lies beyond ±{rho:g}: is the scheme right?"))
     return out
 
 # %% ../../nbs/01_data.soundness.ipynb #length
 def length_faults(
     name: str,     # the fold's name
     split: Split,  # the fold
-) -> list[Finding]:
+) -> list[Observation]:
     "Sequences without a single frame."
     empty = {k: tuple(np.flatnonzero(s.lengths == 0).tolist()) for k, s in split.sequences.items()}
-    return [Finding("refused", name, k, rows, "no frames: remove the rows, or read them as one zero frame with zero_length='frame'")
+    return [Observation("refused", name, k, rows, "no frames: remove the rows, or read them as one zero frame with zero_length='frame'")
             for k, rows in empty.items() if rows]
 
 # %% ../../nbs/01_data.soundness.ipynb #ids
 def id_faults(
     splits: dict,  # fold name -> Split
-) -> list[Finding]:
+) -> list[Observation]:
     "Ids that occur twice, within a fold or across folds."
     seen = Counter(i for s in splits.values() for i in s.ids)
     rows = {name: tuple(n for n, i in enumerate(s.ids) if seen[i] > 1) for name, s in splits.items()}
-    return [Finding("refused", name, "id", r, f"{splits[name].ids[r[0]]!r} and others occur more than once" if len(r) > 1
+    return [Observation("refused", name, "id", r, f"{splits[name].ids[r[0]]!r} and others occur more than once" if len(r) > 1
                     else f"{splits[name].ids[r[0]]!r} occurs more than once") for name, r in rows.items() if r]
 
 # %% ../../nbs/01_data.soundness.ipynb #shape
 def shape_faults(
     splits: dict,                    # fold name -> Split
     wanted: Sequence[str] = SPLITS,  # folds that must be there
-) -> list[Finding]:
+) -> list[Observation]:
     "Missing folds, and folds that differ from the first in modalities, labels or widths."
-    out = [Finding("refused", name, "", (), f"the fold is missing, there are only {list(splits)}") for name in wanted if name not in splits]
+    out = [Observation("refused", name, "", (), f"the fold is missing, there are only {list(splits)}") for name in wanted if name not in splits]
     look = lambda s: {"labels": sorted(s.labels), "transcripts": s.text is not None, "widths": {k: v.width for k, v in sorted(s.sequences.items())}}
     looks = {name: look(s) for name, s in splits.items()}
     first = next(iter(looks), None)
-    return out + [Finding("refused", name, k, (), f"{v[k]}, but {first} has {looks[first][k]}")
+    return out + [Observation("refused", name, k, (), f"{v[k]}, but {first} has {looks[first][k]}")
                   for name, v in looks.items() for k in v if v[k] != looks[first][k]]
 
 # %% ../../nbs/01_data.soundness.ipynb #faults
 def faults(
     corpus: Corpus,                  # the corpus to look at; its values are not read
     wanted: Sequence[str] = SPLITS,  # folds that must be there
-) -> list[Finding]:
+) -> list[Observation]:
     "Everything that makes a corpus unusable."
     out = shape_faults(corpus.splits, wanted) + id_faults(corpus.splits)
-    if corpus.scheme not in SCHEMES: return [Finding("refused", "", "scheme", (), f"{corpus.scheme!r} is none of {list(SCHEMES)}"), *out]
+    if corpus.scheme not in SCHEMES: return [Observation("refused", "", "scheme", (), f"{corpus.scheme!r} is none of {list(SCHEMES)}"), *out]
     for name, split in corpus.splits.items():
         out += count_faults(name, split) + label_faults(name, split, corpus.rho) + length_faults(name, split)
     return out

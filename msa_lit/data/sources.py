@@ -24,14 +24,14 @@ from .tensors import load_torch
 from .untrusted import map_array
 
 # %% auto #0
-__all__ = ['FIELDS', 'COLUMNS', 'Table', 'wanted_fields', 'check_fields', 'mmsa_table', 'mmsa_windows', 'fold_names', 'one_clip',
-           'loose_fold', 'load_content', 'beginning', 'mmsa_tables', 'check_columns', 'table_labels', 'table_ids',
-           'table_folds', 'folder_files', 'load_array', 'array_windows', 'offset_windows', 'flat_windows',
+__all__ = ['FIELDS', 'LABEL_COLUMNS', 'FoldTable', 'wanted_fields', 'check_fold', 'mmsa_table', 'mmsa_windows', 'fold_names',
+           'one_clip', 'loose_fold', 'load_content', 'beginning', 'mmsa_tables', 'check_columns', 'table_labels',
+           'table_ids', 'table_folds', 'folder_files', 'load_array', 'array_windows', 'offset_windows', 'flat_windows',
            'folder_tables', 'find_table']
 
 # %% ../../nbs/01_data.sources.ipynb #table
 @dataclass(frozen=True)
-class Table:
+class FoldTable:
     "One fold as it lies in a file."
     ids: list           # [N] names
     text: list | None   # [N] transcripts
@@ -45,12 +45,12 @@ class Table:
     def take(
         self,
         rows: np.ndarray,  # rows to keep, in this order
-    ) -> Table:            # the same fold with these rows; nothing is read
+    ) -> FoldTable:            # the same fold with these rows; nothing is read
         "Select rows."
         pick = lambda values: None if values is None else [values[i] for i in rows]
         windows = {k: w.take(rows) for k, w in self.windows.items()}
         labels = {k: y[rows] for k, y in self.labels.items()}
-        return Table(pick(self.ids), pick(self.text), labels, windows, self.rows[rows])
+        return FoldTable(pick(self.ids), pick(self.text), labels, windows, self.rows[rows])
 
 # %% ../../nbs/01_data.sources.ipynb #mmsa-fields
 def wanted_fields(
@@ -62,7 +62,7 @@ def wanted_fields(
     endings = LABEL_FIELDS.values() if how.unimodal == "read" else [""]
     return ["id", *texts, *how.sequences, *lengths, *(f"regression_labels{e}" for e in endings)]
 
-def check_fields(
+def check_fold(
     raw: object,             # a fold of the pickle
     split: str,              # its name
     log: Log,                # where to complain
@@ -96,9 +96,9 @@ def mmsa_table(
     log: Log,                # where to report
     how: Reading,            # options
     labelled: bool = True,   # labels must be there
-) -> Table:                  # names, labels, windows
+) -> FoldTable:                  # names, labels, windows
     "Understand one fold of an MMSA pickle."
-    n = check_fields(raw, split, log, how, labelled)
+    n = check_fold(raw, split, log, how, labelled)
     wanted = wanted_fields(how)
     fields = {k: f"regression_labels{e}" for k, e in LABEL_FIELDS.items()}
     labels = {k: as_labels(raw[f], split, f, log)
@@ -107,7 +107,7 @@ def mmsa_table(
     if "raw_text" in raw and "raw_text" in wanted:
         text = as_strings(raw["raw_text"], split, "raw_text", log)
     windows = mmsa_windows(raw, split, log, how)
-    return Table(
+    return FoldTable(
         as_strings(raw["id"], split, "id", log, ids=True), text, labels, windows, np.arange(n)
     )
 
@@ -232,7 +232,7 @@ def mmsa_tables(
     return {k: mmsa_table(folds[k], k, log, how, labelled) for k in SPLITS if k in folds}
 
 # %% ../../nbs/01_data.sources.ipynb #values
-COLUMNS = (
+LABEL_COLUMNS = (
     "video_id",
     "clip_id",
     "text",
@@ -382,7 +382,7 @@ def folder_tables(
     how: Reading,  # options
 ) -> dict:         # fold name -> Table
     "Understand a folder with label.csv and arrays."
-    sheet = read_sheet(find_table(folder), log, COLUMNS, how.encoding)
+    sheet = read_sheet(find_table(folder), log, LABEL_COLUMNS, how.encoding)
     if not len(sheet): log.stop("", "", "the table has no rows")
     labels = table_labels(sheet, log, how) if check_columns(sheet, log) else {}
     folds, ids = table_folds(sheet, log), table_ids(sheet, log)
@@ -390,7 +390,7 @@ def folder_tables(
     windows = {k: array_windows(f, k, len(sheet), log, how)
                for k, f in files.items() if k in how.sequences}
     text = sheet.columns.get("text") if "text" in how.modalities else None
-    whole = Table(ids, text, labels, windows, np.arange(len(sheet)))
+    whole = FoldTable(ids, text, labels, windows, np.arange(len(sheet)))
     return {name: whole.take(rows) for name, rows in folds.items()}
 
 def find_table(

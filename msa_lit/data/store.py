@@ -24,11 +24,11 @@ from .untrusted import NUMBERS, check_fields, is_list_of, is_size, is_text
 from .untrusted import map_array, own_file, read_json
 
 # %% auto #0
-__all__ = ['STORE', 'VERSION', 'ROWS', 'LABEL', 'SEQUENCE', 'PARTS', 'LABELS', 'FOLD', 'FIELDS', 'TYPES', 'ENTRY', 'sha256_of',
-           'put_in_place', 'refuse_foreign', 'sweep_folders', 'lock_folder', 'new_folder', 'new_array', 'reserve',
-           'split_arrays', 'fill_store', 'entry_of', 'write_store', 'open_array', 'names_of', 'is_line', 'has_folds',
-           'is_digest', 'is_shape', 'store_parts', 'check_array', 'check_manifest', 'check_files', 'read_manifest',
-           'verify_files', 'read_rows', 'open_sequence', 'open_split', 'open_store']
+__all__ = ['STORE', 'VERSION', 'ROWS', 'LABEL', 'SEQUENCE', 'PARTS', 'LABELS', 'FOLD', 'STORE_FIELDS', 'TYPES', 'ENTRY',
+           'sha256_of', 'put_in_place', 'refuse_foreign', 'sweep_folders', 'lock_folder', 'new_folder', 'new_array',
+           'reserve', 'split_arrays', 'fill_store', 'file_entry', 'write_store', 'open_array', 'names_of', 'is_line',
+           'has_folds', 'is_digest', 'is_shape', 'store_parts', 'check_array', 'check_manifest', 'check_files',
+           'read_manifest', 'verify_files', 'read_rows', 'open_sequence', 'open_split', 'open_store']
 
 # %% ../../nbs/01_data.store.ipynb #digest
 def sha256_of(
@@ -176,11 +176,11 @@ def fill_store(
                 "source": source, "notes": list(corpus.notes),
                 "splits": {n: {"labels": sorted(s.labels), "sequences": sorted(s.sequences)}
                            for n, s in corpus.splits.items()},
-                "files": {p.name: entry_of(p) for p in sorted(folder.iterdir())}}
+                "files": {p.name: file_entry(p) for p in sorted(folder.iterdir())}}
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     (folder / "manifest.json").write_text(text, encoding="utf8")
 
-def entry_of(
+def file_entry(
     path: Path,  # a file of a store
 ) -> dict:       # its line in the manifest
     "Checksum of a file, and shape and type of an array."
@@ -245,7 +245,7 @@ def is_shape(
 LABELS = ("multimodal", *MODALITIES)
 FOLD = {"labels": (names_of(LABELS), f"a list out of {LABELS}"),
         "sequences": (names_of(SEQUENCES), f"a list out of {SEQUENCES}")}
-FIELDS = {"name": (is_line, "a line of text"),
+STORE_FIELDS = {"name": (is_line, "a line of text"),
           "scheme": (lambda v: isinstance(v, str) and v in SCHEMES, f"one of {list(SCHEMES)}"),
           "notes": (lambda v: is_list_of(v, is_text), "a list of texts"),
           "splits": (has_folds, f"a table of folds out of {SPLITS}"),
@@ -292,7 +292,7 @@ def check_manifest(
     if version > VERSION:
         raise ValueError(f"{where} is of a newer form ({version}, this msa_lit reads {VERSION}): "
                          "update msa_lit, or convert the corpus again")
-    check_fields(manifest, FIELDS, where)
+    check_fields(manifest, STORE_FIELDS, where)
     for name, fold in manifest["splits"].items():
         check_fields(fold, FOLD, f"{where}, splits, {name}")
     check_files(manifest["files"], store_parts(manifest["splits"]), f"{where}, files")

@@ -17,7 +17,7 @@ from .pickles import GuardedMachine, MappedFile, Unknown, load_pickle, worth
 
 # %% auto #0
 __all__ = ['STORAGES', 'INSTEAD', 'MAGIC', 'TORCH', 'StorageType', 'Storage', 'plain_ints', 'rebuild_tensor', 'rebuild_parameter',
-           'Piece', 'TensorMachine', 'load_from_bytes', 'no_bytes', 'TorchArchive', 'load_torch']
+           'BytesFile', 'TensorMachine', 'load_from_bytes', 'no_bytes', 'TorchArchive', 'load_torch']
 
 # %% ../../nbs/01_data.tensors.ipynb #storage
 STORAGES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2",
@@ -92,7 +92,7 @@ def rebuild_parameter(data: object, *_: object) -> object:  # the tensor
 # %% ../../nbs/01_data.tensors.ipynb #machine
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
 
-class Piece(MappedFile):
+class BytesFile(MappedFile):
     "A string of bytes as a file."
 
     def __init__(
@@ -141,7 +141,7 @@ def load_from_bytes(
     "What `torch.storage._load_from_bytes` stands for."
     if not isinstance(raw, (bytes, memoryview)) or bytes(raw[:len(MAGIC)]) != MAGIC:
         raise ValueError(f"a tensor is not written as PyTorch writes it; {INSTEAD}")
-    file, parts = Piece(raw), []
+    file, parts = BytesFile(raw), []
     file.at = len(MAGIC)
     for _ in range(3):  # the machine it was written on, the storage, the list of names
         machine = TensorMachine(file, len(raw))
@@ -211,7 +211,7 @@ class TorchArchive:
         if told and bytes(self.piece("byteorder")) != b"little":
             raise ValueError(f"it was written on a big-endian machine; {INSTEAD}")
         code = self.piece("data.pkl")
-        machine = TensorMachine(Piece(code), self.size)
+        machine = TensorMachine(BytesFile(code), self.size)
         machine.archive = lambda key: self.piece(f"data/{key}")
         return machine.load()
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 # %% auto #0
-__all__ = ['EMPTY', 'NUMBERS', 'read_json', 'is_list_of', 'is_text', 'is_size', 'check_fields', 'array_header', 'map_array',
-           'own_file', 'safe', 'verbatim']
+__all__ = ['LONGEST_EMPTY', 'NUMBERS', 'read_json', 'is_list_of', 'is_text', 'is_size', 'check_fields', 'array_header',
+           'map_array', 'own_file', 'safe', 'verbatim']
 
 # %% ../../nbs/01_data.untrusted.ipynb #json
 def read_json(
@@ -68,7 +68,7 @@ def check_fields(
             raise ValueError(f"{where}, field {field!r}: it should be {what}")
 
 # %% ../../nbs/01_data.untrusted.ipynb #map-array
-EMPTY = 1 << 20  # longest axis of an array without entries
+LONGEST_EMPTY = 1 << 20  # longest axis of an array without entries
 NUMBERS = {np.dtype(t) for t in "f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 ?".split()}
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0}
@@ -100,7 +100,7 @@ def map_array(
     if have != want:
         longer = "cut short" if have < want else "longer than it says"
         raise ValueError(f"{path.name} is {longer}: {have} bytes of numbers, {want} expected")
-    if want == 0 and max(shape) > EMPTY: raise ValueError(f"{path.name} has no entries: {shape}")
+    if want == 0 and max(shape) > LONGEST_EMPTY: raise ValueError(f"{path.name} has no entries: {shape}")
     order = "F" if fortran else "C"
     if want == 0: return np.empty(shape, dtype, order)
     return np.memmap(path, dtype, "r", start, shape, order)

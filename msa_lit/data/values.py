@@ -13,7 +13,7 @@ import numpy as np
 from .corpus import SPLITS, Corpus, Ragged, Split
 from .frames import row_blocks
 from ..base.notices import notice
-from .soundness import CorpusError, Finding
+from .soundness import CorpusError, Observation
 
 # %% auto #0
 __all__ = ['FAR', 'BEYOND', 'LARGEST', 'WAYS', 'scan', 'typical', 'Range', 'Places', 'find_bad', 'value_findings',
@@ -144,7 +144,7 @@ WAYS = ("to mend them: clean(corpus, 'zero' or 'clip' or 'drop') of msa_lit.data
 
 def value_findings(
     corpus: Corpus,  # folds with features; the training fold says what is usual
-) -> list[Finding]:
+) -> list[Observation]:
     "Read all features and report what is not finite, far out, or never changes."
     out, reference = [], corpus.splits.get("train", next(iter(corpus.splits.values()), None))
     for key, train in (reference.sequences.items() if reference else ()):
@@ -161,14 +161,14 @@ def _judge(name, key, rows, usual, limit): # findings about one sequence of one 
     for kind, span in (("refused", limit), ("noted", usual)):
         if (low >= span.low).all() and (high <= span.high).all(): continue
         found = find_bad(_finite(rows, span.centre) if len(odd) else rows, span.low, span.high)
-        out.append(Finding(kind, name, key, found.rows, _far(found, usual, kind)))
+        out.append(Observation(kind, name, key, found.rows, _far(found, usual, kind)))
         break
     return out + (_still(name, key, low, high) if name == "train" else [])
 
 # %% ../../nbs/01_data.values.ipynb #findings-rest
 def _not_finite(name, key, rows):
     found = find_bad(rows, np.full(rows.width, -np.finfo(np.float64).max), np.finfo(np.float64).max)
-    return [Finding("refused", name, key, found.rows, f"NaN or infinite numbers: {found}; {WAYS}")]
+    return [Observation("refused", name, key, found.rows, f"NaN or infinite numbers: {found}; {WAYS}")]
 
 def _finite(rows, centre): # the same rows, with what is not finite out of the way
     values = np.asarray(rows.values)
@@ -188,13 +188,13 @@ def _still(name, key, low, high):
     dead, faint = low == high, (low < high) & (high - low <= 1e-6 * size)
     says = {"never change: they are left out": dead,
             "hardly change, by less than a millionth of their size": faint}
-    return [Finding("noted", name, key, (), f"columns {_some(np.flatnonzero(c).tolist())} {what}")
+    return [Observation("noted", name, key, (), f"columns {_some(np.flatnonzero(c).tolist())} {what}")
             for what, c in says.items() if c.any()]
 
 # %% ../../nbs/01_data.values.ipynb #repeated
 def repeated_clips(
     splits: dict,  # fold name -> Split
-) -> list[Finding]:
+) -> list[Observation]:
     "Clips whose words and frames occur in an earlier fold under another id."
     seen, out = {}, []
     looks = {name: _looks(splits[name]) for name in _in_order(splits)}
@@ -208,7 +208,7 @@ def repeated_clips(
             i, fold, name_there = rows[0]
             same = f"the same words and frames as in {fold}, under other ids: " \
                 f"{split.ids[i]!r} is {name_there!r}"
-            out.append(Finding("noted", name, "content", tuple(r[0] for r in rows), same))
+            out.append(Observation("noted", name, "content", tuple(r[0] for r in rows), same))
         seen |= {digest: (name, split.ids[i]) for i, digest in mine.items() if digest not in seen}
     return out
 

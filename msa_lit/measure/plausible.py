@@ -12,7 +12,7 @@ import numpy as np
 
 # %% auto #0
 __all__ = ['SIMILAR', 'RUN_DECIMALS', 'f1_bounds', 'f1_mean_bounds', 'print_range', 'f1_weightings', 'f1_apart', 'constant_f1',
-           'reachable', 'rounded_first']
+           'reachable_counts', 'rounded_first']
 
 # %% ../../nbs/03_measure.plausible.ipynb #f1-bounds-code
 def f1_bounds(
@@ -160,7 +160,7 @@ def constant_f1(
     return {"weighted": 100 * 2 * p * p / (1 + p), "positive": 100 * 2 * p / (1 + p)}
 
 # %% ../../nbs/03_measure.plausible.ipynb #reachable-code
-def reachable(
+def reachable_counts(
     value: float,  # the printed accuracy, percent
     n: int,  # clips that were scored
     runs=range(1, 6),  # numbers of runs to try

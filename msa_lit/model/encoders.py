@@ -26,7 +26,7 @@ from ..data.corpus import Corpus, Padded, Ragged, Split, pad, spans
 from ..papers.equations import equation
 from ..base.files import replace_files
 from ..base.notices import notice
-from ..data.soundness import CorpusError, Finding
+from ..data.soundness import CorpusError, Observation
 
 # %% auto #0
 __all__ = ['ETHIOPIC_SPACE', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
@@ -566,7 +566,7 @@ def check_ids(
         what = (f"token id {rows.values[wrong][0]} is not among the {size or 'positive'} ids of "
                 f"text={text!r}: the ids belong to another vocabulary; name the network they were "
                 "made for, or read transcripts")
-        found.append(Finding("refused", name, field, tuple(at.tolist()), what))
+        found.append(Observation("refused", name, field, tuple(at.tolist()), what))
     if found: raise CorpusError(found)
 
 def _say_cut(cut, corpus, most, max_tokens): # cut: fold -> {row: full length}

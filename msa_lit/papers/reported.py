@@ -18,16 +18,16 @@ from msa_lit.measure.plausible import (
     f1_mean_bounds,
     f1_weightings,
     print_range,
-    reachable,
+    reachable_counts,
     rounded_first,
 )
 
 # %% auto #0
-__all__ = ['KEYS', 'PERCENT', 'TEST_CLASSES', 'TEST_CLIPS', 'BLOCK', 'SAME', 'QUANTITY', 'READ_AS', 'OTHER_WORDS', 'STATED',
-           'FAR', 'GRADES', 'MARKS', 'STARRED', 'ALIASES', 'records', 'wide', 'row_decimals', 'f1_pairs',
+__all__ = ['KEYS', 'PERCENT', 'TEST_CLASSES', 'TEST_CLIPS', 'BLOCK', 'SAME', 'QUANTITY', 'READ_AS', 'OTHER_WORDS', 'STATED_GAIN',
+           'OUT_OF_LINE', 'GRADES', 'MARKS', 'STARRED', 'ALIASES', 'records', 'wide', 'row_decimals', 'f1_pairs',
            'split_of_constant', 'explain_pair', 'f1_marks', 'explain_count', 'count_marks', 'copied_rows', 'copy_marks',
            'conflicts', 'stated_differences', 'conflict_marks', 'mae_residuals', 'line_marks', 'grade_of', 'marks',
-           'load', 'table', 'cell', 'quotes', 'settings', 'hyperparameters']
+           'load', 'printed_table', 'cell', 'quotes', 'settings', 'hyperparameters']
 
 # %% ../../nbs/03_papers.reported.ipynb #records-code
 KEYS = ["paper", "table", "dataset", "model", "variant"]  # together they name a row of a table
@@ -179,7 +179,7 @@ def explain_count(
     decimals: int = 2,  # decimals it was printed with
 ) -> tuple:  # (mark or "", the arithmetic in words)
     "What a printed accuracy shows about how it was formed; raises ValueError as reachable does."
-    if reachable(value, n, runs, decimals):
+    if reachable_counts(value, n, runs, decimals):
         return "", ""
     some = (
         f"{min(runs)} to {max(runs)} runs"
@@ -187,7 +187,7 @@ def explain_count(
         else f"{min(runs)} run" + "s" * (min(runs) > 1)
     )
     said = f"{value} of {n} clips is no rounded mean of {some}"
-    cut = reachable(value, n, runs, decimals, truncated=True)
+    cut = reachable_counts(value, n, runs, decimals, truncated=True)
     if cut:
         r, hits = next(iter(cut.items()))
         where = f"{hits} of {n} clips" if r == 1 else f"{hits} hits of {r} runs on {n} clips"
@@ -198,7 +198,7 @@ def explain_count(
             f"{said}, nor a cut one; {first[0]} runs, each rounded before averaging, "
             "print so (rounded or cut off)"
         )
-    more = reachable(value, n, range(max(runs) + 1, 101), decimals)
+    more = reachable_counts(value, n, range(max(runs) + 1, 101), decimals)
     r, hits = next(iter(more.items()), (100, None))
     reach = (
         "no number of runs up to 100 reaches it"
@@ -310,7 +310,7 @@ OTHER_WORDS = {
     "DGM on": "DGM+ UFM-",
     "off": "DGM- UFM-",
 }  # how the text names two rows of UGF's Table 4
-STATED = "delta_(acc7|acc2_has0|acc2_non0|f1_has0|f1_non0|mae)"
+STATED_GAIN = "delta_(acc7|acc2_has0|acc2_non0|f1_has0|f1_non0|mae)"
 
 
 def stated_differences(
@@ -318,7 +318,7 @@ def stated_differences(
 ):  # -> DataFrame: the printed differences, with a column "computed" from the tables
     "Differences that a text states, beside the same differences taken from the tables."
     values = cells[~cells.table.isin(["text", "fig4", "fig6"])]
-    stated = cells[cells.metric.str.fullmatch(STATED) & cells.model.str.contains(" minus ")].copy()
+    stated = cells[cells.metric.str.fullmatch(STATED_GAIN) & cells.model.str.contains(" minus ")].copy()
 
     def value(row, name, metric):
         same = (
@@ -359,7 +359,7 @@ def conflict_marks(
         yield _key(cell), cell.metric, "contradicts", says
 
 # %% ../../nbs/03_papers.reported.ipynb #line-code
-FAR = 9  # robust standard deviations from the line, where out-of-line begins
+OUT_OF_LINE = 9  # robust standard deviations from the line, where out-of-line begins
 
 
 def mae_residuals(
@@ -390,7 +390,7 @@ def line_marks(
 ):  # -> iterator of (row key, metric, mark, sentence)
     "Mark out-of-line for MAE and Corr of a row."
     residuals = mae_residuals(cells)
-    for row in residuals[residuals.z.abs() > FAR].itertuples():
+    for row in residuals[residuals.z.abs() > OUT_OF_LINE].itertuples():
         says = (
             f"MAE {row.mae:g} with Corr {row.corr:g}: the rows of {row.Index[2]} "
             f"with that Corr lie near "
@@ -478,7 +478,7 @@ def _choose(cells, **wanted):
     return cells
 
 # %% ../../nbs/03_papers.reported.ipynb #table-code
-def table(
+def printed_table(
     paper: str, # "UGF", "MUG", "MFON" or "SPIL"
     table: str, # number as printed, such as "1" or "II"; "text", "fig4", "fig6"
     dataset: str | None = None, # "MOSI", "MOSEI" or "SIMS"; None: all

@@ -15,9 +15,9 @@ from ..data.corpus import MODALITIES, SCHEMES, SPLITS, Corpus, Ragged, Split
 from .sentences import DRAWS, REACH, TOPICS, salient_words, word_scores, write_sentence
 
 # %% auto #0
-__all__ = ['PRESETS', 'LOUDEST', 'stream', 'check_knob', 'World', 'world', 'to_grid', 'draw_truth', 'draw_bursts', 'noise_sd',
-           'draw_topics', 'draw_text', 'salient_count', 'draw_timing', 'loading', 'draw_frames', 'draw_videos',
-           'draw_split', 'simulate', 'utterance_figure', 'corrupt', 'misalign']
+__all__ = ['WORLD_PRESETS', 'LOUDEST', 'stream', 'check_knob', 'World', 'world', 'to_grid', 'draw_truth', 'draw_bursts',
+           'noise_sd', 'draw_topics', 'draw_text', 'salient_count', 'draw_timing', 'loading', 'draw_frames',
+           'draw_videos', 'draw_split', 'simulate', 'utterance_figure', 'add_burst', 'misalign']
 
 # %% ../../nbs/02_simulate.world.ipynb #stream
 def stream(
@@ -96,7 +96,7 @@ class World:
     def rho(self): return SCHEMES[self.scheme]
 
 # %% ../../nbs/02_simulate.world.ipynb #presets
-PRESETS = {
+WORLD_PRESETS = {
     "mosi": {},
     "mosei": dict(scheme="mosei", sizes=(16326, 1871, 4659), width=dict(audio=74, vision=35)),
     "sims": dict(scheme="sims", sizes=(1368, 456, 457), sigma_y=0.5, unimodal_labels=True, width=dict(audio=33, vision=64),
@@ -109,8 +109,8 @@ def world(
 ) -> World:                        # the preset with these changes
     "A preset world with some knobs turned; ValueError for an unknown preset or knob."
     if isinstance(scheme, World): return _turn(scheme, knobs)
-    if scheme not in PRESETS: raise ValueError(f"scheme={scheme!r}: the presets are {tuple(PRESETS)}")
-    return _turn(_turn(World(), PRESETS[scheme]), knobs)
+    if scheme not in WORLD_PRESETS: raise ValueError(f"scheme={scheme!r}: the presets are {tuple(WORLD_PRESETS)}")
+    return _turn(_turn(World(), WORLD_PRESETS[scheme]), knobs)
 
 def _turn(world, knobs):
     unknown = set(knobs) - {f.name for f in fields(World)}
@@ -331,7 +331,7 @@ def utterance_figure(
     return fig
 
 # %% ../../nbs/02_simulate.world.ipynb #corrupt
-def corrupt(
+def add_burst(
     corpus: Corpus,        # from simulate; stays as it is
     modality: str,         # "audio" or "vision"
     rows: list,            # row numbers to hit

@@ -25,7 +25,7 @@ from ...mfon.distillation import distillation
 from ..experiments.mfon import RIDGE, retrieval, run_trial
 from ...mfon.method import ABLATIONS, MFONOptions
 from ...mfon.prompt import FrameMLP, ModalPrompt
-from ...measure.plausible import reachable
+from ...measure.plausible import reachable_counts
 from ...papers.reported import TEST_CLASSES, TEST_CLIPS, records
 from ...simulate.world import simulate
 from ...measure.statistics import linear_probe, r_squared
@@ -556,7 +556,7 @@ def single_run(
     n: int,        # clips
 ) -> bool:         # one run of n clips can have this accuracy
     "Is a printed accuracy that of a single run?"
-    return bool(reachable(value, n, runs=(1,)))
+    return bool(reachable_counts(value, n, runs=(1,)))
 
 def single_share(
     dataset: str,  # as for `printed_accuracies`
