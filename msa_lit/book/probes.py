@@ -6,23 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..train.comparison import run_missing
 from ..data.corpus import Split, make_batch
 from ..model.losses import info_nce
 from ..model.contract import Method, method
-from ..train.runs import fit, load_corpus, read
+from ..train.runs import read
+from ..train.trials import Trial, Trials, fill
 from ..spil.method import SPIL
 from ..spil.modes import TABLE_II
 from ..measure.statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'arm_row', 'run_arms']
+__all__ = ['MODES', 'ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'weighted', 'measure_arm', 'arm_key',
+           'run_arms']
 
 # %% ../../nbs/34_book.probes.ipynb #encode
 @torch.no_grad()
@@ -65,36 +65,55 @@ class PairContrast(SPIL):
         return terms | {"shared_vision_audio": self.options.shared_weight * info_nce(views["vision"], views["audio"], 0.5)}
 
 # %% ../../nbs/34_book.probes.ipynb #row
-def arm_row(
-    modes: str,             # "V-A", ...; "none" for self_mm, "pairs" for the control
-    seed: int,              # of corpus and training
-    weight: float = 1.0,    # of shared and private terms alike
+MODES = {"none": Trial("self_mm"), "pairs": Trial("spil_pairs", {"modes": "V-A"}),
+         **{modes: Trial("spil", {"modes": modes}) for modes in TABLE_II}}
+
+def weighted(
+    modes: str,           # one of MODES
+    weight: float = 1.0,  # of shared and private terms alike
+) -> Trial:
+    "An arm of the mode experiment."
+    arm, weights = MODES[modes], dict(shared_weight=weight, private_weight=weight)
+    return Trial(arm.method, arm.options | (weights if arm.options else {}))
+
+def measure_arm(
+    trial: Trial,                    # from `weighted`
+    seed: int,                       # of corpus and training
     sizes: tuple = (400, 100, 800),  # utterances in train, valid, test
-    epochs: int = 10,       # at most
-) -> dict:                  # one value per column
+    epochs: int = 10,                # at most
+) -> dict:                           # one value per column
     "Train one arm on one simulated corpus and examine its features."
-    corpus = load_corpus("simulated", n=sizes, seed=seed)
-    name = {"none": "self_mm", "pairs": "spil_pairs"}.get(modes, "spil")
-    options = {} if modes == "none" else dict(modes="V-A" if modes == "pairs" else modes, shared_weight=weight, private_weight=weight)
-    run = fit(name, corpus, seed, progress=False, epochs=epochs, **options)
+    corpus = trial.simulate(seed, n=sizes)
+    run = trial.fit(corpus, seed, epochs=epochs)
     ready, _ = read(corpus, run.model.spec.model, run.model.spec.words)
     train, test = (encode_split(run.model, ready.splits[s]) for s in ("train", "test"))
     errors = {f"mae_{head}": metrics["mae"] for head, metrics in run.scores["test"].items()}
     variance = {f"variance_{m}": float(x.var(0).sum()) for m, x in test.items()}
-    return {"modes": modes, "weight": weight, "seed": seed, "corr": run.metrics["corr"]} | errors | variance | {
-        "cka_audio_vision": linear_cka(test["audio"], test["vision"])} | probe_latents(train, test, (corpus.truth["train"], corpus.truth["test"]))
+    alike = {"cka_audio_vision": linear_cka(test["audio"], test["vision"])}
+    known = probe_latents(train, test, (corpus.truth["train"], corpus.truth["test"]))
+    return {"corr": run.metrics["corr"]} | errors | variance | alike | known
 
 # %% ../../nbs/34_book.probes.ipynb #table
-ARMS = (("none", 1.0), ("pairs", 1.0), *((modes, 1.0) for modes in TABLE_II), *(("V-A", 10.0**k) for k in range(1, 5)))  # (modes, weight)
+def arm_key(
+    name: str,     # of an arm: a mode, perhaps with a weight
+    trial: Trial,  # from `weighted`
+) -> dict:         # "modes" and "weight" as in the file
+    "What tells the rows of an arm."
+    weight = trial.options.get("shared_weight", 1.0)
+    return {"modes": name.partition(", weight")[0], "weight": weight}
+
+ARMS = Trials({modes: weighted(modes) for modes in MODES}
+              | {f"V-A, weight {10**k}": weighted("V-A", 10.0**k) for k in range(1, 5)},
+              measure_arm, "spil/modes.csv", arm_key)
 
 def run_arms(
-    path: str | Path,                  # a CSV file, made or continued
-    seeds: Sequence[int] = range(8),   # of corpus and training
-    arms: Sequence[tuple] = ARMS,      # (modes, weight) pairs
-    progress: bool = True,             # show a bar
-    **options,                         # for `arm_row`
-):                                     # DataFrame, all rows of the file
+    results: str | Path,                 # folder of results, its file made or continued
+    seeds: Sequence[int] = range(8),     # of corpus and training
+    names: Sequence[str] | None = None,  # of ARMS; None: all
+    progress: bool = True,               # show a bar
+    **options,                           # for `measure_arm`
+):                                       # DataFrame, all rows of the file
     "Run what the file lacks."
     import pandas as pd
-    run_missing(path, [{"modes": modes, "seed": seed, "weight": weight} for seed in seeds for modes, weight in arms], partial(arm_row, **options), progress)
-    return pd.read_csv(path)
+    fill(ARMS, results, seeds, names, progress, **options)
+    return pd.read_csv(Path(results) / ARMS.file)

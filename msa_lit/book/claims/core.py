@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...train.comparison import run_missing
+from ...train.trials import Trials, again, fill, side_by_side
 from ...measure.statistics import mean_interval
 
 # %% auto #0
 __all__ = ['STATES', 'ENOUGH', 'VERDICTS', 'PAPERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'above', 'below', 'within', 'few',
-           'decide', 'Claim', 'claim', 'run_claim', 'known', 'rows_of', 'verdict_of', 'recheck', 'repeats']
+           'decide', 'Claim', 'claim', 'run_claim', 'trials_of', 'known', 'rows_of', 'Joined', 'verdict_of', 'recheck',
+           'repeats']
 
 # %% ../../../nbs/70_book.claims.core.ipynb #finding
 STATES = ("shown", "contradicted", "not seen")
@@ -149,13 +150,22 @@ def run_claim(
     "Measure what the file lacks. Raises ValueError for an unknown claim or columns that differ from the file's."
     import pandas as pd
     c, path = known(id), Path(folder) / f"{id}.csv"
-    def measured(seed):
-        row = {"seed": seed} | c.measure(seed)
-        there = list(pd.read_csv(path, nrows=0)) if path.exists() else list(row)
-        if there != list(row): raise ValueError(f"{path}: columns {there}, but {id} now measures {list(row)}; delete the file to start anew")
-        return row
-    run_missing(path, [{"seed": seed} for seed in (c.seeds if seeds is None else seeds)], measured, progress)
+    def measured(_, seed):
+        row = c.measure(seed)
+        there = list(pd.read_csv(path, nrows=0)) if path.exists() else ["seed", *row]
+        if there == ["seed", *row]: return row
+        raise ValueError(f"{path}: columns {there}, but {id} now measures {list(row)}; "
+                         "delete the file to start anew")
+    trials = replace(trials_of(id), measure=measured, file=f"{id}.csv")
+    fill(trials, folder, c.seeds if seeds is None else seeds, progress=progress)
     return rows_of(id, folder)
+
+def trials_of(
+    id: str,     # a registered claim
+) -> Trials:     # one trial of that name
+    "A claim as the one trial of a series: its rows can stand beside those of others."
+    return Trials({id: known(id)}, lambda c, seed: c.measure(seed), f"claims/{id}.csv",
+                  key=lambda *_: {})
 
 def known(
     id: str,   # U1 to S14
@@ -174,6 +184,28 @@ def rows_of(
     if c.source: return c.source(Path(folder).parent)
     if not path.exists(): raise ValueError(f"{path} is not there; run_claim({id!r}) makes it")
     return pd.read_csv(path).sort_values("seed", ignore_index=True)
+
+# %% ../../../nbs/70_book.claims.core.ipynb #joined
+@dataclass(frozen=True)
+class Joined:
+    "Rows of a claim, made of the rows of trials."
+    parts: tuple                     # of (Trials, names): what is read, or measured again
+    columns: Callable                # a table of `side_by_side` per part -> {column: Series over seeds}
+    beside: Callable | None = None   # seed -> further columns, cheap and in no file
+
+    def __call__(self, results): # folder of results -> DataFrame with "seed"
+        return self._frame([side_by_side(t, results, names) for t, names in self.parts])
+
+    def again(self, seed, **changes): # -> dict, one row measured now
+        row = self._frame([again(t, seed, names, **changes) for t, names in self.parts])
+        return row.drop(columns="seed").iloc[0].to_dict()
+
+    def _frame(self, tables):
+        import pandas as pd
+        rows = pd.DataFrame(self.columns(*tables)).rename_axis("seed").rename_axis(columns=None)
+        rows = rows.reset_index().sort_values("seed", ignore_index=True)
+        if self.beside is None: return rows
+        return rows.join(pd.DataFrame([self.beside(int(s)) for s in rows["seed"]]))
 
 # %% ../../../nbs/70_book.claims.core.ipynb #judge
 def verdict_of(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import ENOUGH, FOLDER, Finding, above, below, claim, exactly, few, rows_of, within
-from ...train.comparison import run_missing
+from .core import ENOUGH, FOLDER, Finding, Joined, above, below, claim, exactly, few, rows_of, trials_of, within
+from ...train.trials import Trial, Trials, fill
 from ...data.corpus import Padded, make_batch, pad
 from ...model.encoders import WordTokeniser, pool
 from ...model.losses import info_nce, info_nce_floor
 from ...mfon.attention import PromptAttention, prompt_attention, salient_mass
 from ...mfon.distillation import distillation
-from ..experiments.mfon import RIDGE, retrieval, run_trial
+from ..experiments.mfon import RIDGE, TRIALS, retrieval
 from ...mfon.method import ABLATIONS, MFONOptions
 from ...mfon.prompt import FrameMLP, ModalPrompt
 from ...measure.plausible import reachable_counts
@@ -31,14 +32,14 @@ from ...simulate.world import simulate
 from ...measure.statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['LOSSES', 'ARMS', 'GUIDED', 'WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'bags', 'clips', 'vectors', 'OneFrame',
-           'extra_loss', 'fit_arm', 'answers', 'arm_row', 'main', 'by_trial', 'side_by_side', 'again', 'both_ways',
-           'first_line', 'second_line', 'guided_attention', 'salient_first', 'arranged', 'OneLook', 'fit_look',
-           'prompt_steers', 'prompt_gains', 'prompt_helps', 'kept', 'kept_small', 'distillation_keeps',
-           'on_distributions', 'separated', 'contrast_separates', 'guide_gains', 'best_guide', 'removal_losses',
-           'printed_worse', 'both_losses', 'under_optimised', 'under_optimised_small', 'under_optimisation',
-           'spread_ratio', 'setting_errors', 'direction_gain', 'settings_matter', 'printed_accuracies', 'single_run',
-           'single_share', 'as_many', 'means_of_five', 'figure']
+__all__ = ['LOSSES', 'MINIATURES', 'GUIDED', 'ONE_FRAME', 'WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'bags', 'clips', 'vectors',
+           'OneFrame', 'extra_loss', 'fit_arm', 'answers', 'measure_arm', 'main', 'joined', 'both_ways', 'first_line',
+           'second_line', 'guided_attention', 'salient_first', 'arranged', 'OneLook', 'fit_look', 'prompt_steers',
+           'prompt_gains', 'prompt_helps', 'kept', 'kept_small', 'distillation_keeps', 'on_distributions', 'separated',
+           'contrast_separates', 'guide_gains', 'best_guide', 'removal_losses', 'printed_worse', 'both_losses',
+           'under_optimised', 'under_optimised_small', 'under_optimisation', 'spread_ratio', 'setting_errors',
+           'direction_gain', 'settings_matter', 'printed_accuracies', 'single_run', 'single_share', 'as_many',
+           'means_of_five', 'figure']
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #bag
 def bags(
@@ -90,7 +91,12 @@ class OneFrame(nn.Module):
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #arms
 LOSSES = {name: options for name, options in ABLATIONS.items() if set(options) <= {"alpha", "beta"}}
-ARMS = LOSSES | {"mean, student_first": {"direction": "student_first"}, "late fusion": None, "audio only": None, "vision only": None}
+_late = lambda *modalities: Trial("late_fusion", modalities=modalities)
+MINIATURES = {
+    **{name: Trial("mfon", options) for name, options in LOSSES.items()},
+    "mean, student_first": Trial("mfon", {"direction": "student_first"}),
+    "late fusion": _late(), "audio only": _late("audio"), "vision only": _late("vision"),
+}
 GUIDED = ("audio", "vision")
 
 def extra_loss(
@@ -105,24 +111,24 @@ def extra_loss(
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #fit-arm
 def fit_arm(
-    arm: str,          # one of ARMS
+    arm: Trial,        # one of MINIATURES
     seed: int,         # of corpus, start and batches
     steps: int = 200,  # of the optimiser, 64 clips each
 ) -> OneFrame:         # trained
-    "Train one arm of the miniature. Raises ValueError for an unknown name."
-    if arm not in ARMS: raise ValueError(f"arm {arm!r} is not one of {list(ARMS)}")
-    train, options = clips(seed)[0], ARMS[arm]
+    "Train one arm of the miniature."
+    train, guided = clips(seed)[0], arm.method == "mfon"
     x, y = vectors(train), train[3]
-    if arm.endswith("only"): x = {arm.split()[0]: x[arm.split()[0]]}
-    said = answers(x, seed, steps) if options is not None and MFONOptions(**options).alpha else {}
+    if arm.modalities: x = {m: x[m] for m in arm.modalities}
+    taught = guided and MFONOptions(**arm.options).alpha
+    said = answers(x, seed, steps) if taught else {}
     torch.manual_seed(seed)
-    net = OneFrame({m: v.shape[1] for m, v in x.items()}, guided=options is not None)
+    net = OneFrame({m: v.shape[1] for m, v in x.items()}, guided=guided)
     optimiser = torch.optim.AdamW(net.parameters(), 5e-3)
     for _ in range(steps):
         i = torch.randint(len(y), (64,))
         predicted, z, _ = net({m: v[i] for m, v in x.items()})
         loss = F.mse_loss(predicted, y[i])
-        if options is not None: loss = loss + extra_loss(z, {m: s[i] for m, s in said.items()}, options)
+        if guided: loss = loss + extra_loss(z, {m: s[i] for m, s in said.items()}, arm.options)
         optimiser.zero_grad(); loss.backward(); optimiser.step()
     return net
 
@@ -132,21 +138,22 @@ def answers(
     steps: int,  # as for `fit_arm`
 ) -> dict:       # "audio" and "vision" -> [N, d]
     "What the arms that see one modality say of it, without gradient."
-    return {m: fit_arm(f"{m} only", seed, steps)({m: x[m]})[1][m].detach() for m in GUIDED}
+    alone = {m: fit_arm(MINIATURES[f"{m} only"], seed, steps) for m in GUIDED}
+    return {m: net({m: x[m]})[1][m].detach() for m, net in alone.items()}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #arm-row
 @torch.no_grad()
-def arm_row(
-    arm: str,          # one of ARMS
+def measure_arm(
+    arm: Trial,        # one of MINIATURES
     seed: int,         # of everything
     steps: int = 200,  # of training
-) -> dict:             # "trial", "seed" and the measurements
+) -> dict:             # the measurements
     "Train one arm and measure it."
     from sklearn.metrics import silhouette_score
     with torch.enable_grad(): net = fit_arm(arm, seed, steps)
     train, test = clips(seed)
     (_, z, own), (predicted, z_test, own_test) = net(vectors(train)), net(vectors(test))
-    row = {"trial": arm, "seed": seed, "mae": float((predicted - test[3]).abs().mean())}
+    row = {"mae": float((predicted - test[3]).abs().mean())}
     for m in set(GUIDED) & set(z):
         row[f"probe_{m}"] = r_squared(linear_probe(z[m], train[2][m], z_test[m], RIDGE), test[2][m])
         row[f"own_mae_{m}"] = float(np.abs(linear_probe(own[m], train[3], own_test[m], RIDGE) - test[3].numpy()).mean())
@@ -156,6 +163,8 @@ def arm_row(
         row["silhouette_vision"] = float(silhouette_score(z_test["vision"].numpy(), thirds))
     return row
 
+ONE_FRAME = Trials(MINIATURES, measure_arm, "mfon/one_frame.csv")
+
 def main(
     argv: list | None = None,  # command line; None: the process's own
 ) -> None:
@@ -164,47 +173,27 @@ def main(
     parser.add_argument("path", help="result file, for example results/mfon/one_frame.csv")
     parser.add_argument("--seeds", type=int, default=ENOUGH, help="how many, from 0")
     parsed = parser.parse_args(argv)
-    jobs = [{"trial": arm, "seed": seed} for seed in range(parsed.seeds) for arm in ARMS]
-    print(run_missing(parsed.path, jobs, arm_row), "rows added to", parsed.path)
+    path = Path(parsed.path)
+    added = fill(replace(ONE_FRAME, file=path.name), path.parent, range(parsed.seeds))
+    print(added, "rows added to", path)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #table
-def by_trial(
-    rows,  # DataFrame: trial, seed, measurements
-):         # DataFrame: a row per seed, columns (measurement, trial)
-    "A column per measurement and trial."
-    return rows.pivot(index="seed", columns="trial")
-
-def side_by_side(
-    results: str | Path,  # folder that holds mfon/trials.csv and mfon/one_frame.csv
-    full,                 # table of `by_trial` -> dict of columns, or None
-    small=None,           # the same for the miniature
-):                        # DataFrame: seed, columns of both
+def joined(
+    full,              # table of the full method -> {column: Series}
+    trials: list,      # names in TRIALS that it needs
+    small=None,        # the same for the miniature
+    arms: list = (),   # names in ONE_FRAME that it needs
+) -> Joined:           # columns of both, those of the miniature begin with "small_"
     "Differences of the full method and of the miniature, matched by seed."
-    import pandas as pd
-    table = lambda name, columns: pd.DataFrame(columns(by_trial(pd.read_csv(Path(results) / "mfon" / name))))
-    found = table("trials.csv", full)
-    if small: found = found.join(table("one_frame.csv", small).add_prefix("small_"), how="outer")
-    return found.rename_axis("seed").reset_index().sort_values("seed", ignore_index=True)
+    if small is None: return Joined(((TRIALS, list(trials)),), full)
+    def both(table, little): return full(table) | {f"small_{k}": v for k, v in small(little).items()}
+    return Joined(((TRIALS, list(trials)), (ONE_FRAME, list(arms))), both)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #again
-def again(
-    seed: int,         # of everything
-    full,              # as for `side_by_side`
-    trials: list,      # names that `full` needs
-    small=None,        # as for `side_by_side`
-    arms: list = (),   # names that `small` needs
-) -> dict:             # one row of `side_by_side`, measured now
-    "Repeat one seed from scratch."
-    import pandas as pd
-    table = lambda run, names: by_trial(pd.DataFrame([run(name, seed) for name in names]))
-    row = pd.DataFrame(full(table(run_trial, trials)))
-    if small: row = row.join(pd.DataFrame(small(table(arm_row, arms))).add_prefix("small_"))
-    return row.iloc[0].to_dict()
-
 def both_ways(
     check,         # above or below
     what: str,     # the quantity, in words
-    rows,          # as from `side_by_side`
+    rows,          # as from `joined`
     column: str,   # without the prefix
 ) -> list:         # of two Findings: full method, miniature
     "The same question to the full method and to the miniature."
@@ -334,29 +323,27 @@ def prompt_steers(
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f3-measure
 def prompt_gains(
-    table,  # from `by_trial`
+    table,  # side by side
 ) -> dict:  # column -> Series
     "What either shape of prompt does to the error."
     return {shape: table["mae"][trial] - table["mae"]["w/o prompt"] for shape, trial in (("step", "mfon"), ("shared", "shared prompt"))}
 
-def _with_looks(results):
-    looks = rows_of("F2", Path(results) / "claims").set_index("seed")
-    gain = (looks["mae_anywhere"] - looks["mae_none"]).rename("look").reset_index()
-    return side_by_side(results, prompt_gains).merge(gain, on="seed", how="outer")
+_F3_ROWS = Joined(((TRIALS, ["mfon", "shared prompt", "w/o prompt"]), (trials_of("F2"), None)),
+                  lambda full, looks: prompt_gains(full) | {
+                      "look": looks["mae_anywhere"]["F2"] - looks["mae_none"]["F2"]})
 
 @claim("F3", "the prompt improves the results", "lower error with a prompt than without, for both shapes; lower error of one look with a prompt per step",
        lambda rows: [few(below(f"MAE with a prompt ({k}) minus without", rows[k])) for k in ("step", "shared")] + [few(below("one look: MAE with a prompt per step minus without", rows["look"]))],
-       source=_with_looks)
+       source=_F3_ROWS)
 def prompt_helps(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F3 once."
-    look = prompt_steers(seed)
-    return again(seed, prompt_gains, ["mfon", "shared prompt", "w/o prompt"]) | {"look": look["mae_anywhere"] - look["mae_none"]}
+    return _F3_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f4-measure
 def kept(
-    table,                        # from `by_trial`
+    table,                        # side by side
     arm: str = "mfon",            # with distillation
     other: str = "w/o distillation", # without
 ) -> dict:                        # column -> Series
@@ -364,7 +351,7 @@ def kept(
     return {m: table[f"probe_{m}"][arm] - table[f"probe_{m}"][other] for m in GUIDED}
 
 def kept_small(
-    table,  # from `by_trial`, of the miniature
+    table,  # side by side, of the miniature
 ) -> dict:  # column -> Series
     "The same, and with the contrast off."
     return kept(table) | {f"plain_{m}": v for m, v in kept(table, "w/o contrast", "w/o both losses").items()}
@@ -373,13 +360,16 @@ def _f4(rows):
     pairs = [f for m in GUIDED for f in both_ways(above, f"change of R2 of u in {m} by distillation", rows, m)]
     return pairs + [few(above(f"one frame, no contrast: change of R2 of u in {m} by distillation", rows[f"small_plain_{m}"])) for m in GUIDED]
 
+_F4_ROWS = joined(kept, ["mfon", "w/o distillation"], kept_small,
+                   list(LOSSES))
+
 @claim("F4", "distillation keeps unimodal information", "higher R2 of the modality's own sentiment with distillation, in audio and vision", _f4,
-       source=lambda results: side_by_side(results, kept, kept_small))
+       source=_F4_ROWS)
 def distillation_keeps(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F4 once."
-    return again(seed, kept, ["mfon", "w/o distillation"], kept_small, list(LOSSES))
+    return _F4_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f5-measure
 @claim("F5", "the distillation compares distributions rather than values", "no change by constants, a change by a factor, never negative, zero for equal features",
@@ -398,7 +388,7 @@ def on_distributions(
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f6-measure
 def separated(
-    table,  # from `by_trial`
+    table,  # side by side
 ) -> dict:  # column -> Series
     "What the contrast does to retrieval and to the classes."
     names = ("top1_audio", "top1_vision", "silhouette_vision")
@@ -408,44 +398,50 @@ def _f6(rows):
     words = {"top1_audio": "share of own texts found from Z_a", "top1_vision": "share of own texts found from Z_v", "silhouette_vision": "silhouette of classes in Z_v"}
     return [f for k, what in words.items() for f in both_ways(above, f"change of {what}", rows, k)]
 
+_F6_ROWS = joined(separated, ["mfon", "w/o contrast"], separated,
+                   ["mfon", "w/o contrast"])
+
 @claim("F6", "the contrastive loss builds more discriminative boundaries", "more own texts found, better separated classes with the contrast", _f6,
-       source=lambda results: side_by_side(results, separated, separated),
+       source=_F6_ROWS,
        reason=f"the loss as printed cannot fall below {info_nce_floor(128):.3f} at N = 128, where guessing costs {math.log(128):.3f}")
 def contrast_separates(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F6 once."
-    return again(seed, separated, ["mfon", "w/o contrast"], separated, ["mfon", "w/o contrast"])
+    return _F6_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f7-measure
 WORLDS = {"text": {"text": "mfon", "audio": "audio as query", "vision": "vision as query"}, "audio": {m: f"audio strong, {m} guides" for m in ("text", "audio", "vision")}}
 GUIDES = {f"{strong}_{m}": (trials[strong], trials[m]) for strong, trials in WORLDS.items() for m in trials if m != strong}
 
 def guide_gains(
-    table,  # from `by_trial`
+    table,  # side by side
 ) -> dict:  # "strong_other" -> Series
     "Error under the strong guide minus error under another."
     return {k: table["mae"][ours] - table["mae"][other] for k, (ours, other) in GUIDES.items()}
 
+_F7_ROWS = joined(guide_gains, sorted({t for pair in GUIDES.values() for t in pair}))
+
 @claim("F7", "the most informative modality, text, is the best query", "lower error with the strong modality as guide, where text is strong and where audio is",
-       lambda rows: [few(below("{} strong: MAE with it as guide minus {}".format(*k.split("_")), rows[k])) for k in GUIDES], source=lambda results: side_by_side(results, guide_gains))
+       lambda rows: [few(below("{} strong: MAE with it as guide minus {}".format(*k.split("_")), rows[k])) for k in GUIDES], source=_F7_ROWS)
 def best_guide(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F7 once."
-    return again(seed, guide_gains, sorted({t for pair in GUIDES.values() for t in pair}))
+    return _F7_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f8-measure
 REMOVED = {"distillation": "w/o distillation", "contrast": "w/o contrast", "both": "w/o both losses"}
 
 def removal_losses(
-    table,  # from `by_trial`
+    table,  # side by side
 ) -> dict:  # removed loss -> Series, and the interaction
     "Error with both losses minus error without one or both, and the interaction."
     mae = table["mae"]
     gains = {k: mae["mfon"] - mae[trial] for k, trial in REMOVED.items()}
     return gains | {"interaction": (mae[REMOVED["both"]] - mae[REMOVED["distillation"]]) - (mae[REMOVED["contrast"]] - mae["mfon"])}
 
+@lru_cache
 def printed_worse() -> float:  # share of cells, 0 to 1
     "Share of the printed cells without a loss that are worse than the full model's."
     cells = records().query("paper == 'MFON' and table in ['4', '5']")
@@ -458,17 +454,20 @@ def _f8(rows):
     pairs = [f for k in REMOVED for f in both_ways(below, f"MAE with both losses minus without {k}", rows, k)]
     return pairs + [exactly("share of printed cells without a loss that are worse", rows["printed"] == 1, rows["printed"].iloc[0])]
 
+_F8_ROWS = replace(joined(removal_losses, list(LOSSES), removal_losses, list(LOSSES)),
+                   beside=lambda seed: {"printed": printed_worse()})
+
 @claim("F8", "both losses together are best; each removal hurts", "lower error with both than without either or both; no printed cell contradicts it", _f8,
-       source=lambda results: side_by_side(results, removal_losses, removal_losses).assign(printed=printed_worse()))
+       source=_F8_ROWS)
 def both_losses(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F8 once."
-    return again(seed, removal_losses, list(LOSSES), removal_losses, list(LOSSES)) | {"printed": printed_worse()}
+    return _F8_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f9-measure
 def under_optimised(
-    table,                            # from `by_trial`
+    table,                            # side by side
     alone: str = "late fusion, ",     # prefix of the trial that a late fusion is compared with
 ) -> dict:                            # column -> Series
     "Ratios of own errors, joint over alone."
@@ -477,7 +476,7 @@ def under_optimised(
     return {f"late_{m}": late[m] - 1 for m in GUIDED} | {f"mended_{m}": late[m] - ours[m] for m in GUIDED}
 
 def under_optimised_small(
-    table,  # from `by_trial`, of the miniature
+    table,  # side by side, of the miniature
 ) -> dict:  # column -> Series
     "The same in the miniature, where a network alone is one and the same for both."
     return under_optimised(table, alone="")
@@ -486,14 +485,17 @@ def _f9(rows):
     late = [f for m in GUIDED for f in both_ways(above, f"{m}: ratio of late fusion minus 1", rows, f"late_{m}")]
     return late + [f for m in GUIDED for f in both_ways(above, f"{m}: ratio of late fusion minus that of MFON", rows, f"mended_{m}")]
 
+_ALONE = [f"{p}{m} only" for p in ("", "late fusion, ") for m in GUIDED]
+_F9_ROWS = joined(under_optimised, ["mfon", "late fusion", *_ALONE], under_optimised_small,
+                   ["mfon", "late fusion", "audio only", "vision only"])
+
 @claim("F9", "non-text modalities are under-optimised in joint training, and less so with MFON", "own error joint over alone above 1 in late fusion, smaller in MFON", _f9,
-       source=lambda results: side_by_side(results, under_optimised, under_optimised_small))
+       source=_F9_ROWS)
 def under_optimisation(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F9 once."
-    alone = [f"{p}{m} only" for p in ("", "late fusion, ") for m in GUIDED]
-    return again(seed, under_optimised, ["mfon", "late fusion", *alone], under_optimised_small, ["mfon", "late fusion", "audio only", "vision only"])
+    return _F9_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f10-measure
 SETTINGS = {f"{how}, {direction}": "mfon" if (how, direction) == ("mean", "teacher_first") else f"{how}, {direction}"
@@ -516,13 +518,13 @@ def spread_ratio(
     return Finding(what, "shown" if high < 1 else "contradicted" if low > 1 else "not seen", math.sqrt(max(F_ratio - 1, 0) / n), low, high, n)
 
 def setting_errors(
-    table,  # from `by_trial`
+    table,  # side by side
 ) -> dict:  # setting -> Series
     "Error of each setting."
     return {name: table["mae"][trial] for name, trial in SETTINGS.items()}
 
 def direction_gain(
-    table,  # from `by_trial`, of the miniature
+    table,  # side by side, of the miniature
 ) -> dict:  # column -> Series
     "Error student first minus teacher first."
     return {"direction": table["mae"]["mean, student_first"] - table["mae"]["mfon"]}
@@ -531,13 +533,16 @@ def _f10(rows):
     gain = rows["small_direction"]
     return [few(spread_ratio("spread of six settings over the noise of a run", rows[list(SETTINGS)])), few(within("one frame: effect of the direction in standard deviations", gain / gain.std(), 1))]
 
+_F10_ROWS = joined(setting_errors, list(SETTINGS.values()), direction_gain,
+                    ["mfon", "mean, student_first"])
+
 @claim("F10", "direction and reduction of the divergence do not matter much", "spread between the settings below the noise of a run", _f10,
-       source=lambda results: side_by_side(results, setting_errors, direction_gain))
+       source=_F10_ROWS)
 def settings_matter(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F10 once."
-    return again(seed, setting_errors, list(SETTINGS.values()), direction_gain, ["mfon", "mean, student_first"])
+    return _F10_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f11-measure
 def printed_accuracies(

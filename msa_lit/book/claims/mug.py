@@ -16,10 +16,10 @@ import torch
 from torch import nn
 
 from ...train import loop as training
-from .core import FOLDER, above, below, claim, exactly, few, rows_of
+from .core import FOLDER, above, below, claim, exactly, few, rows_of, Joined
 from ...model.common import ModelOptions, ModelSpec, count_parameters
 from ...mug.denoising import denoiser_weights, denoising_loss
-from ..experiments.mug import GAPS, pretrained, run_trial, step_cost, three_kinds
+from ..experiments.mug import GAPS, TRIALS, pretrained, step_cost, three_kinds
 from ...mug.meta import inner_step, meta_update
 from ...mug.method import MUG, TABLE_2, LabelLearner, MUGOptions, size_table
 from ...mug.mlc import MLCLearner, MLCOptions
@@ -34,8 +34,7 @@ __all__ = ['KINDS', 'SIGMA', 'KAPPA', 'RHO', 'EPOCHS', 'RATES', 'SMALL', 'COUNTS
            'PRINTED', 'PRINTED_RATIO', 'given_vectors', 'same_decay', 'learner_for', 'learned', 'average',
            'stage1_vectors', 'change', 'gap_measures', 'gap', 'encoder_gradient', 'gradient_stop', 'noise', 'per_kind',
            'closer', 'neutral', 'examination', 'second_order_error', 'stability', 'mixing', 'bound', 'against_mlc',
-           'trial_table', 'fresh_trials', 'stage3', 'sweep', 'parameters', 'step_ratio', 'count_calls', 'stage3_calls',
-           'figure']
+           'errors', 'stage3', 'sweep', 'parameters', 'step_ratio', 'count_calls', 'stage3_calls', 'figure']
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #given
 KINDS = {"readable": 0.4, "weak": 1.5, "silent": math.inf}  # nu, error of the reading
@@ -119,7 +118,7 @@ def stage1_vectors(
     **changes,              # of the experiment's options
 ) -> tuple:                 # (x_m, x_m'), each {modality: [n_test, d_m]}
     "Vectors of the test clips after stage 1."
-    return pretrained(three_kinds(seed, sizes), seed, **(changes | GAPS[trial]))[:2]
+    return pretrained(three_kinds(seed, sizes), seed, **(changes | GAPS[trial].options))[:2]
 
 def change(
     new: dict,  # modality -> vectors [n, d]
@@ -301,37 +300,23 @@ def against_mlc(
     return {kind: mug["error"][kind] - best[kind] for kind in KINDS} | {f"{kind}_mlc_minus_y": best[kind] - mug["error_y"][kind] for kind in KINDS}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #trials
-def trial_table(
-    results: str | Path,  # folder that holds mug/trials*.csv
-    names: tuple,         # trials that a seed must have
-    metric: str = "mae",  # a column of the file
-):                        # DataFrame: seed, a column per trial
-    "One metric of some trials, complete seeds only. Raises ValueError where there are none."
-    import pandas as pd
-    rows = pd.concat([pd.read_csv(p) for p in sorted(Path(results, "mug").glob("trials*.csv"))]).drop_duplicates(["trial", "seed"])
-    table = rows.pivot(index="seed", columns="trial", values=metric).reindex(columns=list(names)).dropna()
-    if table.empty: raise ValueError(f"{results}/mug has no seed with all of {names}; run the trials of 47_book.experiments.mug")
-    return table.reset_index()
-
-def fresh_trials(
-    seed: int,     # of corpus and training
-    names: tuple,  # of trials
-    **options,     # for `run_trial`
-) -> dict:         # trial -> MAE
-    "Train some trials of one seed now."
-    return {name: run_trial(name, seed, **options)["mae"] for name in names}
+def errors(
+    *names: str,  # of TRIALS; a seed must have them all
+) -> Joined:      # a column per trial
+    "Test MAE of some trials, a row per seed."
+    return Joined(((TRIALS, list(names)),), lambda t: {name: t["mae"][name] for name in names})
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m11-measure
 STAGE3 = ("labels copied", "mug", "true labels")
 
 @claim("M11", "corrected labels beat the common label in stage 3, and true labels beat both", "MAE, corrected minus copied and true minus corrected, below 0",
        lambda rows: [few(below("MAE, corrected minus copied", rows["mug"] - rows["labels copied"])), few(below("MAE, true minus corrected", rows["true labels"] - rows["mug"]))],
-       seeds=range(20), source=lambda results: trial_table(results, STAGE3), reason="stage 3 is trained in full for every row")
+       seeds=range(20), source=errors(*STAGE3), reason="stage 3 is trained in full for every row")
 def stage3(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M11 once."
-    return fresh_trials(seed, STAGE3)
+    return errors(*STAGE3).again(seed)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m12-measure
 SWEEP = tuple(f"beta {b:g}" for b in (1e-4, 1e-3, 0.01, 0.1, 1.0))
@@ -342,12 +327,12 @@ def _m12(rows):
             few(below("MAE, large minus small beta", mae[:, 2:].mean(1) - mae[:, :2].mean(1)))]
 
 @claim("M12", "beta between 0.01 and 1 is good, small values are bad", "MAE falls from 0.0001 to 0.001 to 0.01; mean of the large values below mean of the small ones", _m12,
-       seeds=range(20), source=lambda results: trial_table(results, SWEEP), reason="stage 3 is trained in full for every row")
+       seeds=range(20), source=errors(*SWEEP), reason="stage 3 is trained in full for every row")
 def sweep(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M12 once."
-    return fresh_trials(seed, SWEEP)
+    return errors(*SWEEP).again(seed)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m13-measure
 PRINTED = {"mug": 110_089_956, "self_mm": 109_647_908, "bert": 109_482_240, "encoders": 179_520, "bridges": 4_352}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .core import FOLDER, Finding, above, below, claim, exactly, rows_of
+from .core import FOLDER, Finding, above, below, claim, exactly, rows_of, Joined
 from ...data.corpus import Ragged
 from ...model.common import ModelSpec
 from ...train.runs import build, choose, fit, read
@@ -22,18 +22,18 @@ from ...simulate.world import misalign, simulate
 from ...spil.covariance import covariance_alignment, covariance_alignment_grad, printed_alignment_grad, two_term_covariance
 from ...spil.modes import TABLE_II, covariance_overlap
 from ...spil.optimal_map import attainable_loss, map_loss, optimal_alignment, printed_alignment, transport
-from ..probes import ARMS, arm_row, linear_cka
+from ..probes import ARMS, linear_cka
 from ...measure.statistics import linear_probe, r_squared
 from ...train.loop import Loop, predict, run_epoch
 
 # %% auto #0
 __all__ = ['INVARIANCES', 'PRIVATE_ARMS', 'latent_pair', 'relative_error', 'sample_covariance', 'true_gradients', 'gradients',
-           'random_rotation', 'invariances', 'mode_table', 'fresh_modes', 'first_row', 'with_columns', 'pair_sight',
-           'shared_changes', 'shared_information', 'covariance_of_rank', 'descend_maps', 'optimal_map', 'rank_of',
-           'rank_after', 'align_alone', 'joint_training', 'push_apart', 'growth', 'private_changes',
-           'private_information', 'LabelPath', 'label_path', 'partial_correlation', 'right_side', 'before_averaging',
-           'weight_error', 'momentum', 'rank_correlation', 'focus', 'all_below', 'mode_errors', 'best_mode',
-           'always_better', 'message_last', 'alignment_helps', 'figure']
+           'random_rotation', 'invariances', 'of_modes', 'pair_sight', 'shared_changes', 'shared_information',
+           'covariance_of_rank', 'descend_maps', 'optimal_map', 'rank_of', 'rank_after', 'align_alone',
+           'joint_training', 'push_apart', 'growth', 'private_changes', 'private_information', 'LabelPath',
+           'label_path', 'partial_correlation', 'right_side', 'before_averaging', 'weight_error', 'momentum',
+           'rank_correlation', 'focus', 'all_below', 'mode_errors', 'best_mode', 'always_better', 'message_last',
+           'alignment_helps', 'figure']
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #pair
 def latent_pair(
@@ -116,37 +116,13 @@ def invariances(
             "one_rotated": change(a @ Q, v), "degree": change(2 * a, 2 * v, factor=16)}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #modes
-def mode_table(
-    results: str | Path,  # folder that holds spil/modes.csv
-):                        # DataFrame: a row per seed, columns (quantity, mode)
-    "The mode experiment at the printed weight, complete seeds only."
-    import pandas as pd
-    rows = pd.read_csv(Path(results) / "spil" / "modes.csv")
-    rows = rows[(rows.groupby("seed")["seed"].transform("size") == len(ARMS)) & (rows["weight"] == 1)]
-    return rows.pivot(index="seed", columns="modes")
-
-def fresh_modes(
-    seed: int,     # of corpus and training
-    modes: tuple,  # arms to train: "none", "pairs", "V-A", ...
-    **options,     # for `arm_row`
-):                 # DataFrame of one row, as from `mode_table`
-    "Arms of one seed, trained now."
-    import pandas as pd
-    return pd.DataFrame([arm_row(m, seed, **options) for m in modes]).pivot(index="seed", columns="modes")
-
-def first_row(
-    table,     # DataFrame
-) -> dict:     # its first row, without the seed
-    "A table of one seed as a measurement."
-    return table.drop(columns="seed").iloc[0].to_dict()
-
-def with_columns(
-    table,     # DataFrame with "seed"
-    measure,   # seed -> dict of numbers
-):             # DataFrame with the measured columns added
-    "Add cheap measurements to the rows of another experiment."
-    import pandas as pd
-    return table.join(pd.DataFrame([measure(int(s)) for s in table["seed"]], index=table.index))
+def of_modes(
+    names,          # arms at the printed weight: "none", "pairs", "V-A", ...
+    columns,        # table of `side_by_side` -> {column: Series over seeds}
+    beside=None,    # seed -> further columns
+) -> Joined:        # for a claim
+    "Rows made of the mode experiment."
+    return Joined(((ARMS, list(names)),), columns, beside)
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s4-measure
 def pair_sight(
@@ -159,25 +135,26 @@ def pair_sight(
     return {"loss": float(covariance_alignment(a, v)), "loss_shuffled": float(covariance_alignment(a, wrong)), "cka": cka(a, v), "cka_shuffled": cka(a, wrong)}
 
 def shared_changes(
-    table,  # as from `mode_table`, with the arms none, V-A and pairs
-):          # DataFrame: seed, change of R^2 of g in audio and vision, for V-A and for the control
+    table,  # of the arms none, V-A and pairs, side by side
+) -> dict:  # change of R^2 of g in audio and vision, for V-A and for the control
     "What V-A and the control teach of the shared latent."
-    import pandas as pd
     change = lambda m, arm: table[f"shared_{m}", arm] - table[f"shared_{m}", "none"]
-    found = {name + m: change(m, arm) for name, arm in (("", "V-A"), ("control_", "pairs")) for m in ("audio", "vision")}
-    return pd.DataFrame(found).reset_index()
+    return {name + m: change(m, arm) for name, arm in (("", "V-A"), ("control_", "pairs"))
+            for m in ("audio", "vision")}
+
+_S4_ROWS = of_modes(("none", "V-A", "pairs"), shared_changes, pair_sight)
 
 def _s4(rows):
     moved = (rows["loss_shuffled"] / rows["loss"] - 1).abs()
     return [exactly("(a) largest relative change by destroying pairs", moved > 1e-9, moved.max())] + [above(f"(b) change of R2 of g in {m}", rows[m]) for m in ("audio", "vision")]
 
 @claim("S4", "minimising the loss makes the network learn shared information", "(a) destroying pairs changes the loss; (b) V-A raises R2 of the shared latent in audio and in vision", _s4,
-       source=lambda results: with_columns(shared_changes(mode_table(results)), pair_sight))
+       source=_S4_ROWS)
 def shared_information(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S4 once."
-    return first_row(with_columns(shared_changes(fresh_modes(seed, ("none", "V-A", "pairs"))), pair_sight))
+    return _S4_ROWS.again(seed)
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s5-measure
 def covariance_of_rank(
@@ -296,21 +273,23 @@ def growth(
     return {"growth": push_apart(seed, lambda a, v: -covariance_alignment(a, v)), "growth_bounded": push_apart(seed, covariance_overlap)}
 
 def private_changes(
-    table,  # as from `mode_table`, with the arms none, T+A, T+V and V+A
-):          # DataFrame: seed, change of R^2 of q_s per modality
+    table,  # of the arms none, T+A, T+V and V+A, side by side
+) -> dict:  # change of R^2 of q_s per modality
     "What the private modes teach of the private latents."
-    import pandas as pd
-    found = {m: table[f"private_{m}"][list(arms)].mean(axis=1) - table[f"private_{m}", "none"] for m, arms in PRIVATE_ARMS.items()}
-    return pd.DataFrame(found).reset_index()
+    known = {m: table[f"private_{m}"] for m in PRIVATE_ARMS}
+    return {m: known[m][list(arms)].mean(axis=1) - known[m]["none"]
+            for m, arms in PRIVATE_ARMS.items()}
+
+_S8_ROWS = of_modes(("none", "T+A", "T+V", "V+A"), private_changes, growth)
 
 @claim("S8", "the module can learn private information", "private modes raise R2 of the private latents; descent on the loss with its sign turned stays bounded",
        lambda rows: [above(f"change of R2 of the private latent in {m}", rows[m]) for m in PRIVATE_ARMS] + [exactly("least growth of variance under -l3", rows["growth"] < 10, rows["growth"].min())],
-       source=lambda results: with_columns(private_changes(mode_table(results)), growth))
+       source=_S8_ROWS)
 def private_information(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S8 once."
-    return first_row(with_columns(private_changes(fresh_modes(seed, ("none", "T+A", "T+V", "V+A"))), growth))
+    return _S8_ROWS.again(seed)
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #path
 class LabelPath(NamedTuple):
@@ -437,11 +416,10 @@ def all_below(
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s12-measure
 def mode_errors(
-    table,         # as from `mode_table`
-    modes: tuple,  # columns to keep
-):                 # DataFrame: seed, test MAE of every mode
-    "Test errors, a column per mode."
-    return table["mae_multimodal"][list(modes)].rename_axis(columns=None).reset_index()
+    names,        # arms
+) -> Joined:      # a column per arm
+    "Test errors of some arms."
+    return of_modes(names, lambda table: {name: table["mae_multimodal"][name] for name in names})
 
 def _s12(rows):
     minus = lambda mode, *out: rows[[m for m in TABLE_II if m not in (mode, *out)]].rsub(rows[mode], axis=0)
@@ -449,12 +427,12 @@ def _s12(rows):
             all_below("MAE of another mode minus that of T+V", -minus("T+V", "T+A"))]
 
 @claim("S12", "V-A is the best mode, and T+A and T+V are the worst", "V-A has a lower error than each other mode; each other mode has a lower one than T+A and than T+V", _s12,
-       source=lambda results: mode_errors(mode_table(results), TABLE_II))
+       source=mode_errors(TABLE_II))
 def best_mode(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S12 once."
-    return first_row(mode_errors(fresh_modes(seed, TABLE_II), TABLE_II))
+    return mode_errors(TABLE_II).again(seed)
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s13-measure
 def _s13(rows):
@@ -462,12 +440,12 @@ def _s13(rows):
     return [all_below("MAE of a mode minus that of no module", change), below("mean over the modes", change.mean(axis=1))]
 
 @claim("S13", "the module improves the results whatever the mode", "each mode has a lower error than no module, and so has their mean", _s13,
-       source=lambda results: mode_errors(mode_table(results), ("none", *TABLE_II)))
+       source=mode_errors(("none", *TABLE_II)))
 def always_better(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S13 once."
-    return first_row(mode_errors(fresh_modes(seed, ("none", *TABLE_II)), ("none", *TABLE_II)))
+    return mode_errors(("none", *TABLE_II)).again(seed)
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s14-measure
 def message_last(

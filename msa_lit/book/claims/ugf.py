@@ -5,17 +5,17 @@
 # %% ../../../nbs/71_book.claims.ugf.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .core import FOLDER, Finding, above, below, claim, exactly, few, rows_of, within
+from .core import FOLDER, Finding, above, below, claim, exactly, few, rows_of, within, Joined, trials_of
 from ...papers.reported import TEST_CLIPS, cell
 from ...measure.statistics import resample_counts
-from ..experiments.ugf import COMPARISONS, NOISY, run_cell, runs_of, small_corpus, trace
+from ..experiments.ugf import COMPARISONS, NOISY, small_corpus, trace
 from ...ugf.masking import discard_probability
 from ...ugf.uncertainty import confidence, joint_loss, modulation_factor, relative_confidence, running_mean
 
@@ -23,8 +23,8 @@ from ...ugf.uncertainty import confidence, joint_loss, modulation_factor, relati
 __all__ = ['SIGMA_Y', 'GRID', 'SIGMA', 'BURST', 'WORLDS', 'HEADS', 'FORMS', 'SINGLES', 'PAIRS', 'CLIPS', 'bayes_error',
            'best_head', 'graded_confidences', 'confidence_is_order', 'average', 'relative', 'settled', 'learning',
            'in_method', 'guidance', 'averages', 'magnified', 'auc', 'bursts', 'masked', 'share_valid', 'probability',
-           'wide', 'committed', 'fresh_cells', 'weakest', 'effect', 'lifted', 'against_dropout', 'alpha_matters',
-           'subsets', 'printed_count', 'step_interval', 'printed_steps', 'figure']
+           'cells', 'weakest', 'effect', 'lifted', 'against_dropout', 'alpha_matters', 'subsets', 'printed_count',
+           'step_interval', 'printed_steps', 'figure']
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #heads
 SIGMA_Y = 1.6  # label points, as on MOSI
@@ -200,13 +200,12 @@ def bursts(
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u6-measure
 def _lead(rows, world): return rows[f"p {world} text"] - rows[[f"p {world} audio", f"p {world} vision"]].max(axis=1)
 
-def _rows_of_u4(results):
-    import pandas as pd
-    return pd.read_csv(Path(results) / "claims" / "U4.csv").sort_values("seed", ignore_index=True)
+_ROWS_OF_U4 = Joined(((trials_of("U4"), None),),
+                     lambda u4: {k: v for (k, _), v in u4.items()})
 
 @claim("U6", "the dominant modality is masked more", "mean rate of the cleanest modality above that of each other: settled, learning, in the method",
        lambda rows: [above(f"{k}: mean p of the cleanest minus the largest other", _lead(rows, k)) for k in WORLDS],
-       source=_rows_of_u4, reason="repaired eq 10")
+       source=_ROWS_OF_U4, reason="repaired eq 10")
 def masked(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -232,32 +231,17 @@ def probability(
     return {"random": max(map(share_valid, random)), "learning": share_valid(learning(seed)[0]), "settled": share_valid(settled(seed)[0])}
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #runs
-def wide(
-    read: Callable,            # name of a comparison -> DataFrame with "cell", "seed" and metrics
-    names: Sequence[str],      # of COMPARISONS
-    metrics: Sequence[str] = ("mae",),  # columns to keep
-):                             # DataFrame, a row per seed, columns "comparison: cell, metric"
-    "The cells of one seed side by side."
-    import pandas as pd
-    parts = [read(n).pivot(index="seed", columns="cell", values=m).rename(columns=lambda c, n=n, m=m: f"{n}: {c}, {m}") for n in names for m in metrics]
-    return pd.concat(parts, axis=1).dropna().reset_index()
-
-def committed(
+def cells(
     *names: str,                        # of COMPARISONS
-    metrics: Sequence[str] = ("mae",),  # columns to keep
-) -> Callable:                          # folder of results -> DataFrame, the `source` of a claim
-    "Read the committed rows of some comparisons."
-    return lambda results: wide(lambda n: runs_of(n, Path(results) / "ugf"), names, metrics)
-
-def fresh_cells(
-    seed: int,                          # of corpus, weights and order
-    *names: str,                        # of COMPARISONS
-    metrics: Sequence[str] = ("mae",),  # columns to keep
-) -> dict:                              # a row of `committed`
-    "Train all cells of some comparisons once more."
+    metrics: Sequence[str] = ("mae",),  # to keep
+) -> Joined:                            # columns "comparison: cell, metric"; failed runs left out
+    "The cells of some comparisons, a row per seed."
     import pandas as pd
-    read = lambda n: pd.DataFrame([{"seed": seed, "cell": c} | run_cell(o, seed)[0] for c, o in COMPARISONS[n].items()])
-    return wide(read, names, metrics).drop(columns="seed").iloc[0].to_dict()
+    def columns(*tables):
+        kept = {f"{n}: {cell}, {m}": table[m][cell] for n, table in zip(names, tables)
+                for m in metrics for cell in sorted(COMPARISONS[n])}
+        return pd.DataFrame(kept).dropna()
+    return Joined(tuple((COMPARISONS[n], None) for n in names), columns)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #weakest
 def weakest(
@@ -280,12 +264,12 @@ def effect(
 
 @claim("U8", "modulation helps under-optimised modalities", "lower error of the heads of audio and vision and of the fused head, printed form and the form that the text describes",
        lambda rows: [few(below(f"{form}: change of MAE, {h}", effect(rows, form, h))) for form in FORMS for h in ("audio", "vision", "fused")],
-       seeds=range(1, 21), source=committed("forms", metrics=tuple(HEADS.values())), reason="under AdamW, as in the paper")
+       seeds=range(1, 21), source=cells("forms", metrics=tuple(HEADS.values())), reason="under AdamW, as in the paper")
 def lifted(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U8 once."
-    return fresh_cells(seed, "forms", metrics=tuple(HEADS.values()))
+    return cells("forms", metrics=tuple(HEADS.values())).again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u9-measure
 def _against_dropout(rows, name):
@@ -294,22 +278,22 @@ def _against_dropout(rows, name):
 
 @claim("U9", "UFM beats random dropout", "lower MAE than dropout at each rate from 0.1 to 0.5, without and with DGM",
        lambda rows: [few(_against_dropout(rows, name)) for name in ("dropout", "dropout_dgm")],
-       seeds=range(1, 21), source=committed("dropout", "dropout_dgm"), reason="the hardest rate is shown")
+       seeds=range(1, 21), source=cells("dropout", "dropout_dgm"), reason="the hardest rate is shown")
 def against_dropout(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U9 once."
-    return fresh_cells(seed, "dropout", "dropout_dgm")
+    return cells("dropout", "dropout_dgm").again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u10-measure
 @claim("U10", "results are insensitive to alpha", "mean MAE at 0.1, 0.5 and 2 within 0.01 of that at 1",
        lambda rows: [few(within(f"MAE at alpha {a} minus 1", rows[f"alpha: {a}, mae"] - rows["alpha: 1, mae"], 0.01)) for a in COMPARISONS["alpha"] if a != "1"],
-       seeds=range(1, 21), source=committed("alpha"), reason="alpha sets the strength of the method, so this also says insensitive to the method")
+       seeds=range(1, 21), source=cells("alpha"), reason="alpha sets the strength of the method, so this also says insensitive to the method")
 def alpha_matters(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U10 once."
-    return fresh_cells(seed, "alpha")
+    return cells("alpha").again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u11-measure
 SINGLES, PAIRS = ("T", "A", "V"), ("T+A", "T+V", "A+V")
@@ -322,12 +306,12 @@ def _subset_findings(rows):
             weakest([below(f"of {a} minus {b}", mae[a] - mae[b]) for a, b in zip(SINGLES, SINGLES[1:])])]
 
 @claim("U11", "three modalities beat two beat one; text is the most predictive", "mean MAE falls with the number of modalities; all three beat each pair; singles in the order of their noise",
-       lambda rows: [*map(few, _subset_findings(rows))], seeds=range(1, 21), source=committed("subsets"))
+       lambda rows: [*map(few, _subset_findings(rows))], seeds=range(1, 21), source=cells("subsets"))
 def subsets(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U11 once."
-    return fresh_cells(seed, "subsets")
+    return cells("subsets").again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u12-measure
 CLIPS = TEST_CLIPS["MOSI"]

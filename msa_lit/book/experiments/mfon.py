@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...train.comparison import run_missing
 from ...data.corpus import Batch, Corpus, Padded, Split, make_batch
 from ...model.encoders import pool
 from ...model.common import ModelSpec
@@ -24,13 +23,13 @@ from ...model.losses import info_nce, info_nce_floor
 from ...model.contract import Method
 from ...mfon.attention import HEAD_FORMS, GuidedEncoder
 from ...mfon.method import ABLATIONS, MFON, RELEASE, MFONOptions
-from ...train.runs import Run, fit, read
-from ...simulate.world import simulate
+from ...train.runs import Run, read
+from ...train.trials import Trial, Trials, fill
 from ...measure.statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['RIDGE', 'DEVIATIONS', 'FOUR', 'AUDIO_STRONG', 'TRIALS', 'SCALE', 'SMALL', 'retrieval', 'features', 'measure', 'Trial',
-           'run_trial', 'random_batch', 'step_cost', 'cost_table', 'form_cost', 'form_table', 'main']
+__all__ = ['RIDGE', 'DEVIATIONS', 'FOUR', 'AUDIO_STRONG', 'THREE', 'CASES', 'SCALE', 'SMALL', 'TRIALS', 'retrieval', 'features',
+           'measure', 'measure_trial', 'random_batch', 'step_cost', 'cost_table', 'form_cost', 'form_table', 'main']
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #retrieval
 def retrieval(
@@ -85,14 +84,6 @@ def measure(
     return row
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #trials
-@dataclass(frozen=True)
-class Trial:
-    "What is run under one name."
-    options: dict = field(default_factory=dict)       # of the method
-    method: str = "mfon"                              # by name
-    modalities: tuple = ("text", "audio", "vision")   # what the corpus shows
-    world: dict = field(default_factory=dict)         # knobs of the simulator
-
 DEVIATIONS = {  # one habit of the release at a time -> options, and the trial it is compared with
     "first, future mask": ({"reduction": "first", "future": True}, "first, teacher_first"),
     "first, causal teachers": ({"reduction": "first", "causal_teachers": True}, "first, teacher_first"),
@@ -101,33 +92,36 @@ DEVIATIONS = {  # one habit of the release at a time -> options, and the trial i
 FOUR = {k: RELEASE[k] for k in ("reduction", "future", "start", "frame_layers")}  # the habits tried here
 AUDIO_STRONG = {"kappa": {"text": 1.5, "audio": 0.3}, "noise": {"text": 1.5, "audio": 0.4}}
 
-TRIALS = {
-    **{name: Trial(options) for name, options in ABLATIONS.items()},
-    **{f"{m} only": Trial({"guide": m}, modalities=(m,)) for m in ("text", "audio", "vision")},
-    "release": Trial(FOUR), **{name: Trial(options) for name, (options, _) in DEVIATIONS.items()},
-    "temperature 0.1": Trial({"temperature": 0.1}), "light weights": Trial({"alpha": 0.05, "beta": 0.05}),
-    "late fusion": Trial(method="late_fusion"),
-    **{f"late fusion, {m} only": Trial(method="late_fusion", modalities=(m,)) for m in ("text", "audio", "vision")},
-    **{f"audio strong, {m} guides": Trial({"guide": m}, world=AUDIO_STRONG) for m in ("text", "audio", "vision")},
-    **{f"{how}, {direction}": Trial({"reduction": how, "direction": direction})
-       for how in ("first", "mean", "attention") for direction in ("teacher_first", "student_first") if (how, direction) != ("mean", "teacher_first")},
+_mfon = lambda modalities=(), world={}, **options: Trial("mfon", options, modalities, world)
+THREE = ("text", "audio", "vision")
+
+CASES = {
+    **{name: Trial("mfon", options) for name, options in ABLATIONS.items()},
+    **{f"{m} only": _mfon((m,), guide=m) for m in THREE},
+    "release": Trial("mfon", FOUR),
+    **{name: Trial("mfon", options) for name, (options, _) in DEVIATIONS.items()},
+    "temperature 0.1": _mfon(temperature=0.1), "light weights": _mfon(alpha=0.05, beta=0.05),
+    "late fusion": Trial("late_fusion"),
+    **{f"late fusion, {m} only": Trial("late_fusion", modalities=(m,)) for m in THREE},
+    **{f"audio strong, {m} guides": _mfon(world=AUDIO_STRONG, guide=m) for m in THREE},
+    **{f"{how}, {way}": _mfon(reduction=how, direction=way) for how in ("first", "mean", "attention")
+       for way in ("teacher_first", "student_first") if (how, way) != ("mean", "teacher_first")},
 }
 SCALE = dict(epochs=8, patience=4, lr=2e-3, text="minilm", freeze_text=True)  # of every trial
 SMALL = dict(attention_layers=1, teacher_epochs=6)  # of every MFON trial
 
-def run_trial(
-    name: str,                      # one of TRIALS
+def measure_trial(
+    trial: Trial,                   # one of CASES
     seed: int,                      # of corpus and training
     sizes: tuple = (480, 120, 400), # clips in train, valid, test
     **changes,                      # of SCALE
-) -> dict:                          # "trial", "seed" and the measurements
-    "Simulate, fit, measure. Raises ValueError for an unknown name."
-    if name not in TRIALS: raise ValueError(f"trial {name!r} is not one of {list(TRIALS)}")
-    trial = TRIALS[name]
-    corpus = simulate(n=sizes, seed=seed, **trial.world).only(*trial.modalities)
+) -> dict:                          # the measurements
+    "Simulate, fit, measure."
     small = SMALL if trial.method == "mfon" else {}
-    run = fit(trial.method, corpus, seed=seed, progress=False, **(SCALE | small | changes | trial.options))
-    return {"trial": name, "seed": seed} | measure(run, corpus)
+    corpus = trial.simulate(seed, n=sizes)
+    return measure(trial.fit(corpus, seed, **(SCALE | small | changes)), corpus)
+
+TRIALS = Trials(CASES, measure_trial, "mfon/trials.csv")
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #step-cost
 def random_batch(
@@ -221,7 +215,9 @@ def main(
         rows = cost_table() if parsed.cost else form_table()
         pd.DataFrame(rows).to_csv(parsed.path, index=False)
     else:
-        jobs = [{"trial": trial, "seed": seed} for seed in parsed.seeds for trial in parsed.trials or TRIALS]
-        print(run_missing(parsed.path, jobs, run_trial), "rows added to", parsed.path)
+        path = Path(parsed.path)
+        trials = replace(TRIALS, file=path.name)
+        added = fill(trials, path.parent, parsed.seeds, parsed.trials)
+        print(added, "rows added to", path)
 
 if __name__ == "__main__" and "__file__" in globals(): main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from time import process_time
@@ -17,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ...train.comparison import run_missing
 from ...data.corpus import Corpus, make_batch
 from ...model.common import ModelSpec
 from ...mug.denoising import corrupt, denoising_batch
@@ -29,11 +29,12 @@ from ...mug.projection import modality_gap
 from ...train.runs import Run, build, choose, fit, read
 from ...simulate.world import simulate
 from ...train.loop import Loop, train, train_step
+from ...train.trials import Trial, Trials, fill
 
 # %% auto #0
-__all__ = ['WORLD', 'KINDS', 'SCALE', 'STAGES', 'LABELS', 'REUSED', 'BETAS', 'ALPHAS', 'TRIALS', 'GAPS', 'three_kinds', 'measure',
-           'learned', 'run_trial', 'pretrained', 'gap_rows', 'picture_points', 'PlainMUCN', 'plain_update', 'alternate',
-           'meta_cost', 'step_cost', 'cost_table', 'keep_labels', 'main']
+__all__ = ['WORLD', 'KINDS', 'SCALE', 'STAGES', 'LABELS', 'REUSED', 'BETAS', 'ALPHAS', 'ARMS', 'TRIALS', 'GAPS', 'three_kinds',
+           'shared_by', 'measure', 'learned', 'measure_trial', 'pretrained', 'measure_gap', 'picture_points',
+           'PlainMUCN', 'plain_update', 'alternate', 'meta_cost', 'step_cost', 'cost_table', 'keep_labels', 'main']
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #world
 WORLD = dict(kappa=dict(text=0.9, audio=0.9, vision=0.9), noise=dict(text=1.0, audio=0.4), signal=dict(vision=0.0), length=dict(audio=(5, 15), vision=(5, 12)))
@@ -52,16 +53,27 @@ def three_kinds(
 LABELS = {"epochs": 1}             # for questions about labels alone
 REUSED = {"labels": "learned.csv"} # stands for the labels that "mug" learns under the same seed
 BETAS, ALPHAS = (1e-4, 1e-3, 0.01, 0.1, 1.0), (0.001, 0.05, 0.5)  # Fig. 5; alpha = 0.005 is "mug" itself
-TRIALS = {
-    **{name: ("mug", options) for name, options in ABLATIONS.items()},
-    "mlc": ("mug_mlc", {}), "self_mm": ("self_mm", {}),
-    **{f"alpha {a:g}": ("mug", {"inner_lr": a}) for a in ALPHAS},
-    **{f"beta {b:g}": ("mug", REUSED | {"beta": b}) for b in BETAS},
-    **{name: ("mug", LABELS | options) for name, options in {
-        "first order": {"first_order": True}, "no noise": {"noise": 0.0}, "printed decay": {"count_from": "start"}, "slow decay": {"lambda_init": 0.99},
-        "averaged answers": {"label_draws": 20}, "both stopped": {"stop": "both"}}.items()},
-    "mlc, fast": ("mug_mlc", LABELS | {"meta_lr": 1.0}),
+_mug = lambda **options: Trial("mug", options)
+_labels = lambda method, **options: Trial(method, LABELS | options)
+
+ARMS = {
+    **{name: Trial("mug", options) for name, options in ABLATIONS.items()},
+    "mlc": Trial("mug_mlc"), "self_mm": Trial("self_mm"),
+    **{f"alpha {a:g}": _mug(inner_lr=a) for a in ALPHAS},
+    **{f"beta {b:g}": _mug(**REUSED, beta=b) for b in BETAS},
+    "first order": _labels("mug", first_order=True), "no noise": _labels("mug", noise=0.0),
+    "printed decay": _labels("mug", count_from="start"),
+    "slow decay": _labels("mug", lambda_init=0.99),
+    "averaged answers": _labels("mug", label_draws=20), "both stopped": _labels("mug", stop="both"),
+    "mlc, fast": _labels("mug_mlc", meta_lr=1.0),
 }
+
+def shared_by(
+    trial: Trial,  # one of ARMS
+    **changes,     # of SCALE and STAGES
+) -> dict:         # options
+    "What all trials of a method share."
+    return SCALE | (STAGES if trial.method.startswith("mug") else {}) | changes
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #measure
 def measure(
@@ -88,23 +100,22 @@ def learned(
     run = fit("mug", corpus, seed=seed, progress=False, **(dict(options) | LABELS))
     return str(write_labels(generator_labels(run, corpus), Path(tempfile.mkdtemp()) / "learned.csv"))
 
-def run_trial(
-    name: str,                      # one of TRIALS
-    seed: int,                      # of corpus and training
+def measure_trial(
+    trial: Trial,                    # one of ARMS
+    seed: int,                       # of corpus and training
     sizes: tuple = (1284, 115, 343), # clips in train, valid, test
-    **changes,                      # of SCALE and STAGES
-) -> dict:                          # "trial", "seed" and the measurements
-    "Simulate, fit, measure. Raises ValueError for an unknown name."
-    if name not in TRIALS: raise ValueError(f"trial {name!r} is not one of {list(TRIALS)}")
-    method, options = TRIALS[name]
-    corpus = three_kinds(seed, sizes)
-    common = SCALE | (STAGES if method.startswith("mug") else {}) | changes
-    if options.get("labels") == REUSED["labels"]: options = options | {"labels": learned(seed, sizes, tuple(common.items()))}
-    return {"trial": name, "seed": seed} | measure(fit(method, corpus, seed=seed, progress=False, **(common | options)), corpus)
+    **changes,                       # of SCALE and STAGES
+) -> dict:                           # the measurements
+    "Simulate, fit, measure."
+    corpus, common = three_kinds(seed, sizes), shared_by(trial, **changes)
+    if trial.options.get("labels") == REUSED["labels"]:
+        labels = learned(seed, sizes, tuple(common.items()))
+        trial = replace(trial, options=trial.options | {"labels": labels})
+    return measure(trial.fit(corpus, seed, **common), corpus)
+
+TRIALS = Trials(ARMS, measure_trial, "mug/trials.csv")
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #pretrained
-GAPS = {"no contrast": {"gamma": 0.0}, "printed": {}, "both stopped": {"stop": "both"}, "tau 0.1": {"temperature": 0.1}, "gamma 1": {"gamma": 1.0}}
-
 def pretrained(
     corpus: Corpus,  # with a test split, which training does not see
     seed: int,       # of the weights and the order
@@ -119,15 +130,20 @@ def pretrained(
     train(loop)
     return model.represent(ready.splits["test"])
 
-def gap_rows(
-    name: str,                      # one of GAPS
-    seed: int,                      # of corpus and training
+def measure_gap(
+    trial: Trial,                    # one of GAPS
+    seed: int,                       # of corpus and training
     sizes: tuple = (1284, 115, 343), # clips in train, valid, test
-    **changes,                      # of SCALE and STAGES
-) -> dict:                          # "trial", "seed", and every measure per modality
+    **changes,                       # of SCALE and STAGES
+) -> dict:                           # every measure per modality
     "Run stage 1 and measure the gap."
-    vectors, bridged, _ = pretrained(three_kinds(seed, sizes), seed, **(changes | GAPS[name]))
-    return {"trial": name, "seed": seed} | {f"{k}_{m}": v for m in vectors for k, v in modality_gap(bridged[m], vectors[m]).items()}
+    vectors, bridged, _ = pretrained(three_kinds(seed, sizes), seed, **(changes | trial.options))
+    found = {m: modality_gap(bridged[m], vectors[m]) for m in vectors}
+    return {f"{k}_{m}": v for m, gap in found.items() for k, v in gap.items()}
+
+GAPS = Trials({"no contrast": _mug(gamma=0.0), "printed": _mug(), "both stopped": _mug(stop="both"),
+               "tau 0.1": _mug(temperature=0.1), "gamma 1": _mug(gamma=1.0)},
+              measure_gap, "mug/gap.csv")
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #picture
 def picture_points(
@@ -142,7 +158,7 @@ def picture_points(
     from sklearn.manifold import TSNE
     corpus, parts = three_kinds(seed, sizes), []
     for trial in ("no contrast", "printed"):
-        vectors, bridged, _ = pretrained(corpus, seed, **(changes | GAPS[trial]))
+        vectors, bridged, _ = pretrained(corpus, seed, **(changes | GAPS[trial].options))
         both = {"unimodal": vectors[modality][:clips], "projected": bridged[modality][:clips]}
         xy = TSNE(random_state=seed, perplexity=20).fit_transform(torch.cat(list(both.values())).cpu().numpy())
         labels = corpus.splits["test"].labels["multimodal"][:clips]
@@ -259,9 +275,10 @@ def keep_labels(
     "The labels of three generators for the pictures."
     corpus, tables = three_kinds(seed, sizes), {}
     for name in ("mug", "mlc", "self_mm"):
-        method, options = TRIALS[name]
-        common = SCALE | (STAGES | LABELS if method.startswith("mug") else {}) | changes
-        tables[name] = generator_labels(fit(method, corpus, seed=seed, progress=False, **(common | options)), corpus)
+        trial = ARMS[name]
+        only = LABELS if trial.method.startswith("mug") else {}
+        run = trial.fit(corpus, seed, **(shared_by(trial) | only | changes))
+        tables[name] = generator_labels(run, corpus)
     kept = tables["mug"].drop(columns="label")
     way = [k for k in kept.columns if k.startswith("epoch_") and int(k[6:]) % 8]
     return kept.drop(columns=way).assign(**{name: t.label for name, t in tables.items()}).round(3)
@@ -278,10 +295,10 @@ def main(
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--trials", nargs="+", default=None, help="names; all if left out")
     parsed = parser.parse_args(argv)
-    known, run = (GAPS, gap_rows) if parsed.what == "gap" else (TRIALS, run_trial)
     if parsed.what in tables: tables[parsed.what]().to_csv(parsed.path, index=False)
     else:
-        jobs = [{"trial": trial, "seed": seed} for seed in parsed.seeds for trial in parsed.trials or known]
-        print(run_missing(parsed.path, jobs, run), "rows added to", parsed.path)
+        path, trials = Path(parsed.path), GAPS if parsed.what == "gap" else TRIALS
+        added = fill(replace(trials, file=path.name), path.parent, parsed.seeds, parsed.trials)
+        print(added, "rows added to", path)
 
 if __name__ == "__main__" and "__file__" in globals(): main()

@@ -13,18 +13,19 @@ from pathlib import Path
 
 import torch
 
-from ...train.comparison import run_missing
 from ...data.corpus import Padded, make_batch
 from ...model.common import ModelSpec
-from ...train.runs import build, choose, fit, load_corpus, read
+from ...train.runs import build, choose, load_corpus, read
+from ...train.trials import Trial, Trials, fill, stored
 from ...measure.statistics import across_seeds, mean_interval
 from ...train.loop import Loop, train, train_step
 from ...ugf.masking import discard_probability
 from ...ugf.method import UGF
 
 # %% auto #0
-__all__ = ['SIZES', 'SETTING', 'SEEDS', 'BARE', 'MODULATED', 'MASKED', 'RATES', 'COMPARISONS', 'NOISY', 'LONG', 'small_corpus',
-           'run_cell', 'ablate', 'runs_of', 'summarise', 'trace', 'step_cost', 'record', 'cases', 'main']
+__all__ = ['SIZES', 'SETTING', 'SEEDS', 'BARE', 'MODULATED', 'MASKED', 'RATES', 'UPDATE', 'RELATIVE', 'CELLS', 'COMPARISONS',
+           'NOISY', 'LONG', 'small_corpus', 'cell_key', 'run_cell', 'measure_cell', 'ablate', 'runs_of', 'summarise',
+           'trace', 'step_cost', 'record', 'cases', 'main']
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #setting
 SIZES = (640, 200, 400)  # utterances in train, valid, test
@@ -38,67 +39,84 @@ def small_corpus(
     "The simulated corpus of all ablations."
     return load_corpus("simulated", **dict(n=SIZES, seed=seed, clauses=(1, 1), length=dict(audio=(4, 8), vision=(4, 8))) | knobs)
 
+# %% ../../../nbs/24_book.experiments.ugf.ipynb #cells-key
+def cell_key(
+    trial: Trial,  # a cell
+) -> str:          # its options and modalities, sorted JSON
+    "What tells a cell's rows from another's."
+    seen = {"modalities": trial.modalities} if trial.modalities else {}
+    return json.dumps(trial.options | seen, sort_keys=True)
+
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #cells
 BARE, MODULATED, MASKED = dict(dgm=False, ufm=False), dict(ufm=False), dict(dgm=False)
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
+UPDATE, RELATIVE = dict(effect="update"), dict(factor="relative")
 _random = lambda rate: dict(form="random", rate=rate)
-_only = lambda *names: dict(modalities=names) | (BARE if len(names) == 1 else {})
+_cell = lambda *parts, see=(): Trial(UGF.name, {k: v for p in parts for k, v in p.items()}, see)
+_only = lambda *names: _cell(BARE if len(names) == 1 else {}, see=names)
+_rates = lambda *parts: {f"dropout {r}": _cell(*parts, _random(r)) for r in RATES}
 
-COMPARISONS = {
-    "modules": {"neither": BARE, "DGM": MODULATED, "UFM": MASKED, "DGM and UFM": {}},                         # Table 4
-    "dropout": {"UFM": MASKED} | {f"dropout {r}": MASKED | _random(r) for r in RATES} | {"none": BARE},         # Table 5, without DGM
-    "dropout_dgm": {"UFM": {}} | {f"dropout {r}": _random(r) for r in RATES} | {"none": MODULATED},             # Table 5, with DGM
-    "subsets": {"T+A+V": {}, "T+A": _only("text", "audio"), "T+V": _only("text", "vision"), "A+V": _only("audio", "vision"),
-                "T": _only("text"), "A": _only("audio"), "V": _only("vision")},                                 # Table 6
-    "alpha": {"1": {}, "0.1": dict(alpha=0.1), "0.5": dict(alpha=0.5), "2": dict(alpha=2.0)},                   # Figure 3
-    "forms": {"neither": BARE, "printed, gradient": MODULATED, "printed, update": MODULATED | dict(effect="update"),
-              "relative, gradient": MODULATED | dict(factor="relative"),
-              "relative, update": MODULATED | dict(factor="relative", effect="update")},                        # claim U8
-    "reading": {"clipped": MASKED, "whole modality": MASKED | dict(unit="modality"), "softmax": MASKED | dict(form="softmax"),
-                "relative": MASKED | dict(factor="relative"), "none": BARE},                                    # UGF-E1, E8
+CELLS = {
+    "modules": {"neither": _cell(BARE), "DGM": _cell(MODULATED), "UFM": _cell(MASKED),
+                "DGM and UFM": _cell()},                                                  # Table 4
+    "dropout": {"UFM": _cell(MASKED)} | _rates(MASKED) | {"none": _cell(BARE)},           # Table 5 without DGM
+    "dropout_dgm": {"UFM": _cell()} | _rates() | {"none": _cell(MODULATED)},              # Table 5 with DGM
+    "subsets": {"T+A+V": _cell(), "T+A": _only("text", "audio"), "T+V": _only("text", "vision"),
+                "A+V": _only("audio", "vision"), "T": _only("text"), "A": _only("audio"),
+                "V": _only("vision")},                                                    # Table 6
+    "alpha": {"1": _cell(), **{f"{a:g}": _cell(dict(alpha=a)) for a in (0.1, 0.5, 2.0)}}, # Figure 3
+    "forms": {"neither": _cell(BARE), "printed, gradient": _cell(MODULATED),
+              "printed, update": _cell(MODULATED, UPDATE),
+              "relative, gradient": _cell(MODULATED, RELATIVE),
+              "relative, update": _cell(MODULATED, RELATIVE, UPDATE)},                    # claim U8
+    "reading": {"clipped": _cell(MASKED), "whole modality": _cell(MASKED, dict(unit="modality")),
+                "softmax": _cell(MASKED, dict(form="softmax")), "relative": _cell(MASKED, RELATIVE),
+                "none": _cell(BARE)},                                                     # UGF-E1, E8
 }
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #one-run
 def run_cell(
-    options: dict,  # what differs from the full method; "modalities" cuts the corpus
-    seed: int,      # of corpus, weights and order
-    **setting,      # loop options to change, for quick trials
-) -> tuple:         # (dict of metrics, the finished Run)
+    trial: Trial,  # a cell
+    seed: int,     # of corpus, weights and order
+    **setting,     # loop options to change, for quick tries
+):                 # the finished Run
     "Train one cell with one seed."
-    corpus = small_corpus(seed)
-    own = {k: v for k, v in options.items() if k != "modalities"}
-    run = fit(UGF.name, corpus.only(*options.get("modalities", corpus.modalities)), seed=seed, progress=False, **SETTING | setting | own)
+    return trial.fit(small_corpus(seed, **trial.world), seed, **(SETTING | setting))
+
+def measure_cell(
+    trial: Trial,  # a cell
+    seed: int,     # of corpus, weights and order
+    **setting,     # loop options to change
+) -> dict:         # metrics of all heads, and "failed": why, where there are none
+    "Train one cell and keep its errors."
+    try: run = run_cell(trial, seed, **setting)
+    except ValueError as e: return {"failed": str(e)[:120]}
     heads = {f"mae_{m}": s["mae"] for m, s in run.scores["test"].items() if m != "multimodal"}
-    return run.metrics | heads | {"valid_mae": run.scores["valid"]["multimodal"]["mae"]}, run
+    chosen = {"valid_mae": run.scores["valid"]["multimodal"]["mae"]}
+    return run.metrics | heads | chosen | {"failed": ""}
+
+_key = lambda name, trial: {"options": cell_key(trial)}
+COMPARISONS = {k: Trials(cells, measure_cell, "ugf/runs.csv", _key) for k, cells in CELLS.items()}
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #ablate
-def _key(options): return json.dumps(options, sort_keys=True)
-
 def ablate(
-    name: str,                            # one of COMPARISONS
-    seeds=SEEDS,                          # which seeds
-    folder: str | Path = "results/ugf",   # holds runs.csv
-    progress: bool = True,                # show a bar
-    **setting,                            # loop options to change, for quick trials
-):                                        # DataFrame, one row per cell and seed of this comparison
+    name: str,                        # one of COMPARISONS
+    seeds=SEEDS,                      # which seeds
+    results: str | Path = "results",  # holds ugf/runs.csv
+    progress: bool = True,            # show a bar
+    **setting,                        # loop options to change, for quick tries
+):                                    # DataFrame, one row per cell and seed of this comparison
     "Run what is missing of one comparison; raises ValueError for an unknown name."
     if name not in COMPARISONS: raise ValueError(f"name={name!r}: choose one of {list(COMPARISONS)}")
-    jobs = [{"options": _key(options), "seed": seed} for seed in seeds for options in COMPARISONS[name].values()]
-    run_missing(Path(folder) / "runs.csv", jobs, lambda options, seed: _attempt(json.loads(options), seed, setting), progress)
-    return runs_of(name, folder)
-
-def _attempt(options, seed, setting):
-    try: return run_cell(options, seed, **setting)[0] | {"failed": ""}
-    except ValueError as e: return {"failed": str(e)[:120]}
+    fill(COMPARISONS[name], results, seeds, progress=progress, **setting)
+    return runs_of(name, results)
 
 def runs_of(
-    name: str,                          # one of COMPARISONS
-    folder: str | Path = "results/ugf", # holds runs.csv
-):                                      # DataFrame, one row per cell and seed: "cell", "seed", metrics
+    name: str,                        # one of COMPARISONS
+    results: str | Path = "results",  # holds ugf/runs.csv
+):                                    # DataFrame, one row per cell and seed: "cell", "seed", metrics
     "Read the runs of one comparison."
-    import pandas as pd
-    runs = pd.read_csv(Path(folder) / "runs.csv")
-    return pd.concat([runs[runs["options"] == _key(options)].assign(cell=cell) for cell, options in COMPARISONS[name].items()], ignore_index=True)
+    return stored(COMPARISONS[name], results).rename(columns={"trial": "cell"})
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #summary
 def summarise(
@@ -193,7 +211,8 @@ def record(
     save(trace(small_corpus(1, **NOISY), 1, **LONG), "traces.csv")
     bursts = [trace(small_corpus(s), s, burst="audio", **LONG).assign(seed=s) for s in SEEDS[:10]]
     save(pd.concat(bursts)[["seed", "step", "modality", "hit", "a", "w"]], "bursts.csv")
-    spread = {float(c.get("alpha", 1.0)): trace(small_corpus(1), 1, **c).groupby("modality")["w"].std() for c in COMPARISONS["alpha"].values()}
+    sd = lambda cell: trace(small_corpus(1), 1, **cell.options).groupby("modality")["w"].std()
+    spread = {float(name): sd(cell) for name, cell in CELLS["alpha"].items()}
     save(pd.DataFrame(spread).T.rename_axis("alpha").reset_index(), "alpha.csv")
     save(cases(1), "cases.csv")
 
@@ -205,7 +224,7 @@ def cases(
     truth = pd.DataFrame({f"true_{m}": v for m, v in small_corpus(seed).truth["test"].items() if m in ("text", "audio", "vision")})
     parts = []
     for cell in ("DGM and UFM", "DGM", "neither"):
-        test = run_cell(COMPARISONS["modules"][cell], seed)[1].predictions.query("split == 'test'").reset_index(drop=True)
+        test = run_cell(CELLS["modules"][cell], seed).predictions.query("split == 'test'").reset_index(drop=True)
         parts.append(pd.concat([test.drop(columns="split"), truth], axis=1).assign(cell=cell))
     return pd.concat(parts, ignore_index=True)
 
@@ -216,10 +235,11 @@ def main(
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("what", choices=[*COMPARISONS, "record", "cost", "all"])
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
-    parser.add_argument("--folder", default="results/ugf")
+    parser.add_argument("--folder", default="results", help="of all results; files go to ugf/")
     args = parser.parse_args(argv)
+    own = Path(args.folder) / "ugf"
     for name in COMPARISONS if args.what == "all" else {args.what} - {"record", "cost"}: ablate(name, args.seeds, args.folder)
-    if args.what in ("record", "all"): record(args.folder)
-    if args.what in ("cost", "all"): (Path(args.folder) / "cost.json").write_text(json.dumps(step_cost()) + "\n")
+    if args.what in ("record", "all"): record(own)
+    if args.what in ("cost", "all"): (own / "cost.json").write_text(json.dumps(step_cost()) + "\n")
 
 if __name__ == "__main__" and "__file__" in globals(): main()

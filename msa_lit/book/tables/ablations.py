@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,52 +14,43 @@ from ... import reported
 from ...train.comparison import summary, tidy, write_results
 from ...mfon.method import ABLATIONS as MFON_ABLATIONS
 from ...mug.method import ABLATIONS as MUG_ABLATIONS
-from ...train.runs import choose, fit
+from ...train.trials import Trial
 from ...spil.modes import TABLE_II
-from .protocol import COLUMNS_OF, Setup, searched, setup
+from .protocol import Setup, searched
 
 # %% auto #0
-__all__ = ['ALL', 'LETTER', 'MFON_ROWS', 'UGF_MODULES', 'TABLES', 'FULL_ROW', 'Row', 'rows_of_table', 'run_ablation',
-           'beside_rows']
+__all__ = ['LETTER', 'MFON_ROWS', 'UGF_MODULES', 'TABLES', 'FULL_ROW', 'rows_of_table', 'run_ablation', 'beside_rows']
 
 # %% ../../../nbs/84_book.tables.ablations.ipynb #rows
-ALL = ("text", "audio", "vision")
 LETTER = {"T": "text", "A": "audio", "V": "vision"}
-
-@dataclass(frozen=True)
-class Row:
-    "One row of an ablation table."
-    method: str              # by name
-    options: dict            # what differs from the method's settings
-    modalities: tuple = ALL  # what the corpus shows
 
 def _subset(letters):
     names = tuple(LETTER[c] for c in letters.split("+"))
-    return Row("ugf", {"dgm": False, "ufm": False} if len(names) == 1 else {}, names)
+    return Trial("ugf", {"dgm": False, "ufm": False} if len(names) == 1 else {}, names)
 
-_mfon = lambda name: Row("mfon", MFON_ABLATIONS[name])
-_bag = lambda m: Row("mfon", {"guide": m, "reduction": "mean"}, (m,))  # alone, nothing guides: a bag of frames
-MFON_ROWS = {"T": Row("mfon", {}, ("text",)), "V": _bag("vision"), "A": _bag("audio"),
+_mfon = lambda name: Trial("mfon", MFON_ABLATIONS[name])
+_bag = lambda m: Trial("mfon", {"guide": m, "reduction": "mean"}, (m,))  # alone, nothing guides: a bag of frames
+MFON_ROWS = {"T": Trial("mfon", {}, ("text",)), "V": _bag("vision"), "A": _bag("audio"),
              "w/o L_va": _mfon("w/o distillation"), "w/o L_ICL": _mfon("w/o contrast"), "w/o L_ICL, L_va": _mfon("w/o both losses"), "w/o prompt": _mfon("w/o prompt"),
              "Visual as query": _mfon("vision as query"), "Acoustic as query": _mfon("audio as query"), "MFON": _mfon("mfon")}
 UGF_MODULES = {"DGM- UFM-": {"dgm": False, "ufm": False}, "DGM+ UFM-": {"ufm": False}, "DGM+ UFM+": {}}
 
-TABLES = {  # (paper, table) -> printed row -> Row
-    ("UGF", "4"): {name: Row("ugf", options) for name, options in UGF_MODULES.items()},
-    ("UGF", "5"): {**{f"dropout {r}": Row("ugf", {"dgm": False, "form": "random", "rate": r}) for r in (0.1, 0.2, 0.3, 0.4, 0.5)}, "UFM": Row("ugf", {})},
+TABLES = {  # (paper, table) -> printed row -> Trial
+    ("UGF", "4"): {name: Trial("ugf", options) for name, options in UGF_MODULES.items()},
+    ("UGF", "5"): {**{f"dropout {r}": Trial("ugf", {"dgm": False, "form": "random", "rate": r}) for r in (0.1, 0.2, 0.3, 0.4, 0.5)}, "UFM": Trial("ugf", {})},
     ("UGF", "6"): {letters: _subset(letters) for letters in ("T", "A", "V", "T+A", "T+V", "A+V", "T+A+V")},
-    ("MUG", "4"): {"Self-MM": Row("self_mm", {}), "MUG (without unimodal tasks)": Row("mug", MUG_ABLATIONS["w/o unimodal tasks"]),
-                   "MUG (with true label)": Row("mug", MUG_ABLATIONS["true labels"]), "MUG": Row("mug", {})},
-    ("MUG", "5"): {"W/O unimodal tasks": Row("mug", MUG_ABLATIONS["w/o unimodal tasks"]), "W/O multimodal denoising task": Row("mug", MUG_ABLATIONS["w/o multimodal denoising"]),
-                   "W/O contrastive learning": Row("mug", MUG_ABLATIONS["w/o contrast"]), "y_mc <- y": Row("mug", MUG_ABLATIONS["labels copied"]),
-                   "MLC": Row("mug_mlc", {}), "MUG": Row("mug", {})},
+    ("MUG", "4"): {"Self-MM": Trial("self_mm", {}), "MUG (without unimodal tasks)": Trial("mug", MUG_ABLATIONS["w/o unimodal tasks"]),
+                   "MUG (with true label)": Trial("mug", MUG_ABLATIONS["true labels"]), "MUG": Trial("mug", {})},
+    ("MUG", "5"): {"W/O unimodal tasks": Trial("mug", MUG_ABLATIONS["w/o unimodal tasks"]), "W/O multimodal denoising task": Trial("mug", MUG_ABLATIONS["w/o multimodal denoising"]),
+                   "W/O contrastive learning": Trial("mug", MUG_ABLATIONS["w/o contrast"]), "y_mc <- y": Trial("mug", MUG_ABLATIONS["labels copied"]),
+                   "MLC": Trial("mug_mlc", {}), "MUG": Trial("mug", {})},
     ("MFON", "4"): MFON_ROWS, ("MFON", "5"): MFON_ROWS,
-    ("SPIL", "II"): {modes: Row("spil", {"modes": modes}) for modes in TABLE_II}}
+    ("SPIL", "II"): {modes: Trial("spil", {"modes": modes}) for modes in TABLE_II}}
 
 def rows_of_table(
     paper: str,  # "UGF", "MUG", "MFON" or "SPIL"
     table: str,  # as printed
-) -> dict:       # printed row -> Row
+) -> dict:       # printed row -> Trial
     "An ablation table as things to run. Raises ValueError for a table that is not one."
     if (paper, table) not in TABLES: raise ValueError(f"paper={paper!r}, table={table!r}: ablation tables are {list(TABLES)}")
     return TABLES[paper, table]
@@ -78,14 +68,15 @@ def run_ablation(
     "Fit every row of an ablation table with every seed. Raises ValueError for an unknown table or row."
     import pandas as pd
     from tqdm import tqdm
-    rows = rows_of_table(paper, table)
+    rows, corpus, parts = rows_of_table(paper, table), plan.corpus(), []
     unknown = set(only or ()) - set(rows)
     if unknown: raise ValueError(f"only={sorted(unknown)}: the rows are {list(rows)}")
-    corpus, parts = plan.corpus(), []
-    for name, seed in tqdm([(n, s) for n in only or rows for s in plan.seeds], desc=f"{paper} Table {table}", disable=not progress):
+    jobs = [(name, seed) for name in only or rows for seed in plan.seeds]
+    for name, seed in tqdm(jobs, desc=f"{paper} Table {table}", disable=not progress):
         row = rows[name]
         place = None if folder is None else Path(folder) / name.replace("/", "_") / str(seed)
-        run = fit(row.method, corpus.only(*row.modalities), seed, place, progress=False, weights=False, **(plan.options(row.method, searched(row.method, found)) | row.options))
+        options = plan.options(row.method, searched(row.method, found))
+        run = row.fit(corpus, seed, place, weights=False, **options)
         parts.append(tidy(run).assign(method=name, modalities="by row"))
         if folder is not None: write_results(pd.concat(parts), Path(folder))
     return pd.concat(parts, ignore_index=True)
