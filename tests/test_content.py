@@ -624,11 +624,16 @@ FLIPS = dict(
 @pytest.mark.parametrize(
     "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon"]
 )
-def test_exactly_the_options_named_idle_change_no_bit(method):
+def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}
     assert known - set(FLIPS) == {"text", "freeze_text"}, "a new shared option: flip it here"
     corpus = small(n=(12, 4, 4))
-    idle = idle_options(parse(method)[0], ModelOptions(), corpus.modalities)
+    unread = parse(method)[0].unused(ModelOptions())
+    for option in unread:  # refused by name; below they are let through, to see that nothing moves
+        with pytest.raises(ValueError, match=f"{option}=.*{method} never reads it"):
+            fit(method, corpus, progress=False, **{option: FLIPS[option]})
+    monkeypatch.setattr(runs, "check_unused", lambda *_: None)
+    idle = idle_options(ModelOptions(), corpus.modalities) | unread
     common = dict(epochs=1, batch_size=6, progress=False, **SHORT.get(method, {}))
     trained = {}
     for option, value in FLIPS.items():
@@ -642,7 +647,8 @@ def test_exactly_the_options_named_idle_change_no_bit(method):
         else:
             run = fit(method, corpus, **options)
             same = _same_bits(run, trained[key])
-            assert (f"option {option}=" in "\n".join(run.notices)) == (option in idle)
+            said = f"option {option}=" in "\n".join(run.notices)
+            assert said == (option in idle and option not in unread)
         assert same == (option in idle), (option, value)
 
 

@@ -78,8 +78,7 @@ def training_step(rows):
     for module in model.modules():
         if isinstance(module, (nn.Dropout, nn.MultiheadAttention)): setattr(module, "p" if isinstance(module, nn.Dropout) else "dropout", 0.0)
     loop = Loop(model, ready.without("test"), chosen["train"], seed=3, progress=False)
-    loop.set_up()
-    model.begin("main", loop.corpus)
+    loop.begin()
     terms = train_step(loop, make_batch(ready.splits["train"], rows))
     return terms, {n: p.grad for n, p in model.named_parameters() if p.grad is not None}, model.generator.visits
 

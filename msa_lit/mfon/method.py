@@ -177,7 +177,6 @@ class GuidedModel(CommonModel):
         for m in self.spec.modalities:
             z = f[m] if m == o.guide else self.guided[m](f[o.guide], f[m], batch.inputs[m].mask, positions)  # Z_m [N, T_guide or 1, d]
             encoded[m] = z[:, 0] if positions else reduce(z, batch.inputs[o.guide].lengths, o.reduction)     # [N, d]
-        for piece in self.pieces.values(): encoded = piece.encoded(self, batch, encoded)
         return encoded
 
     def attention(self, batch): # Batch -> {modality: [N, layers, heads, T_guide, T_m]}, for figures

@@ -5,64 +5,23 @@
 # %% ../../nbs/05_model.common.ipynb #imports
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.corpus import MODALITIES, Batch, Corpus
-from .encoders import Encoder, FeatureText, FrameLSTM, FrameTransformer, TinyText, text_network
+from ..data.corpus import Batch
+from .contract import Encoded, Losses, Method, Output, method
+from .encoders import Encoder, FeatureText, FrameLSTM, FrameTransformer, TinyText
+from .encoders import text_network
+from .options import ModelOptions, ModelSpec
 from ..papers.equations import equation
-from .contract import Method, NoOptions, Output, method
 
 # %% auto #0
-__all__ = ['ModelOptions', 'ModelSpec', 'make_encoder', 'Branch', 'CommonModel', 'count_parameters', 'LateFusionOptions',
-           'LateFusion', 'regression_loss']
-
-# %% ../../nbs/05_model.common.ipynb #model-options
-@dataclass(frozen=True)
-class ModelOptions:
-    "Sizes and encoders that all methods share."
-    text: str = "tiny"           # text encoder: tiny, minilm, mpnet, features, a hub name or folder, random:TYPE
-    freeze_text: bool = False    # run a pretrained text network once and keep its vectors
-    pooling: str = ""            # how text states become one vector; "": the network's usual way
-    max_tokens: int = 128        # longer sentences are cut
-    text_hidden: int = 64        # LSTM state and output for text="features"
-    encoder: str = "lstm"        # audio and vision: "lstm" or "transformer"
-    audio_hidden: int = 16       # LSTM state, or model width of the transformer
-    vision_hidden: int = 32      # the same for vision
-    text_width: int = 32         # width of F*_text
-    audio_width: int = 16        # width of the audio vector and of F*_audio
-    vision_width: int = 32       # the same for vision
-    fusion_width: int = 128      # width of F*_all
-    head_depth: int = 2          # linear layers of a head: 2 as released with Self-MM, 1 as SPIL-6 and SPIL-8 print
-    dropout: float = 0.1         # before every projection, in training
-
-    def of(self, kind, modality): return getattr(self, f"{modality}_{kind}")
-
-# %% ../../nbs/05_model.common.ipynb #spec
-@dataclass(frozen=True)
-class ModelSpec:
-    "Facts of a corpus that a model is built from."
-    modalities: tuple                                # in the order text, audio, vision
-    widths: dict                                     # features per frame of each feature sequence
-    n_train: int                                     # training utterances
-    rho: float                                       # largest |label|
-    words: tuple | None = None                       # vocabulary of the word tokeniser
-    model: ModelOptions = field(default_factory=ModelOptions)
-
-    @classmethod
-    def of(
-        cls,
-        corpus: Corpus,                 # after `read_text`
-        model: ModelOptions,            # shared options
-        words: list | None = None,      # vocabulary of the word tokeniser
-    ) -> "ModelSpec":
-        "Read the facts off a corpus."
-        train = corpus.splits["train"]
-        return cls(corpus.modalities, {m: w for m, w in corpus.widths.items() if w}, len(train), corpus.rho,
-                   None if words is None else tuple(words), model)
+__all__ = ['make_encoder', 'Branch', 'regression_loss', 'supervised', 'BuiltModel', 'CommonModel', 'count_parameters',
+           'LateFusionOptions', 'LateFusion']
 
 # %% ../../nbs/05_model.common.ipynb #encoder
 def make_encoder(
@@ -72,9 +31,11 @@ def make_encoder(
     "Build the encoder of one modality. Raises ValueError for an unknown kind."
     o = spec.model
     if modality == "text" and o.text != "features": return _text_encoder(spec)
-    hidden, width = (o.text_hidden, o.text_hidden) if modality == "text" else (o.of("hidden", modality), o.of("width", modality))
-    if o.encoder == "lstm": return FrameLSTM(spec.widths[modality], hidden, width, o.dropout)
-    if o.encoder == "transformer": return FrameTransformer(spec.widths[modality], hidden, dropout=o.dropout)
+    hidden, width = o.text_hidden, o.text_hidden
+    if modality != "text": hidden, width = o.of("hidden", modality), o.of("width", modality)
+    frames = spec.widths[modality]
+    if o.encoder == "lstm": return FrameLSTM(frames, hidden, width, o.dropout)
+    if o.encoder == "transformer": return FrameTransformer(frames, hidden, dropout=o.dropout)
     raise ValueError(f"encoder={o.encoder!r} is not 'lstm' or 'transformer'")
 
 def _text_encoder(spec):
@@ -95,6 +56,7 @@ class Branch(nn.Module):
     ):
         super().__init__()
         if depth not in (1, 2): raise ValueError(f"head_depth={depth} is not 1 or 2")
+        self.width = width
         self.dropout, self.project = nn.Dropout(dropout), nn.Linear(width_in, width)
         hidden = [nn.Linear(width, width), nn.ReLU()] if depth == 2 else []
         self.head = nn.Sequential(*hidden, nn.Linear(width, 1))
@@ -111,54 +73,97 @@ class Branch(nn.Module):
         feature = self.represent(x)
         return feature, self.predict(feature)
 
-# %% ../../nbs/05_model.common.ipynb #model
-class CommonModel(Method):
-    "Encoders, pieces, a branch for the concatenation and one per modality."
-    probe_only = False
+# %% ../../nbs/05_model.common.ipynb #loss
+def regression_loss(
+    name: str,             # "mae" or "mse"
+) -> Callable[..., Tensor]: # (prediction [N], target [N]) -> scalar
+    "Look up a regression loss. Raises ValueError for other names."
+    if name not in ("mae", "mse"): raise ValueError(f"loss={name!r} is not 'mae' or 'mse'")
+    return F.l1_loss if name == "mae" else F.mse_loss
 
+def supervised(
+    batch: Batch,                  # N utterances
+    out: Output,                   # what the heads say of them
+    loss: Callable[..., Tensor],   # from `regression_loss`
+    probes: bool = False,          # do unimodal heads only watch?
+) -> dict[str, Tensor]:            # "task" and a term per unimodal head, scalars
+    "The loss of every head on the multimodal label."
+    y, before = batch.labels["multimodal"], "probe_" * probes
+    named = {m: "task" if m == "multimodal" else f"{before}{m}" for m in out.predictions}
+    return {named[m]: loss(p, y) for m, p in out.predictions.items()}
+
+# %% ../../nbs/05_model.common.ipynb #model
+class BuiltModel(Method):
+    "Three builders: an encoder per modality, one fusion, a head per modality."
     def __init__(
         self,
         spec: ModelSpec, # facts of the corpus, shared options
         options=None,    # the method's own options
     ):
         super().__init__(spec, options)
-        o = spec.model
-        self.encoders = nn.ModuleDict({m: make_encoder(m, spec) for m in spec.modalities})
-        total = sum(e.width for e in self.encoders.values())
-        self.fusion = Branch(total, o.fusion_width, o.head_depth, o.dropout)
-        self.branches = nn.ModuleDict({m: Branch(e.width, o.of("width", m), o.head_depth, o.dropout) for m, e in self.encoders.items()})
+        self.build()
 
-    def calibrate(self, corpus): # training split only: scale of every feature
-        for m, e in self.encoders.items():
-            if hasattr(e, "scaler"): e.scaler.fit(corpus.splits["train"].sequences[m])
-        return self
+    def build(self) -> None:
+        names = self.spec.modalities
+        self.encoders = nn.ModuleDict({m: self.build_encoder(m) for m in names})
+        self.widths = self.encoded_widths()
+        self.fusion = self.build_fusion()
+        heads = {m: self.build_head(m) for m in names}
+        self.branches = nn.ModuleDict({m: b for m, b in heads.items() if b is not None})
+
+    def build_encoder(self, modality: str) -> nn.Module: return make_encoder(modality, self.spec)
+
+    def encoded_widths(self) -> dict[str, int]: # modality -> h
+        return {m: e.width for m, e in self.encoders.items()}
+
+    def build_fusion(self) -> nn.Module:
+        o = self.spec.model
+        return Branch(sum(self.widths.values()), o.fusion_width, o.head_depth, o.dropout)
+
+    def build_head(self, modality: str) -> nn.Module | None:
+        o = self.spec.model
+        return Branch(self.widths[modality], o.of("width", modality), o.head_depth, o.dropout)
+
+# %% ../../nbs/05_model.common.ipynb #common
+class CommonModel(BuiltModel):
+    "Encoders, pieces, a branch for the concatenation and one per modality."
+    probe_only = False
+
+    @property
+    def offers(self) -> tuple[str, ...]: # to pieces
+        passes = ("encoded",) * (type(self).forward is Method.forward)
+        heads = ("branches",) * (set(self.branches) == set(self.spec.modalities))
+        taught = () if self.probe_only else ("features",) * len(heads)
+        return ("encoders", *passes, *heads, *taught)
 
     @equation("UGF-1", "MUG-3")
-    def encode(self, batch): # Batch -> {modality: [N, h]}
-        encoded = {m: e(batch.inputs[m]) for m, e in self.encoders.items()}
-        for piece in self.pieces.values(): encoded = piece.encoded(self, batch, encoded)
-        return encoded
+    def encode(self, batch: Batch) -> Encoded:
+        return {m: e(batch.inputs[m]) for m, e in self.encoders.items()}
 
     @equation("UGF-2", "MUG-4", "SPIL-4")
-    def fuse(self, encoded): # {modality: [N, h]} -> ([N, fusion_width], [N])
+    def fuse(self, encoded: Encoded) -> tuple[Tensor, Tensor]: # -> [N, fusion_width], [N]
         return self.fusion(torch.cat(list(encoded.values()), -1))
 
-    def forward(self, batch): # Batch, {m: [N, T, d]} -> Output, {head: [N]}
-        encoded = self.encode(batch)
+    def answer(self, encoded: Encoded) -> Output:
         feature, y = self.fuse(encoded)
-        unimodal = {m: b(encoded[m].detach() if self.probe_only else encoded[m]) for m, b in self.branches.items()}
-        return Output({"multimodal": y} | {m: p for m, (_, p) in unimodal.items()},
-                      {"multimodal": feature} | {m: f for m, (f, _) in unimodal.items()}, encoded)
+        read = {m: x.detach() for m, x in encoded.items()} if self.probe_only else encoded
+        heads = {m: branch(read[m]) for m, branch in self.branches.items()}
+        return Output({"multimodal": y} | {m: p for m, (_, p) in heads.items()},
+                      {"multimodal": feature} | {m: f for m, (f, _) in heads.items()}, encoded)
+
+    def losses(self, batch: Batch, out: Output): # mean absolute errors
+        return supervised(batch, out, regression_loss("mae"), self.probe_only)
 
 # %% ../../nbs/05_model.common.ipynb #count
 def count_parameters(
     spec: ModelSpec,            # widths of the corpus, text encoder by name
     method: type = CommonModel, # any method built on the common model
-) -> dict:                      # part -> number of parameters, and "total"
+) -> dict[str, int]:            # part -> number of parameters, and "total"
     "Count parameters by part without allocating any."
     with torch.device("meta"): built = method(spec)
     size = lambda m: sum(p.numel() for p in m.parameters())
-    parts = {f"{m} encoder": size(e) for m, e in built.encoders.items()} | {f"{m} head": size(b) for m, b in built.branches.items()}
+    parts = {f"{m} encoder": size(e) for m, e in built.encoders.items()}
+    parts |= {f"{m} head": size(b) for m, b in built.branches.items()}
     return parts | {"fusion": size(built.fusion), "total": size(built)}
 
 # %% ../../nbs/05_model.common.ipynb #late
@@ -173,14 +178,5 @@ class LateFusion(CommonModel):
     Options = LateFusionOptions
     probe_only = True
 
-    def losses(self, batch, out): # -> {name: scalar}
-        loss = regression_loss(self.options.loss)
-        y = batch.labels["multimodal"]
-        return {("task" if m == "multimodal" else f"probe_{m}"): loss(p, y) for m, p in out.predictions.items()}
-
-def regression_loss(
-    name: str,  # "mae" or "mse"
-):              # a function of (prediction [N], target [N]) -> scalar
-    "Look up a regression loss. Raises ValueError for other names."
-    if name not in ("mae", "mse"): raise ValueError(f"loss={name!r} is not 'mae' or 'mse'")
-    return F.l1_loss if name == "mae" else F.mse_loss
+    def losses(self, batch: Batch, out: Output):
+        return supervised(batch, out, regression_loss(self.options.loss), probes=True)

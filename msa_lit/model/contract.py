@@ -8,114 +8,270 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from ..base.catalogue import entries, load, near
-from ..data.corpus import Batch, Corpus
+from ..base.catalogue import entries, load
+from ..data.corpus import MODALITIES, Batch, Corpus
+from .encoders import Standardise
+from .options import ModelOptions, ModelSpec
 
 # %% auto #0
-__all__ = ['METHODS', 'PIECES', 'Output', 'Stage', 'NoOptions', 'Method', 'Piece', 'total_losses', 'Registry', 'method', 'piece',
-           'parse', 'import_all', 'homes', 'route', 'check_names']
+__all__ = ['Answers', 'Features', 'Encoded', 'OFFERS', 'METHODS', 'PIECES', 'Output', 'Losses', 'Stage', 'NoOptions', 'Model',
+           'Passing', 'scaled', 'Method', 'Piece', 'wear', 'ask', 'total_losses', 'Registry', 'method', 'piece',
+           'parse', 'import_all', 'homes']
 
 # %% ../../nbs/04_model.contract.ipynb #output
+Answers = dict[str, Tensor]   # "multimodal" and modalities -> [N]
+Features = dict[str, Tensor]  # "multimodal" and modalities -> [N, w]
+Encoded = dict[str, Tensor]   # modality -> [N, h]
+
 @dataclass
 class Output:
     "One forward pass."
-    predictions: dict                          # "multimodal" and modalities -> [N]
-    features: dict                             # "multimodal" and modalities -> [N, w], what the heads read
-    encoded: dict                              # modality -> [N, h], what the encoders said
+    predictions: Answers                       # what every head says
+    features: Features                         # what the heads read
+    encoded: Encoded                           # what the encoders said, after the pieces
     extra: dict = field(default_factory=dict)  # whatever else a method's losses need
+
+# %% ../../nbs/04_model.contract.ipynb #losses
+class Losses(dict):
+    "Named terms for the log; `total` is what is minimised."
+    def __init__(
+        self,
+        terms: Mapping[str, Tensor],  # name -> scalar
+        total: Tensor | None = None,  # the value of a paper's equation; None: the sum of the terms
+    ):
+        super().__init__(terms)
+        self.total = sum(self.values()) if total is None else total
+
+    def plus(
+        self,
+        more: Mapping[str, Tensor],  # other names -> scalars
+    ) -> Losses:                     # these terms and those; the new ones are added to the total
+        "Add terms."
+        return Losses({**self, **more}, sum(more.values(), self.total))
 
 # %% ../../nbs/04_model.contract.ipynb #stage
 @dataclass(frozen=True)
 class Stage:
-    "One pass through the training loop, with its own optimiser, early stopping and best weights."
-    name: str
-    train: dict = field(default_factory=dict)  # training options this stage overrides, by name
-    own_step: bool = False                     # call `step(batch)` instead of forward, backward and optimiser
-    select: bool = True                        # keep the epoch that is best on validation; False: keep the last
+    "One pass through the training loop; where it has no way of its own, the method's is taken."
+    name: str                                     # for the history and for messages
+    train: dict = field(default_factory=dict)     # training options it overrides, by name
+    own_step: bool = False                        # the method's `step` in place of the optimiser
+    select: bool = True                           # keep the epoch best on validation, or the last
+    pieces: bool = True                           # do pieces take part?
+    forward: Callable[[Batch], Output] | None = None
+    losses: Callable[[Batch, Output], Mapping[str, Tensor]] | None = None
+    monitor: Callable[[Answers, Answers], float] | None = None
+    step: Callable[..., dict[str, float]] | None = None  # in place of forward and optimiser
+    begin: Callable[[Corpus], None] | None = None   # after the method's `begin`
+    attach: Callable[[Corpus], None] | None = None  # after the method's `attach`
+    end: Callable[[], None] | None = None           # after the method's `end`
+
+    @property
+    def steps_itself(self) -> bool: return self.own_step or self.step is not None
+
+    @property
+    def takes_pieces(self) -> bool: return self.pieces and not self.steps_itself
 
 @dataclass(frozen=True)
 class NoOptions:
     "For methods and pieces without options of their own."
 
 # %% ../../nbs/04_model.contract.ipynb #method
-class Method(nn.Module):
-    "A model and what it changes in the training loop; all state in parameters and buffers."
-    name = ""
-    Options = NoOptions
-    ignores = ()  # names of shared options that this method never reads
+class Model(nn.Module):
+    "What computes an answer; all state in parameters and buffers."
+    name: str = ""
+    Options: type = NoOptions
+    spec: ModelSpec
+    widths: dict[str, int]     # modality -> width h of its encoded vector
 
     def __init__(
         self,
-        spec,          # what the corpus and the shared options fix (see the fusion notebook)
-        options=None,  # an instance of this class's Options; None: defaults
+        spec: ModelSpec,  # what the corpus and the shared options fix
+        options=None,     # an instance of this class's Options; None: defaults
     ):
         super().__init__()
         self.spec, self.options = spec, options if options is not None else self.Options()
-        self.pieces, self.stage = nn.ModuleDict(), "main"
+        self.pieces, self.at_work = nn.ModuleDict(), Stage("main")
+        self.asked: set[tuple[str, str]] = set()  # (piece, hook) called in training; "": its own
 
-    def stages(self): return [Stage("main")]
+    def build_encoder(self, modality: str) -> nn.Module: # -> Padded to [N, h]; has `width`
+        raise NotImplementedError(f"{type(self).__name__} builds no encoders")
 
-    def begin(self, stage, corpus): "Called once when a stage starts; the corpus has no test split."
+    def build_fusion(self) -> nn.Module: # -> all vectors to ([N, w], [N])
+        raise NotImplementedError(f"{type(self).__name__} builds no fusion")
 
-    def attach(self, stage, corpus): "Called when a stage starts and again when it is resumed."
+    def build_head(self, modality: str) -> nn.Module | None: # -> [N, h] to ([N, w], [N])
+        raise NotImplementedError(f"{type(self).__name__} builds no heads")
 
-    def losses(self, batch, out): raise NotImplementedError(f"{type(self).__name__} defines no losses")
+    def encode(self, batch: Batch) -> Encoded: # one vector per modality
+        raise NotImplementedError(f"{type(self).__name__} encodes nothing")
 
-    def before_step(self, batch, out): "Called between backward and the optimiser's step."
+    def answer(self, encoded: Encoded) -> Output: # what the vectors say
+        raise NotImplementedError(f"{type(self).__name__} answers nothing")
 
-    def after_step(self, batch, out): "Called after the optimiser's step."
+# %% ../../nbs/04_model.contract.ipynb #passing
+class Passing(Model):
+    "The forward pass through pieces and stages, and the scalers."
+    @property
+    def stage(self) -> str: return self.at_work.name
 
-    def step(self, batch): raise NotImplementedError(f"{type(self).__name__} has no step of its own")
+    @stage.setter
+    def stage(self, name: str) -> None:
+        self.at_work = next((s for s in self.stages() if s.name == name), Stage(name))
 
-    def monitor(self, predictions, labels): # {name: [N]}, {name: [N]} -> float, lower is better
-        return float((predictions["multimodal"] - labels["multimodal"]).abs().mean())
+    def how(self, what: str) -> Callable: # the way of the stage at work, or else the method's
+        own = getattr(self.at_work, what)
+        return getattr(self, what) if own is None else own
 
-    def end(self, stage): "Called after the best weights of a stage are back."
+    def working(self) -> Iterator[tuple[str, Piece]]: # the pieces that take part now
+        return iter(self.pieces.items() if self.at_work.takes_pieces else ())
 
-# %% ../../nbs/04_model.contract.ipynb #piece
-class Piece(nn.Module):
-    "Something a method borrows from another paper."
-    name = ""
-    Options = NoOptions
-
-    def __init__(
-        self,
-        spec,          # as for methods
-        options=None,  # an instance of this class's Options; None: defaults
-    ):
-        super().__init__()
-        self.spec, self.options = spec, options if options is not None else self.Options()
-
-    def encoded(self, method, batch, encoded): # {modality: [N, h]} -> {modality: [N, h]}
+    def hear(self, batch: Batch) -> Encoded: # the encoders' vectors as the pieces leave them
+        encoded = self.encode(batch)
+        for name, piece in self.working():
+            encoded = piece.encoded(self, batch, encoded)
+            if self.training: self.asked.add((name, "encoded"))
         return encoded
 
-    def begin(self, method, stage, corpus): "Called once when a stage starts, after the method's own."
+    def forward(self, batch: Batch) -> Output:
+        own = self.at_work.forward
+        return self.answer(self.hear(batch)) if own is None else own(batch)
 
-    def losses(self, method, batch, out): return {}
+    def calibrate(self, corpus: Corpus) -> Passing: # fitted on the training split; ValueError
+        rows = corpus.splits["train"].sequences
+        for path, scaler in self.named_modules():
+            if isinstance(scaler, Standardise):
+                scaler.fit(rows[scaled(path, type(self).__name__)])
+        return self
 
-    def before_step(self, method, batch, out): "Called between backward and the optimiser's step."
+def scaled(
+    path: str,   # of a scaler among a method's modules, such as "encoders.audio.scaler"
+    owner: str,  # the method's class, for the message
+) -> str:        # the modality whose frames it scales
+    "Read a modality off a place. Raises ValueError where there is none, or more than one."
+    found = [part for part in path.split(".") if part in MODALITIES]
+    if len(found) == 1: return found[0]
+    raise ValueError(f"{owner}: whose frames does the scaler at {path!r} scale? Keep it under one "
+                     f"of {MODALITIES}, in an nn.ModuleDict, or override `calibrate`")
 
-    def after_step(self, method, batch, out): "Called after the optimiser's step."
+# %% ../../nbs/04_model.contract.ipynb #training
+class Method(Passing):
+    "A model and what it changes in the training loop."
+    ignores: tuple[str, ...] = ()  # shared options that this method never reads
+    offers: tuple[str, ...] = ()   # what pieces may use of it, among OFFERS
+
+    @classmethod
+    def unused(cls, model: ModelOptions, own=None) -> dict[str, str]: # shared option -> why
+        read = {"encoder"} if model.text == "features" else set()  # text frames pass one, too
+        return {o: f"{cls.name} never reads it" for o in cls.ignores if o not in read}
+
+    def stages(self) -> list[Stage]: return [Stage("main")]
+
+    def begin(self, stage: str, corpus: Corpus): "When a stage starts; the corpus has no test split."
+
+    def attach(self, stage: str, corpus: Corpus): "When a stage starts, and when it is resumed."
+
+    def optimiser(self, options) -> torch.optim.Optimizer: # TrainOptions of the stage
+        from msa_lit.model.optimisers import make_optimiser
+        return make_optimiser(self, options)
+
+    def losses(self, batch: Batch, out: Output) -> Mapping[str, Tensor]: # name -> scalar
+        raise NotImplementedError(f"{type(self).__name__} defines no losses")
+
+    def before_step(self, batch: Batch, out: Output): "Between backward and the optimiser's step."
+
+    def after_step(self, batch: Batch, out: Output): "After the optimiser's step."
+
+    def step(self, batch: Batch) -> dict[str, float]: # for the log
+        raise NotImplementedError(f"{type(self).__name__} has no step of its own")
+
+    def monitor(self, predictions: Answers, labels: Answers) -> float: # lower is better
+        return float((predictions["multimodal"] - labels["multimodal"]).abs().mean())
+
+    def end(self, stage: str): "After the best weights of a stage are back."
+
+# %% ../../nbs/04_model.contract.ipynb #piece
+OFFERS = {
+    "encoders": "an encoder per modality",
+    "encoded": "vectors that pass the pieces on their way to the heads",
+    "branches": "a head per modality that answers from its vector alone",
+    "features": "features per modality through which a gradient reaches the encoders",
+}
+
+class Piece(nn.Module):
+    "Something a method borrows from another paper."
+    name: str = ""
+    Options: type = NoOptions
+    needs: tuple[str, ...] = ()  # what its method must offer, among OFFERS
+
+    def __init__(
+        self,
+        spec: ModelSpec,  # as for methods
+        options=None,     # an instance of this class's Options; None: defaults
+    ):
+        super().__init__()
+        self.spec, self.options = spec, options if options is not None else self.Options()
+
+    def put_on(self, method: Method): "Called once, on a method that is built; ValueError: no fit."
+
+    def encoded(self, method: Method, batch: Batch, encoded: Encoded) -> Encoded: return encoded
+
+    def begin(self, method: Method, stage: str, corpus: Corpus): "When a stage with pieces starts."
+
+    def losses(self, method: Method, batch: Batch, out: Output) -> Mapping[str, Tensor]: return {}
+
+    def before_step(self, method: Method, batch: Batch, out: Output): "As the method's."
+
+    def after_step(self, method: Method, batch: Batch, out: Output): "As the method's."
+
+# %% ../../nbs/04_model.contract.ipynb #wear
+def wear(
+    method: Method,  # built
+    name: str,       # of the piece
+    piece: Piece,    # made for the same corpus
+) -> None:
+    "Put a piece on a method. Raises ValueError, which names both, if it does not fit."
+    lacks = [n for n in piece.needs if n not in method.offers]
+    who = method.name or type(method).__name__
+    if lacks:
+        raise ValueError(f"the piece {name!r} does not fit {who!r}: it needs {OFFERS[lacks[0]]}, "
+                         f"and {who!r} does not offer {lacks[0]!r}")
+    if not any(s.takes_pieces for s in method.stages()):
+        raise ValueError(f"the piece {name!r} does not fit {who!r}: pieces take part in none of "
+                         f"its stages ({', '.join(s.name for s in method.stages())})")
+    piece.put_on(method)
+    method.pieces[name] = piece
+
+def ask(
+    method: Method,  # with its pieces
+    hook: str,       # of the pieces: "begin", "losses", "before_step", "after_step"
+    *args,           # what the hook is told beside the method
+) -> list[tuple]:    # (piece's name, what it answered), of those that take part
+    "Call a hook of every piece that takes part in the stage at work."
+    told = [(name, getattr(piece, hook)(method, *args)) for name, piece in method.working()]
+    if method.training: method.asked |= {("", hook), *((name, hook) for name, _ in told)}
+    return told
 
 def total_losses(
     method: Method,  # with its pieces
     batch: Batch,    # N utterances
     out: Output,     # its forward pass
-) -> dict:           # every named term, scalar tensors; their sum is minimised
+) -> Losses:         # every named term; `total` is minimised
     "The method's terms and its pieces'. Raises ValueError for a term that is not finite."
-    terms = dict(method.losses(batch, out))
-    for name, piece in method.pieces.items():
-        terms |= {f"{name}.{k}": v for k, v in piece.losses(method, batch, out).items()}
-    broken = [k for k, v in terms.items() if not torch.isfinite(v).all()]
-    if broken:
-        raise ValueError(f"loss {broken[0]!r} is {terms[broken[0]].item()} at utterances {batch.ids[:3]}…; look at the inputs of this batch or lower the learning rate")
-    return terms
+    own, told = method.how("losses")(batch, out), ask(method, "losses", batch, out)
+    terms = own if isinstance(own, Losses) else Losses(own)
+    terms = terms.plus({f"{name}.{k}": v for name, more in told for k, v in more.items()})
+    if torch.isfinite(terms.total).all(): return terms
+    named = {**terms, "total": terms.total}
+    broken = next(k for k, v in named.items() if not torch.isfinite(v).all())
+    raise ValueError(f"loss {broken!r} is {named[broken].item()} at utterances {batch.ids[:3]}…; "
+                     "look at the inputs of this batch or lower the learning rate")
 
 # %% ../../nbs/04_model.contract.ipynb #registry
 def _own(cls): # written in the notebook or script at hand?
@@ -225,38 +381,3 @@ def homes(
     module = lambda c: "__main__" if _own(c) else c.__module__
     return tuple(f"{module(c)}.{c.__qualname__}" for c in (cls, *pieces.values()))
 
-
-# %% ../../nbs/04_model.contract.ipynb #route
-def route(
-    options: dict,        # flat names -> values
-    classes: dict,        # owner's name -> options dataclass; owners with a "." in front of names are pieces
-) -> dict:                # owner's name -> instance
-    "Give every option to the class that declares it. Raises ValueError for unknown names and values of the wrong type."
-    known = {(f if owner in ("model", "train", "method") else f"{owner}.{f}"): (owner, f)
-             for owner, cls in classes.items() for f in (x.name for x in fields(cls))}
-    for name in options:
-        if name not in known:
-            raise ValueError(f"unknown option {name!r}; {near(name, known)}")
-    chosen = {owner: {} for owner in classes}
-    for name, value in options.items():
-        owner, f = known[name]
-        chosen[owner][f] = _typed(name, value, classes[owner])
-    return {owner: cls(**chosen[owner]) for owner, cls in classes.items()}
-
-def _typed(name, value, cls):
-    default = getattr(cls(), name.split(".")[-1])
-    if isinstance(default, bool) != isinstance(value, bool) and default is not None:
-        raise ValueError(f"option {name}={value!r} should be {'True or False' if isinstance(default, bool) else 'a ' + type(default).__name__}")
-    if isinstance(default, float) and isinstance(value, int): return float(value)
-    if default is not None and value is not None and not isinstance(value, type(default)):
-        raise ValueError(f"option {name}={value!r} should be a {type(default).__name__} such as {default!r}")
-    return tuple(value) if isinstance(value, list) else value
-
-# %% ../../nbs/04_model.contract.ipynb #clash-code
-def check_names(
-    classes: dict,  # owner's name -> options dataclass
-) -> None:
-    "Raises ValueError if a method's own option has the name of a shared one."
-    shared = {f.name for owner in ("model", "train") if owner in classes for f in fields(classes[owner])}
-    twice = sorted(shared & {f.name for f in fields(classes["method"])})
-    if twice: raise ValueError(f"{classes['method'].__qualname__} declares {twice}, which all methods share already; choose another name")

@@ -101,10 +101,7 @@ def main_loop(
     "A loop standing at the start of the main stage."
     loop = Loop(setting.fresh(), setting.ready.without("test"), setting.chosen["train"], seed=1, folder=folder, progress=False)
     for loop.progress.stage in range(len(loop.stages)):
-        loop.set_up()
-        loop.method.begin(loop.method.stage, loop.corpus)
-        for piece in loop.method.pieces.values(): piece.begin(loop.method, loop.method.stage, loop.corpus)
-        loop.attach()
+        loop.begin()
     return loop
 
 def asks_inputs(
@@ -126,7 +123,7 @@ def asks_gradients(
 ) -> None:
     "Every trainable parameter receives a finite gradient within two epochs of the main stage."
     loop, reached = main_loop(setting), set()
-    if loop.stages[-1].own_step: raise ValueError(f"{setting.name}: the last stage has a step of its own; examine an earlier one by hand")
+    if loop.stage.steps_itself: raise ValueError(f"{setting.name}: the last stage has a step of its own; examine an earlier one by hand")
     for epoch in range(3):
         for rows in epoch_batches(setting.spec.n_train, 16, (1, 0, epoch)):
             train_step(loop, setting.batch(rows))

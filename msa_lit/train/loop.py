@@ -9,6 +9,7 @@ import hashlib
 import os
 import random
 import time
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,9 +20,10 @@ from torch import Tensor, nn
 
 from ..data.corpus import Batch, Corpus, Split, make_batch
 from ..base.files import naming, replace_files
-from ..model.contract import Method, Stage, total_losses
-from ..model.optimisers import UpdateOptions, batch_shares, grouped, make_optimiser
+from ..model.contract import Method, Stage, ask, total_losses
+from ..model.optimisers import UpdateOptions, batch_shares, grouped
 from ..model.optimisers import rate_factor, set_rates
+from .listeners import Listener, tell
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
@@ -231,6 +233,7 @@ class Loop:
         progress: bool = True,       # show a bar
         notices: list | None = None, # what was said so far; kept in the checkpoint
         run: str = "",               # which run this is; a checkpoint of another one is refused
+        listeners: Sequence[Listener] = (),  # told what happens
     ):
         if "test" in corpus.splits:
             raise ValueError("the training loop must not see the test split: "
@@ -241,20 +244,32 @@ class Loop:
         self.path = Path(folder) / "checkpoint.pt" if folder is not None else None
         self.save_seconds, self.show, self.saved = save_seconds, progress, time.monotonic()
         self.progress, self.kept, self.stages = Progress(), None, method.stages()
-        self.notices = [] if notices is None else notices
+        self.notices, self.listeners = [] if notices is None else notices, tuple(listeners)
 
-    def enter(self): # the current stage's name and options; after the last stage that one's
-        stage = self.stages[min(self.progress.stage, len(self.stages) - 1)]
-        self.method.stage, self.now = stage.name, replace(self.options, **stage.train)
-        return stage
+    @property
+    def stage(self) -> Stage: # the one at work; after the last stage that one
+        return self.stages[min(self.progress.stage, len(self.stages) - 1)]
 
-    def set_up(self): # optimiser and wrapper of the current stage
-        stage = self.enter()
-        self.optimiser = None if stage.own_step else make_optimiser(self.method, self.now)
-        alone = self.accelerator.num_processes == 1
-        self.model = self.method if alone else self.accelerator.prepare(self.method)
+    def enter(self): # the stage's options, and the stage for the method
+        self.method.at_work, self.now = self.stage, replace(self.options, **self.stage.train)
 
-    def attach(self): self.method.attach(self.method.stage, self.corpus)
+    def begin(self): # a stage, from its beginning
+        self.kept = None
+        self.enter()
+        self.method.begin(self.stage.name, self.corpus)
+        if self.stage.begin: self.stage.begin(self.corpus)
+        ask(self.method, "begin", self.stage.name, self.corpus)
+        self.attach()
+
+    def attach(self): # whatever no checkpoint holds: also for a stage that goes on
+        method, alone = self.method, self.accelerator.num_processes == 1
+        method.attach(self.stage.name, self.corpus)
+        if self.stage.attach: self.stage.attach(self.corpus)
+        self.optimiser = None if self.stage.steps_itself else method.optimiser(self.now)
+        self.model = method if alone else self.accelerator.prepare(method)
+        self.tell("after_begin")
+
+    def tell(self, event, *about): tell(self.listeners, event, self, *about)
 
     def save(self, now=False): # at most every save_seconds, unless now
         if self.path is None or not self.accelerator.is_main_process: return
@@ -283,14 +298,11 @@ class Loop:
         return True
 
     def _go_on(self, content):
-        if self.progress.under_way:
-            self.set_up()
-            if self.optimiser:
-                with damaged(self.path): self.optimiser.load_state_dict(content["optimiser"])
-            self.attach()
-        elif self.progress.stage == len(self.stages):  # only the result is missing
+        if self.progress.under_way or self.progress.stage == len(self.stages):
             self.enter()
             self.attach()
+        if self.progress.under_way and self.optimiser:
+            with damaged(self.path): self.optimiser.load_state_dict(content["optimiser"])
         with damaged(self.path): restore_random_state(content["random"])
 
 def _accelerator():
@@ -302,16 +314,21 @@ def _accelerator():
 def hooks(method, name, batch, out):
     "Call a hook of the method and then of its pieces."
     getattr(method, name)(batch, out)
-    for piece in method.pieces.values(): getattr(piece, name)(method, batch, out)
+    ask(method, name, batch, out)
 
 def train_step(
     loop: Loop,     # set up for a stage
     *batches: Batch, # N training utterances each, on the loop's device; together they make one step
 ) -> dict:          # loss terms of this step, floats, mean over utterances
     "Forward, backward, hooks, update."
-    method, stage = loop.method, loop.stages[loop.progress.stage]
-    method.train()
-    if stage.own_step: return method.step(*batches)
+    loop.method.train()
+    loop.tell("before_step", batches)
+    terms = loop.method.how("step")(*batches) if loop.stage.steps_itself else _step(loop, batches)
+    loop.tell("after_step", batches, terms)
+    return terms
+
+def _step(loop, batches):
+    method = loop.method
     weights, done, gathered, sums = batch_shares([len(b) for b in batches]), [], {}, {}
     for batch, weight in zip(batches, weights, strict=True):
         out, terms = _backward(loop, batch, weight)
@@ -331,8 +348,7 @@ def _backward(loop, batch, weight):
     out.predictions = {k: v.float() for k, v in out.predictions.items()}
     terms = total_losses(loop.method, batch, out)
     loop.optimiser.zero_grad(set_to_none=True)
-    loss = sum(terms.values())
-    loop.accelerator.backward(loss if weight == 1 else weight * loss)
+    loop.accelerator.backward(terms.total if weight == 1 else weight * terms.total)
     return out, terms
 
 def _put_aside(method, gathered): # id -> (parameter, sum of its gradients)
@@ -361,6 +377,7 @@ def run_epoch(
     row |= validate(loop) | {"seconds": round(time.monotonic() - started, 2)}
     here.epoch, here.step, here.sums = here.epoch + 1, 0, {}
     here.rows.append(row)
+    loop.tell("after_epoch", row)
     return row
 
 def epoch_steps(
@@ -370,7 +387,7 @@ def epoch_steps(
     here, n = loop.progress, len(loop.corpus.splits["train"])
     parts = epoch_batches(n, loop.now.batch_size, (loop.seed, here.stage, here.epoch),
                           loop.accelerator.process_index, loop.accelerator.num_processes)
-    return grouped(parts, 1 if loop.stages[here.stage].own_step else loop.now.accumulate)
+    return grouped(parts, 1 if loop.stage.steps_itself else loop.now.accumulate)
 
 def plan_rates(
     loop: Loop,  # set up for a stage
@@ -389,12 +406,12 @@ def validate(
     valid = loop.corpus.splits["valid"]
     labels = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in valid.labels.items()}
     predictions = predict(loop.method, valid, precision=loop.now.precision)
-    score, here = loop.method.monitor(predictions, labels), loop.progress
+    score, here = loop.method.how("monitor")(predictions, labels), loop.progress
     if not np.isfinite(score):
         raise ValueError(f"validation score is {score} after epoch {here.epoch} of stage "
                          f"{loop.method.stage!r}; lower the learning rate")
     here.waited = 0 if score < here.best else here.waited + 1
-    if score < here.best or not loop.stages[here.stage].select:
+    if score < here.best or not loop.stage.select:
         here.best = min(score, here.best)
         loop.kept = {k: v.detach().cpu().clone() for k, v in loop.method.state_dict().items()}
     errors = {k: float((v - labels["multimodal"]).abs().mean()) for k, v in predictions.items()}
@@ -408,7 +425,7 @@ def train(
     "Run all stages, from the checkpoint if there is one; the best weights are in the method."
     loop.restore()
     while loop.progress.stage < len(loop.stages):
-        if not loop.progress.under_way: _begin(loop)
+        if not loop.progress.under_way: loop.begin()
         _run_stage(loop)
         loop.progress = loop.progress.next_stage()
         loop.save(now=True)
@@ -418,19 +435,11 @@ def first_step(
     loop: Loop,  # with a fresh method
 ) -> dict:       # loss terms
     "Begin the first stage and take one step, as a rehearsal."
-    _begin(loop)
+    loop.begin()
     steps, train = epoch_steps(loop), loop.corpus.splits["train"]
     plan_rates(loop, len(steps))
     return train_step(loop, *(make_batch(train, rows).to(loop.accelerator.device)
                               for rows in steps[0]))
-
-def _begin(loop):
-    loop.kept = None
-    loop.set_up()
-    loop.method.begin(loop.method.stage, loop.corpus)
-    for piece in loop.method.pieces.values():
-        piece.begin(loop.method, loop.method.stage, loop.corpus)
-    loop.attach()
 
 def _run_stage(loop):
     from tqdm import tqdm
@@ -443,4 +452,6 @@ def _run_stage(loop):
             bar.set_postfix(valid=f"{row['valid_score']:.3f}", best=f"{here.best:.3f}")
             loop.save()
     loop.method.load_state_dict(loop.kept)
-    loop.method.end(loop.method.stage)
+    loop.method.end(loop.stage.name)
+    if loop.stage.end: loop.stage.end()
+    loop.tell("after_stage")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -17,16 +17,17 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..base.catalogue import no_corpus
+from ..base.catalogue import flat_name, no_corpus, options_of
 from ..data.corpus import Corpus
 from ..model.encoders import freeze_text, read_text, text_network
+from ..model.options import ModelOptions, ModelSpec, check_names, route
 from .folders import claimed, difference, digest_of, look, read_run, write_run
-from ..model.common import ModelOptions, ModelSpec
-from ..model.contract import Method, check_names, parse, route
+from ..model.contract import Answers, Method, parse, wear
 from ..measure.metrics import evaluate
 from ..base.notices import collect, notice
 from .presets import suits, with_preset
-from .sanity import look_after, look_before, watch_pieces
+from .listeners import Listener
+from .sanity import check_unused, look_after, look_before
 from ..simulate.world import simulate
 from ..data.soundness import check_corpus
 from .loop import Loop, TrainOptions, first_step, on_cpu_processes, predict
@@ -55,9 +56,10 @@ def load_corpus(
 # %% ../../nbs/08_train.runs.ipynb #needs
 def check_ready(
     corpus: Corpus,  # about to be trained on
+    score: Sequence[str] = ("valid", "test"),  # splits that are scored at the end
 ) -> None:
     "Raises ValueError naming what is missing."
-    for split in ("train", "valid", "test"):
+    for split in dict.fromkeys(("train", "valid", *score)):
         if split not in corpus.splits or not len(corpus.splits[split]):
             has = ", ".join(corpus.splits)
             raise ValueError(f"corpus {corpus.name!r} has no {split} split (it has {has}); "
@@ -82,12 +84,18 @@ def choose(
     name: str,      # "method" or "method+piece"
     options: dict,  # flat names -> values; "preset" names a paper's settings
 ) -> dict:          # "model", "train", "method" and one entry per piece -> options
-    "Route options to their owners."
+    "Route options to their owners. Raises ValueError for one that is unknown or never read."
+    chosen = _chosen(name, with_preset(name, options))
+    check_unused(parse(name)[0], options, chosen)
+    return chosen
+
+def _chosen(name, options):
     cls, pieces = parse(name)
     classes = {"model": ModelOptions, "train": TrainOptions, "method": cls.Options}
     classes |= {k: p.Options for k, p in pieces.items()}
     check_names(classes)
-    return route(with_preset(name, options), classes)
+    given = route(options, options_of(name))
+    return {owner: options(**given.get(owner, {})) for owner, options in classes.items()}
 
 def read(
     corpus: Corpus,                # any corpus
@@ -109,7 +117,7 @@ def build(
     chosen: dict,     # options by owner, from `choose`
     seed: int,        # fixes the initial weights
 ) -> Method:          # with its pieces on
-    "Draw a method's initial weights."
+    "Draw a method's initial weights. Raises ValueError for a piece that does not fit it."
     cls, pieces = parse(name)
     seed_everything(seed)
     method = cls(spec, chosen["method"])
@@ -117,7 +125,7 @@ def build(
         if k in method.pieces:
             raise ValueError(f"{name!r}: the method brings a piece {k!r} of its own; leave +{k} "
                              "out and set the method's options")
-        method.pieces[k] = p(spec, chosen[k])
+        wear(method, k, p(spec, chosen[k]))
     return method
 
 # %% ../../nbs/08_train.runs.ipynb #run
@@ -133,12 +141,13 @@ class Run:
     selected_on: str    # what chose the epoch
     environment: dict   # versions and hardware
     history: object     # DataFrame, a row per epoch
-    predictions: object # DataFrame, a row per utterance of valid and test
+    predictions: object # DataFrame, a row per utterance that was scored
     state: dict | None = None  # weights, where they were kept
     notices: tuple = ()        # what was said on the way and should be known
 
     @property
-    def metrics(self): return self.scores["test"]["multimodal"]
+    def metrics(self): # of the last split that was scored, which is test unless it was left out
+        return list(self.scores.values())[-1]["multimodal"]
 
     @cached_property
     def model(self): return rebuild(self)
@@ -156,7 +165,7 @@ class Run:
         return f"Run({self.method!r}, seed={self.seed}, corpus={self.corpus['name']!r}, mae={mae})"
 
     def _repr_html_(self):
-        about = (self.method, f"seed {self.seed}, {self.corpus['name']} test, "
+        about = (self.method, f"seed {self.seed}, {self.corpus['name']} {list(self.scores)[-1]}, "
                  f"selected on {self.selected_on}")
         bold, rest = map(safe, about)
         cells = "".join(f"<td>{safe(k)} {v:.3f}</td>" for k, v in self.metrics.items())
@@ -203,29 +212,31 @@ def fit(
     save_seconds: float = 60.0,       # at least this long between checkpoints
     weights: bool = True,             # keep the weights
     preset: str = "",                 # a paper's own settings, such as "MUG MOSI"; options override
+    score: Sequence[str] = ("valid", "test"), # scored at the end; ("valid",) never opens the test
+    listeners: Sequence[Listener] = (),       # told what the loop does
     **options,                        # of model, loop, method or piece ("dgm.alpha"), by name
 ) -> Run:                             # finished
-    "Train, select on validation, score test once. Raises ValueError first for what does not fit."
+    "Train, select on validation, score once. Raises ValueError first for what does not fit."
     with collect() as said, ExitStack() as stack:
-        check_ready(corpus)
+        check_ready(corpus, score)
         chosen = choose(method, options | {"preset": preset})
         if unfit := suits(preset, corpus.scheme): notice(unfit)
         this = identity(method, seed, chosen, facts_of(corpus))
         differs = telling(this, chosen, corpus)
         place = None if folder is None else Path(folder)
-        if place is not None and look(place, differs) == "finished": return reuse(place)
-        look_before(corpus, parse(method)[0], options, chosen)
+        if place is not None and look(place, differs) == "finished":
+            return reuse(place, score)
+        look_before(corpus, options, chosen)
         ready, words = read(corpus, chosen["model"])
         spec = ModelSpec.of(ready, chosen["model"], words)
         model = build(method, spec, chosen, seed)
         if place is not None and _claim(stack, place, this, differs) == "finished":
-            return reuse(place)
+            return reuse(place, score)
         model.calibrate(ready)
         loop = Loop(model, ready.without("test"), chosen["train"], seed, place, save_seconds,
-                    progress, notices=said, run=digest_of(this))
-        with watch_pieces(model) as reached: history = train(loop)
-        run = finish(this, spec, loop, ready, history)
-        look_after(loop.method, ready, answers_of(run), reached)
+                    progress, said, digest_of(this), listeners)
+        run = finish(this, spec, loop, ready, train(loop), score)
+        look_after(loop.method, ready, answers_of(run))
         run = replace(run, notices=tuple(dict.fromkeys(loop.notices)))
         if not weights: run = replace(run, state=None)
         if place is not None and loop.accelerator.is_main_process:
@@ -235,9 +246,13 @@ def fit(
 
 def reuse(
     folder: Path,  # of a finished run
+    score: Sequence[str] = (),  # splits whose scores are asked for
 ) -> Run:          # as it was saved
-    "Read a finished run instead of training it, and say so."
+    "Read a finished run instead of training it, and say so. Raises ValueError for lacking scores."
     run = load_run(folder)
+    if lacks := [split for split in score if split not in run.scores]:
+        raise ValueError(f"the run in {folder} was scored on {', '.join(run.scores)}, not on "
+                         f"{lacks[0]}; choose another folder")
     made = run.environment.get("msa_lit", "an earlier version")
     notice(f"reused from {folder}: {run.method}, seed {run.seed}, was trained there before"
            + (f", by msa_lit {made} (this is {__version__})" if made != __version__ else ""))
@@ -252,11 +267,11 @@ def _claim(stack, folder, this, differs):
         return stack.enter_context(claimed(folder, this, differs))
 
 # %% ../../nbs/08_train.runs.ipynb #finish
-def finish(this, spec, loop, corpus, history):
-    "Score validation and test with the selected weights and put the record together."
+def finish(this, spec, loop, corpus, history, score=("valid", "test")):
+    "Score splits with the selected weights and put the record together."
     import pandas as pd
     tables, scores = [], {}
-    for split in ("valid", "test"):
+    for split in score:
         rows = corpus.splits[split]
         heads = predict(loop.method, rows, precision=loop.now.precision)
         heads, y = {k: v.numpy() for k, v in heads.items()}, rows.labels["multimodal"]
@@ -271,7 +286,7 @@ def finish(this, spec, loop, corpus, history):
 
 def answers_of(
     run: Run,  # finished
-) -> dict:     # "valid", "test" -> head -> [N]
+) -> dict[str, Answers]:  # split -> head -> [N]
     "The predictions of a run, fold by fold."
     heads = [c for c in run.predictions.columns if c not in ("split", "id", "label")]
     folds = run.predictions.groupby("split", sort=False)
@@ -315,8 +330,9 @@ def load_run(
     needed = ("method", "seed", "options", "corpus", "spec", "scores", "selected_on", "environment")
     if absent := [k for k in needed if k not in record]:
         raise ValueError(f"{folder}/run.json has no {absent[0]}; restore it from a copy")
-    if "multimodal" not in record["scores"].get("test", {}):
-        raise ValueError(f"{folder}/run.json has no multimodal scores of test; "
+    splits = record["scores"]
+    if lacks := [s for s in splits or ["any split"] if "multimodal" not in splits.get(s, {})]:
+        raise ValueError(f"{folder}/run.json has no multimodal scores of {lacks[0]}; "
                          "restore it from a copy")
     return Run(**{k: record[k] for k in needed}, history=tables["history.csv"],
                predictions=tables["predictions.csv"], state=state,
@@ -336,6 +352,7 @@ def rebuild(
     try:
         method = build(run.method, ModelSpec(**facts), chosen, run.seed)
         method.load_state_dict(run.state)
+        method.at_work = method.stages()[-1]
     except (RuntimeError, TypeError, KeyError, AttributeError) as error:  # no such spec or weights
         made = run.environment.get("msa_lit", "an earlier version")
         raise ValueError(f"the weights of this run of {run.method} do not fit the model that "
@@ -346,10 +363,8 @@ def chosen_of(
     run: Run,  # finished
 ) -> dict:     # options by owner, as from `choose`
     "A run's options as objects. Raises ValueError for an option this version does not know."
-    shared = ("model", "train", "method")
-    flat = {(f if owner in shared else f"{owner}.{f}"): v
-            for owner, of in run.options.items() for f, v in of.items()}
-    return choose(run.method, flat)
+    flat = {flat_name(owner, f): v for owner, of in run.options.items() for f, v in of.items()}
+    return _chosen(run.method, flat)
 
 def predict_with(
     run: Run,            # finished, with weights

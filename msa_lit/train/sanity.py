@@ -5,23 +5,22 @@
 # %% ../../nbs/07_train.sanity.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from ..data.corpus import Corpus, Padded, Split, make_batch
-from ..model.common import ModelOptions
-from ..model.contract import Method, Piece
 from ..base.notices import notice
-from .loop import TrainOptions
+from ..data.corpus import Corpus, Padded, Split, make_batch
 from ..data.values import repeated_clips, scan
+from ..model.contract import Answers, Method, Piece
+from ..model.options import ModelOptions
+from .loop import TrainOptions
 
 # %% auto #0
-__all__ = ['HOOKS', 'label_sentences', 'content_sentences', 'idle_options', 'idle_sentences', 'look_before', 'answer_sentences',
-           'influence', 'untrained', 'reach_sentences', 'watch_pieces', 'hooks_of', 'piece_sentences', 'look_after']
+__all__ = ['HOOKS', 'label_sentences', 'content_sentences', 'idle_options', 'idle_sentences', 'check_unused', 'look_before',
+           'answer_sentences', 'influence', 'untrained', 'reach_sentences', 'hooks_of', 'piece_sentences', 'look_after']
 
 # %% ../../nbs/07_train.sanity.ipynb #labels
 def label_sentences(
@@ -61,12 +60,11 @@ def content_sentences(
 
 # %% ../../nbs/07_train.sanity.ipynb #idle
 def idle_options(
-    method: type,         # the method's class
-    model: ModelOptions,  # its shared options
+    model: ModelOptions,  # the shared options
     modalities: Sequence[str],  # of the corpus
     train: TrainOptions = TrainOptions(),  # of the loop
 ) -> dict:                # option -> why it does nothing here
-    "Shared options that change nothing in this method on this corpus."
+    "Shared options that change nothing in any method on this corpus."
     why = {}
     for m in ("text", "audio", "vision"):
         if m in modalities: continue
@@ -76,9 +74,7 @@ def idle_options(
     if "text" in modalities: why |= _idle_text(model, train)
     frames = [m for m in modalities if m != "text" or model.text == "features"]
     if not frames: why["encoder"] = "no modality is read frame by frame"
-    own = {o: f"{method.name} never reads it" for o in method.ignores}
-    if "text" in modalities and model.text == "features": own.pop("encoder", None)
-    return why | own
+    return why
 
 def _idle_text(model, train): # the same for the options of the text encoder
     why, scratch = {}, model.text in ("tiny", "features")
@@ -92,27 +88,39 @@ def _idle_text(model, train): # the same for the options of the text encoder
     return why
 
 def idle_sentences(
-    method: type,               # the method's class
     options: dict,              # options by name, as given
     chosen: dict,               # "model", "train" -> options
     modalities: Sequence[str],  # of the corpus
 ) -> list[str]:                 # one per option
     "Options that were set to something and do nothing."
-    idle = idle_options(method, chosen["model"], modalities, chosen["train"])
+    idle = idle_options(chosen["model"], modalities, chosen["train"])
+    return [f"option {k}={v!r} has no effect: {idle[k]}" for k, v in _set(options, chosen).items()
+            if k in idle]
+
+def _set(options, chosen): # those shared options that were given another value than the default
     plain = {k: v for o in ("model", "train") for k, v in vars(type(chosen[o])()).items()}
-    return [f"option {k}={v!r} has no effect: {idle[k]}" for k, v in options.items()
-            if k in idle and v != plain[k]]
+    return {k: v for k, v in options.items() if k in plain and v != plain[k]}
+
+def check_unused(
+    method: type[Method],  # the method's class
+    options: dict,         # options by name, as given
+    chosen: dict,          # "model", "train", "method" -> options
+) -> None:
+    "Raises ValueError for a shared option that this method never reads."
+    unused = method.unused(chosen["model"], chosen["method"])
+    for k, v in _set(options, chosen).items():
+        if k in unused:
+            raise ValueError(f"option {k}={v!r} would do nothing: {unused[k]}; leave it out")
 
 # %% ../../nbs/07_train.sanity.ipynb #before
 def look_before(
     corpus: Corpus,  # about to be trained on
-    method: type,    # the method's class
     options: dict,   # options by name, as given
     chosen: dict,    # "model", "train" -> options
 ) -> None:
     "Notice what makes a training pointless or a score too good."
     said = label_sentences(corpus) + content_sentences(corpus)
-    said += idle_sentences(method, options, chosen, corpus.modalities)
+    said += idle_sentences(options, chosen, corpus.modalities)
     said += [str(f).removeprefix("noted: ") for f in repeated_clips(corpus.splits)]
     for sentence in said: notice(sentence)
 
@@ -125,7 +133,7 @@ def answer_sentences(
     "Heads that answer the same to everything, or worse than a constant would."
     flat = [f"{head} on {name}" for name, heads in predictions.items()
             for head, p in heads.items() if len(p) > 1 and np.std(p) < 1e-4 * rho]
-    worse = _worse(predictions["valid"], splits["train"], splits["valid"])
+    worse = _worse(predictions.get("valid", {}), splits["train"], splits["valid"])
     out, listed = [], "; ".join(worse)
     if flat: out.append(f"predictions: the same answer to every clip: {', '.join(flat)}")
     if worse: out.append("predictions: on validation no better than a constant: " + listed)
@@ -185,46 +193,21 @@ def reach_sentences(
 # %% ../../nbs/07_train.sanity.ipynb #pieces
 HOOKS = ("encoded", "losses", "before_step", "after_step")
 
-@contextmanager
-def watch_pieces(
-    method: Method,      # with its pieces on
-) -> Iterator[dict]:     # piece -> hooks that were called in training; "" -> those of the method
-    "Watch the pieces' hooks inside the `with` block."
-    reached, undo = {"": set()}, []
-    try:
-        _watch(type(method), ("losses", "step"), reached[""], undo)
-        for name, piece in method.pieces.items():
-            _watch(type(piece), hooks_of(piece), reached.setdefault(name, set()), undo)
-        yield reached
-    finally:
-        for cls, hook, old in reversed(undo):
-            setattr(cls, hook, old) if old is not None else delattr(cls, hook)
-
 def hooks_of(
     piece: Piece,  # any piece
 ) -> list[str]:    # names
     "The hooks a piece defines."
     return [h for h in HOOKS if getattr(type(piece), h) is not getattr(Piece, h)]
 
-def _watch(cls, hooks, called, undo):
-    for hook in hooks:
-        old = getattr(cls, hook)
-        def counted(self, *args, _old=old, _hook=hook):
-            if self.training: called.add(_hook)
-            return _old(self, *args)
-        undo.append((cls, hook, vars(cls).get(hook)))
-        setattr(cls, hook, counted)
-
 def piece_sentences(
-    method: Method,  # trained inside `watch_pieces`
-    reached: dict,   # from there
+    method: Method,  # trained
 ) -> list[str]:      # one per piece
     "Pieces whose hooks were not called, in a training that took steps."
-    if not reached[""]: return []  # nothing was trained in this process
-    out, who = [], type(method).name or type(method).__name__
+    if not method.asked: return []  # nothing was trained in this process
+    out, who = [], method.name or type(method).__name__
     for name, piece in method.pieces.items():
         hooks = hooks_of(piece)
-        missed = [h for h in hooks if h not in reached[name]]
+        missed = [h for h in hooks if (name, h) not in method.asked]
         does = "nothing" if missed == hooks else "less than it should"
         said = f"piece {name}: {who} never called its {', '.join(missed)}: the piece does {does}"
         if missed: out.append(said)
@@ -234,10 +217,9 @@ def piece_sentences(
 def look_after(
     method: Method,     # trained
     corpus: Corpus,     # as the method reads it
-    predictions: dict,  # "valid", "test" -> head -> [N]
-    reached: dict,      # from `watch_pieces`
+    predictions: dict[str, Answers],  # "valid" and other folds -> head -> [N]
 ) -> None:
     "Notice a model that learned nothing, or less than it was built for."
     said = answer_sentences(predictions, corpus.splits, corpus.rho)
-    said += reach_sentences(method, corpus.splits["valid"]) + piece_sentences(method, reached)
+    said += reach_sentences(method, corpus.splits["valid"]) + piece_sentences(method)
     for sentence in said: notice(sentence)

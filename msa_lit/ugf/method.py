@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..model.common import CommonModel
-from ..model.contract import Piece, Stage, method, piece
+from ..model.common import CommonModel, supervised
+from ..model.contract import Losses, Piece, Stage, method, piece, wear
+from ..model.options import ModelSpec
 from ..model.optimisers import check_rate
 from .masking import discard_probability, mask_features
 from .modulation import modulate_gradients, note_parameters, scale_changes
-from .uncertainty import RunningConfidence, relative_factor
+from .uncertainty import RunningConfidence, joint_loss, relative_factor
 
 # %% auto #0
 __all__ = ['GuideOptions', 'unmasked_scores', 'dropout_layers', 'Guided', 'ModulationOptions', 'Modulation', 'MaskingOptions',
@@ -64,6 +65,7 @@ def dropout_layers(
 class Guided(Piece):
     "A piece steered by the confidences of the modalities; raises ValueError for fewer than two of them."
     Options = GuideOptions
+    needs = ("encoded", "branches")
 
     def __init__(
         self,
@@ -74,10 +76,8 @@ class Guided(Piece):
         self.judge = RunningConfidence(spec.modalities, self.options.alpha)
         self.scores = self.latest = self.layers = None
 
-    def active(self, method): return self.training and method.stage not in getattr(method, "unguided", ())
-
     def encoded(self, method, batch, encoded): # {modality: [N, h]} -> the same
-        if self.active(method):
+        if self.training:
             first = next(p for p in method.pieces.values() if isinstance(p, Guided))
             if self.layers is None: self.layers = dropout_layers(method)  # once, not at every step
             if first is self: self.scores = unmasked_scores(method, encoded, self.layers)
@@ -102,12 +102,12 @@ class ModulationOptions(GuideOptions):
 class Modulation(Guided):
     "Dynamic gradient modulation, UGF-7 and 8, on the encoders of any method."
     Options = ModulationOptions
+    needs = ("encoders", "encoded", "branches")
 
     noted = None     # where the encoders stood before the step
     encoders = None  # modality -> parameters, listed at the first step and kept, since walking through modules takes time
 
     def before_step(self, method, batch, out):
-        if not self.active(method): return
         if self.encoders is None: self.encoders = {m: list(e.parameters()) for m, e in method.encoders.items()}
         if self.options.effect == "gradient": modulate_gradients(self.encoders, self.factors())
         else: self.noted = note_parameters(self.encoders, self.factors())
@@ -151,7 +151,7 @@ class Masking(Guided):
 
     def encoded(self, method, batch, encoded): # {modality: [N, h]} -> the same, masked in training
         encoded = super().encoded(method, batch, encoded)
-        if not self.active(method): return encoded
+        if not self.training: return encoded
         return mask_features(encoded, self.rates(), unit=self.options.unit)
 
 # %% ../../nbs/23_ugf.method.ipynb #ugf
@@ -189,29 +189,32 @@ class UGFOptions:
 class UGF(CommonModel):
     "Uncertainty-aware gradient modulation and feature masking on the common model."
     Options = UGFOptions
-    unguided = ("pretrain",)
 
     def __init__(
         self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # UGFOptions
+        spec: ModelSpec,  # facts of the corpus, shared options
+        options=None,     # UGFOptions
     ):
         super().__init__(spec, options)
         o = self.options
-        if o.dgm: self.pieces["dgm"] = Modulation(spec, o.piece(ModulationOptions))
-        if o.ufm: self.pieces["ufm"] = Masking(spec, o.piece(MaskingOptions))
+        if o.dgm: wear(self, "dgm", Modulation(spec, o.piece(ModulationOptions)))
+        if o.ufm: wear(self, "ufm", Masking(spec, o.piece(MaskingOptions)))
 
-    def stages(self): # pre-training of the encoders, then fusion
-        first = Stage("pretrain", self.options.pretraining)
+    def stages(self) -> list[Stage]: # pre-training of the encoders, then fusion
+        first = Stage("pretrain", self.options.pretraining, pieces=False,
+                      losses=self.alone, monitor=self.alone_error)
         return [first] * (self.options.pretrain_epochs > 0) + [Stage("fusion")]
 
-    def losses(self, batch, out): # -> {name: scalar}, the terms of UGF-3
-        y = batch.labels["multimodal"]
-        terms = {"task" if m == "multimodal" else m: F.mse_loss(p, y) for m, p in out.predictions.items()}
-        if self.stage == "pretrain": del terms["task"]
-        return terms
+    def losses(self, batch, out) -> Losses: # UGF-3
+        y, heads = batch.labels["multimodal"], dict(out.predictions)
+        total = joint_loss(heads.pop("multimodal"), heads, y)
+        with torch.no_grad(): return Losses(supervised(batch, out, F.mse_loss), total)
 
-    def monitor(self, predictions, labels): # {name: [N]}, {name: [N]} -> float
-        if self.stage != "pretrain": return super().monitor(predictions, labels)
-        errors = [(p - labels["multimodal"]).abs().mean() for m, p in predictions.items() if m != "multimodal"]
+    def alone(self, batch, out) -> dict: # the same without the fused head
+        y, heads = batch.labels["multimodal"], out.predictions
+        return {m: F.mse_loss(p, y) for m, p in heads.items() if m != "multimodal"}
+
+    def alone_error(self, predictions, labels) -> float: # mean over the unimodal heads
+        heads = {m: p for m, p in predictions.items() if m != "multimodal"}
+        errors = [(p - labels["multimodal"]).abs().mean() for p in heads.values()]
         return float(sum(errors) / len(errors))

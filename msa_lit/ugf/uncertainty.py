@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..papers.equations import equation
@@ -39,7 +40,7 @@ def joint_loss(
     "Squared error of the fused head plus that of every unimodal head, UGF-3."
     heads = [("multimodal", pred), *unimodal_preds.items()]
     for name, scores in heads: _check_scores(name, scores, target)
-    return sum(((scores - target) ** 2).mean() for _, scores in heads)
+    return sum(F.mse_loss(scores, target) for _, scores in heads)
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #confidence
 @equation("UGF-4")

@@ -312,7 +312,7 @@ def label_path(
     model = build("self_mm", ModelSpec.of(ready, chosen["model"], words), chosen, seed)
     model.calibrate(ready)
     loop = Loop(model, ready.without("test"), chosen["train"], seed, progress=False)
-    loop.set_up(); model.begin(model.stage, loop.corpus); loop.attach()
+    loop.begin()
     known = lambda: {s: model.generator.label(s).numpy().copy() for s in corpus.modalities}
     guess = lambda: predict(model, ready.splits["train"])["multimodal"].numpy()
     labels, first = [known()], guess()

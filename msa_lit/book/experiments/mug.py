@@ -253,7 +253,7 @@ def step_cost(
         chosen = choose(name, {"text": text} | options)
         ready, words = read(corpus, chosen["model"])
         loop = Loop(build(name, ModelSpec.of(ready, chosen["model"], words), chosen, 0).calibrate(ready), ready.without("test"), chosen["train"], 0, progress=False)
-        loop.set_up(); loop.method.begin(loop.method.stage, loop.corpus); loop.attach()
+        loop.begin()
         parts[name] = lambda loop=loop, batch=make_batch(ready.splits["train"], range(clips)): train_step(loop, batch)
     return alternate(parts, repeats)
 

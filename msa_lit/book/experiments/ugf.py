@@ -186,7 +186,7 @@ def step_cost(
         ready, words = read(corpus, chosen["model"])
         net = build(UGF.name, ModelSpec.of(ready, chosen["model"], words), chosen, 0).calibrate(ready)
         loops[name] = Loop(net, ready.without("test"), chosen["train"], 0, progress=False)
-        loops[name].set_up()
+        loops[name].begin()
     batches = [make_batch(ready.splits["train"], range(i, i + 32)) for i in range(0, 640, 32)]
     took = {name: [] for name in loops}
     for batch in batches * rounds:
