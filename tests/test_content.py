@@ -26,6 +26,7 @@ from msa_lit.model.encoders import (
 from msa_lit.model.common import ModelOptions
 from msa_lit.model.contract import parse
 from msa_lit.base.notices import collect
+from msa_lit.train import runs
 from msa_lit.train.runs import build, choose, fit, predict_with
 from msa_lit.train.runs import read as ready_for
 from msa_lit.train.sanity import idle_options
