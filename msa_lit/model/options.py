@@ -17,7 +17,7 @@ __all__ = ['ModelOptions', 'ModelSpec', 'route', 'typed', 'check_names']
 @dataclass(frozen=True)
 class ModelOptions:
     "Sizes and encoders that all methods share."
-    text: str = "tiny"           # text encoder: tiny, minilm, features, a hub name or folder, random:TYPE
+    text: str = "tiny"           # tiny, minilm, mpnet, features, a hub name or folder, random:TYPE
     freeze_text: bool = False    # run a pretrained text network once and keep its vectors
     pooling: str = ""            # how text states become one vector; "": the network's usual way
     max_tokens: int = 128        # longer sentences are cut
