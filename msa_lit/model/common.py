@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data.corpus import Batch
-from .contract import Encoded, Losses, Method, Output, method
+from .contract import Encoded, Method, Output, method
 from .encoders import Encoder, FeatureText, FrameLSTM, FrameTransformer, TinyText
 from .encoders import text_network
 from .options import ModelOptions, ModelSpec
