@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 # %% auto #0
-__all__ = ['PACKAGE', 'PAPERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meaning', 'Source', 'files', 'source', 'follow', 'home',
-           'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins', 'registry',
-           'names', 'check_name', 'load', 'entry_of', 'split_name', 'options_of', 'flat_name', 'shared_options',
-           'own_options', 'arguments', 'reading_options', 'run_options', 'near_path', 'no_corpus', 'simulated_presets',
-           'claims', 'check_claims']
+__all__ = ['PACKAGE', 'PAPER_FOLDERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meaning', 'Source', 'files', 'source', 'follow',
+           'home', 'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins',
+           'registry', 'names', 'check_name', 'load', 'entry_of', 'split_name', 'options_of', 'flat_name',
+           'shared_options', 'own_options', 'arguments', 'reading_options', 'run_options', 'near_path', 'no_corpus',
+           'simulated_presets', 'claims', 'check_claims']
 
 # %% ../../nbs/00_base.catalogue.ipynb #near
 def near(
@@ -260,7 +260,7 @@ def _meanings(cls):
     }
 
 # %% ../../nbs/00_base.catalogue.ipynb #entries
-PAPERS = {  # folder of the package -> paper
+PAPER_FOLDERS = {  # folder of the package -> paper
     "ugf": "UGF",
     "mug": "MUG",
     "mfon": "MFON",
@@ -309,7 +309,7 @@ def _announced(module, node):
             continue
         folder = module.split(".")[1]
         says = (ast.get_docstring(node) or "").partition("\n")[0]
-        yield Entry(called, mark.args[0].value, module, node.name, PAPERS.get(folder, ""), says)
+        yield Entry(called, mark.args[0].value, module, node.name, PAPER_FOLDERS.get(folder, ""), says)
 
 # %% ../../nbs/00_base.catalogue.ipynb #others
 @cache
@@ -548,7 +548,7 @@ def no_corpus(
 @cache
 def simulated_presets() -> tuple:  # names; empty where the source does not list them
     "The simulator's presets."
-    _, node = follow(f"{PACKAGE}.simulate.world", "PRESETS")
+    _, node = follow(f"{PACKAGE}.simulate.world", "WORLD_PRESETS")
     return (
         tuple(k.value for k in node.keys if isinstance(k, ast.Constant))
         if isinstance(node, ast.Dict)
