@@ -219,7 +219,7 @@ def is_percent(
 
 def _scaled(metric, cells, names):
     "One column on the scale of its metric. Raises ValueError for a mixture of scales."
-    held = {n: c for n, c in zip(names, cells) if c is not None and c.value != 0}
+    held = {n: c for n, c in zip(names, cells, strict=True) if c is not None and c.value != 0}
     small = {n for n, c in held.items() if abs(c.value) <= 1 and not c.percent}
     if is_percent(metric) and held and small:
         if len(small) < len(held):
@@ -248,10 +248,10 @@ def _assemble(scheme, names, columns, groups):
     import pandas as pd
 
     scaled = {m: _scaled(m, cells, names) for m, cells in columns.items()}
-    get = lambda pick, none: pd.DataFrame(
-        {m: [none if c is None else pick(c) for c in cells] for m, cells in scaled.items()}
-    )
-    spread = lambda c: np.nan if c.spread is None else c.spread
+    def get(pick, none): return pd.DataFrame(
+           {m: [none if c is None else pick(c) for c in cells] for m, cells in scaled.items()}
+       )
+    def spread(c): return np.nan if c.spread is None else c.spread
     return ResultTable(
         scheme,
         list(names),
@@ -265,7 +265,7 @@ def _assemble(scheme, names, columns, groups):
 def _cells(column, texts, names):
     "Texts of one column as cells, with the faults of all rows in one error."
     cells, faults = [], []
-    for name, text in zip(names, texts):
+    for name, text in zip(names, texts, strict=True):
         try:
             cells.append(read_cell(text))
         except ValueError as e:
@@ -301,7 +301,7 @@ def _from_frame(frame):
         if frame.index.dtype == object or str(frame.index.dtype).startswith("str")
         else frame
     )
-    text = lambda v: "" if v is None or v != v else str(v)
+    def text(v): return "" if v is None or v != v else str(v)
     return [str(c) for c in frame.columns], [
         [text(v) for v in row] for row in frame.itertuples(index=False)
     ]
@@ -342,7 +342,7 @@ def _read_wide(header, rows, scheme):
 def _read_records(header, rows, scheme):
     "One row per number: the rows of the scheme's dataset, their tables as groups."
     at = {c: i for i, c in enumerate(header)}
-    get = lambda row, c: row[at[c]] if c in at else ""
+    def get(row, c): return row[at[c]] if c in at else ""
     kept, groups = {}, {}
     for row in rows:
         metric, where = get(row, "metric"), f"{get(row, 'paper')} {get(row, 'table')}".strip()

@@ -86,7 +86,7 @@ def replace_files(
     "Write files whole or not at all. Raises DiskFull, and leaves what was there before."
     asides = {path: aside_of(path) for path in map(Path, writers)}
     try:
-        for (path, aside), write in zip(asides.items(), writers.values()):
+        for (path, aside), write in zip(asides.items(), writers.values(), strict=True):
             sweep(path.parent, path.name)
             with naming(path):
                 write(aside)
@@ -138,4 +138,5 @@ def csv_style(
 ) -> dict:            # for `csv.DictWriter` or `DataFrame.to_csv`
     "Line ends, and quotation marks where a cell holds a line break of its own."
     broken = any(isinstance(c, str) and ("\n" in c or "\r" in c) for c in cells)
-    return {"lineterminator": "\n", "quoting": csv.QUOTE_NONNUMERIC if broken else csv.QUOTE_MINIMAL}
+    return {"lineterminator": "\n",
+            "quoting": csv.QUOTE_NONNUMERIC if broken else csv.QUOTE_MINIMAL}

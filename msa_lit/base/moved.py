@@ -30,8 +30,10 @@ SHELVES = {
 }
 
 def _table():
-    pairs = [(shelf, *word.split("=")) for shelf, words in SHELVES.items() for word in words.split()]
-    return {f"msa_lit.{old}": f"msa_lit.{shelf}.{''.join(new) or old}" for shelf, old, *new in pairs}
+    pairs = [(shelf, *word.split("=")) for shelf, words in SHELVES.items()
+             for word in words.split()]
+    return {f"msa_lit.{old}": f"msa_lit.{shelf}.{''.join(new) or old}"
+            for shelf, old, *new in pairs}
 
 MOVED = _table()
 
@@ -64,4 +66,5 @@ class _Again(ModuleType):
 
 def forward() -> None:
     "Let old names be found; called once, by `import msa_lit`."
-    if not any(type(f).__name__ == "_Forward" for f in sys.meta_path): sys.meta_path.insert(0, _Forward())
+    if not any(type(f).__name__ == "_Forward" for f in sys.meta_path):
+        sys.meta_path.insert(0, _Forward())

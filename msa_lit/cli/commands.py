@@ -294,9 +294,11 @@ def _rows(path, *wanted):
     from msa_lit.data.sheets import read_sheet
 
     sheet = read_sheet(Path(path), Log(Path(path).name), ("id", "split", *wanted))
-    rows = zip(*([cell.strip() for cell in column] for column in sheet.columns.values()))
+    rows = zip(*([cell.strip() for cell in column] for column in sheet.columns.values()),
+               strict=True)
     return list(sheet.columns), [
-        (line, dict(zip(sheet.columns, row))) for line, row in zip(sheet.lines, rows)
+        (line, dict(zip(sheet.columns, row, strict=True)))
+        for line, row in zip(sheet.lines, rows, strict=True)
     ]
 
 

@@ -86,11 +86,11 @@ class Windows:
     def take(
         self,
         rows: np.ndarray,  # rows to keep, in this order
-    ) -> "Windows":        # windows into the same array
+    ) -> Windows:        # windows into the same array
         "Select rows; nothing is read."
         return Windows(self.flat, self.starts[rows], self.lengths[rows])
 
-    def filled(self) -> "Windows":  # the same, with one frame of zeros in place of an empty row
+    def filled(self) -> Windows:  # the same, with one frame of zeros in place of an empty row
         "Give rows without frames one frame of zeros."
         empty = self.lengths == 0
         return Windows(

@@ -25,7 +25,8 @@ def to_block(
 ) -> np.ndarray:              # [N, T, d] or [N, T], zeros behind each row
     "Pad all rows of a Ragged to one length; raises ValueError when a row is longer than that."
     longest = int(rows.lengths.max())
-    if frames is not None and longest > frames: raise ValueError(f"a row has {longest} frames, more than {frames}")
+    if frames is not None and longest > frames:
+        raise ValueError(f"a row has {longest} frames, more than {frames}")
     out = np.zeros((len(rows), frames or longest, *rows.values.shape[1:]), rows.values.dtype)
     out[np.arange(out.shape[1]) < rows.lengths[:, None]] = rows.values
     return out
@@ -45,13 +46,14 @@ def clip_names(
     split: Split,  # a fold
 ) -> list[str]:    # [N] the part of each id behind the video
     "Split ids into video and clip; raises ValueError where they do not have the form video$_$clip."
-    for i, (name, video) in enumerate(zip(split.ids, split.videos)):
+    for i, (name, video) in enumerate(zip(split.ids, split.videos, strict=True)):
         if name.partition("$_$")[0] != video or not name.partition("$_$")[2]:
             raise ValueError(f"row {i}: the id {name!r} does not have the form {video}$_$clip")
     return [name.partition("$_$")[2] for name in split.ids]
 
 # %% ../../nbs/01_data.layouts.ipynb #sign
-LABEL_FIELDS = {"multimodal": "", "text": "_T", "audio": "_A", "vision": "_V"}  # label -> ending of its field
+# label -> ending of its field
+LABEL_FIELDS = {"multimodal": "", "text": "_T", "audio": "_A", "vision": "_V"}
 WORDS = ("Negative", "Neutral", "Positive")
 
 def label_fields(
@@ -61,18 +63,24 @@ def label_fields(
     out = {}
     for name, y in labels.items():
         classes = 1 + np.sign(y).astype(np.int64)
-        out |= {f"regression_labels{LABEL_FIELDS[name]}": np.asarray(y, np.float32), f"classification_labels{LABEL_FIELDS[name]}": classes}
+        out |= {f"regression_labels{LABEL_FIELDS[name]}": np.asarray(y, np.float32),
+                f"classification_labels{LABEL_FIELDS[name]}": classes}
     return out | {"annotations": [WORDS[c] for c in out["classification_labels"]]}
 
 # %% ../../nbs/01_data.layouts.ipynb #aligned
 def check_aligned(
     split: Split,  # a fold
 ) -> None:
-    "Raise ValueError unless all sequences of each utterance, token ids among them, have the same length."
-    if "text_bert" not in split.sequences: raise ValueError("an aligned file needs token ids (text_bert): their mask is where the lengths are kept")
+    """Raise ValueError unless all sequences of each utterance, token ids among them, have the
+    same length."""
+    if "text_bert" not in split.sequences:
+        raise ValueError(
+            "an aligned file needs token ids (text_bert): their mask is where the lengths are kept")
     for name, rows in split.sequences.items():
         odd = np.flatnonzero(rows.lengths != split.sequences["text_bert"].lengths)
-        if len(odd): raise ValueError(f"{name} has not one frame per token, first in row {odd[0]}: write it with aligned=False")
+        if len(odd):
+            raise ValueError(f"{name} has not one frame per token, first in row {odd[0]}: write it "
+                             f"with aligned=False")
 
 # %% ../../nbs/01_data.layouts.ipynb #fields
 def mmsa_fields(
@@ -87,9 +95,12 @@ def mmsa_fields(
     if "text_bert" in seq: out["text_bert"] = bert_block(seq["text_bert"])
     for name in ("text", "audio", "vision"):
         if name not in seq: continue
-        if seq[name].values.ndim != 2: raise ValueError(f"{name} holds token numbers, for which the layout has no place: write the transcripts")
+        if seq[name].values.ndim != 2:
+            raise ValueError(f"{name} holds token numbers, for which the layout has no place: "
+                             f"write the transcripts")
         out[name] = to_block(seq[name])
-        told = aligned or (name == "text" and "text_bert" in seq and np.array_equal(seq["text"].lengths, seq["text_bert"].lengths))
+        told = aligned or (name == "text" and "text_bert" in seq
+                           and np.array_equal(seq["text"].lengths, seq["text_bert"].lengths))
         if not told: out[f"{name}_lengths"] = seq[name].lengths.tolist()
     return out
 
@@ -99,7 +110,8 @@ def write_mmsa(
     path: str | Path,       # the .pkl to make
     aligned: bool = False,  # one frame per token, no lengths
 ) -> None:
-    "Write a corpus as a pickle in the MMSA layout; raises FileExistsError rather than write over anything."
+    """Write a corpus as a pickle in the MMSA layout;
+    raises FileExistsError rather than write over anything."""
     path = Path(path)
     if path.exists(): raise FileExistsError(f"{path} exists; choose another name")
     content = {name: mmsa_fields(split, aligned) for name, split in corpus.splits.items()}
@@ -114,10 +126,14 @@ def label_rows(
     "The table of a folder, fold after fold."
     rows = []
     for mode, split in corpus.splits.items():
-        columns = {"video_id": split.videos, "clip_id": clip_names(split), **({} if split.text is None else {"text": split.text})}
-        columns |= {f"label{LABEL_FIELDS[k]}": [str(v) for v in np.asarray(y, np.float32)] for k, y in split.labels.items()}
-        columns |= {"annotation": label_fields(split.labels)["annotations"], "mode": [mode] * len(split)}
-        rows += [dict(zip(columns, values)) for values in zip(*columns.values())]
+        columns = {"video_id": split.videos, "clip_id": clip_names(split),
+                   **({} if split.text is None else {"text": split.text})}
+        columns |= {f"label{LABEL_FIELDS[k]}": [str(v) for v in np.asarray(y, np.float32)]
+                    for k, y in split.labels.items()}
+        columns |= {"annotation": label_fields(split.labels)["annotations"],
+                    "mode": [mode] * len(split)}
+        rows += [dict(zip(columns, values, strict=True))
+                 for values in zip(*columns.values(), strict=True)]
     return rows
 
 # %% ../../nbs/01_data.layouts.ipynb #write-folder
@@ -134,5 +150,8 @@ def write_folder(
         table.writerows(rows)
     for name in next(iter(corpus.splits.values())).sequences:
         parts = [s.sequences[name] for s in corpus.splits.values()]
-        np.save(folder / f"{name}.npy", np.concatenate([p.values for p in parts]), allow_pickle=False)
-        np.save(folder / f"{name}_offsets.npy", np.concatenate([[0], np.cumsum(np.concatenate([p.lengths for p in parts]))]), allow_pickle=False)
+        np.save(folder / f"{name}.npy", np.concatenate([p.values for p in parts]),
+                allow_pickle=False)
+        np.save(folder / f"{name}_offsets.npy",
+                np.concatenate([[0], np.cumsum(np.concatenate([p.lengths for p in parts]))]),
+                allow_pickle=False)

@@ -14,15 +14,19 @@ __all__ = ['METRICS', 'SIMS_EDGES', 'higher_is_better', 'as_vector', 'check_pair
            'weighted_f1', 'pearson', 'class_views', 'scores', 'evaluate', 'constant_row']
 
 # %% ../../nbs/03_measure.metrics.ipynb #names-code
-_SEVEN_POINT = ("acc7", "acc5", "acc3", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "mae", "corr")
-METRICS = {"mosi": _SEVEN_POINT, "mosei": _SEVEN_POINT, "sims": ("acc5", "acc3", "acc2", "f1", "mae", "corr")}
+_SEVEN_POINT = ("acc7", "acc5", "acc3", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0",
+                "mae", "corr")
+METRICS = {"mosi": _SEVEN_POINT, "mosei": _SEVEN_POINT,
+           "sims": ("acc5", "acc3", "acc2", "f1", "mae", "corr")}
 
 def higher_is_better(
     metric: str, # one of the names in METRICS
 ) -> bool: # False for MAE alone
-    "Whether a larger value of this metric is the better one; raises ValueError for an unknown name."
+    """Whether a larger value of this metric is the better one;
+    raises ValueError for an unknown name."""
     known = set().union(*METRICS.values())
-    if metric not in known: raise ValueError(f"metric: {metric!r} is unknown; {near(metric, known)}")
+    if metric not in known:
+        raise ValueError(f"metric: {metric!r} is unknown; {near(metric, known)}")
     return metric != "mae"
 
 # %% ../../nbs/03_measure.metrics.ipynb #as-vector-code
@@ -34,14 +38,19 @@ def as_vector(
     try: x = np.asarray(_plain(values), dtype=np.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError, NotImplementedError):
         raise ValueError(f"{name}: not a vector of numbers; pass one number per item") from None
-    if x.ndim != 1: raise ValueError(f"{name}: shape {list(x.shape)} where [N] is needed; flatten it with .reshape(-1)")
+    if x.ndim != 1:
+        raise ValueError(
+            f"{name}: shape {list(x.shape)} where [N] is needed; flatten it with .reshape(-1)")
     if not len(x): raise ValueError(f"{name}: no items; pass at least one")
     bad = np.flatnonzero(~np.isfinite(x))
-    if len(bad): raise ValueError(f"{name}: {x[bad[0]]} at item {bad[0]} ({len(bad)} not finite); repair it before scoring")
+    if len(bad):
+        raise ValueError(f"{name}: {x[bad[0]]} at item {bad[0]} ({len(bad)} not finite); repair it "
+                         f"before scoring")
     return x
 
 def _plain(values):
-    "Tensors as arrays, also those inside a list, without their gradients; TypeError for what has no real numbers."
+    """Tensors as arrays, also those inside a list, without their gradients;
+    TypeError for what has no real numbers."""
     if hasattr(values, "detach"):
         tensor = values.detach().cpu()
         if tensor.is_complex(): raise TypeError("complex numbers")
@@ -59,9 +68,12 @@ def check_pair(
     scheme: str, # "mosi", "mosei" or "sims"
 ) -> tuple[np.ndarray, np.ndarray]: # predictions and labels, float64, [N] each
     "Both vectors ready to be scored; raises ValueError for an unknown scheme or unequal lengths."
-    if scheme not in METRICS: raise ValueError(f"scheme: {scheme!r} is unknown; {near(scheme, METRICS)}")
+    if scheme not in METRICS:
+        raise ValueError(f"scheme: {scheme!r} is unknown; {near(scheme, METRICS)}")
     p, y = as_vector(pred, "pred"), as_vector(target, "target")
-    if len(p) != len(y): raise ValueError(f"pred: {len(p)} items but target has {len(y)}; pass one prediction per label")
+    if len(p) != len(y):
+        raise ValueError(
+            f"pred: {len(p)} items but target has {len(y)}; pass one prediction per label")
     return p, y
 
 # %% ../../nbs/03_measure.metrics.ipynb #round-classes-code
@@ -89,7 +101,8 @@ def item_mean(
 ) -> np.ndarray: # [...], NaN where nothing counts
     "Mean over clips, each as often as it counts."
     count = np.ones(len(x)) if count is None else count
-    with np.errstate(invalid="ignore"): return count @ np.asarray(x, dtype=np.float64) / np.sum(count, axis=-1)
+    with np.errstate(invalid="ignore"):
+        return count @ np.asarray(x, dtype=np.float64) / np.sum(count, axis=-1)
 
 # %% ../../nbs/03_measure.metrics.ipynb #f1-code
 def weighted_f1(
@@ -98,11 +111,12 @@ def weighted_f1(
     count: np.ndarray | None = None, # how often each clip counts, [..., N]; None: once
 ) -> np.ndarray: # [...], from 0 to 1
     "F1 of each class, averaged with the class shares of the true labels."
-    total = item_mean(np.zeros(len(target)), count)                       # 0, or NaN where nothing counts
+    total = item_mean(np.zeros(len(target)), count)  # 0, or NaN where nothing counts
     for c in np.unique(target):
         true, guessed = item_mean(target == c, count), item_mean(pred == c, count)
         both = item_mean((target == c) & (pred == c), count)
-        total = total + true * np.divide(2 * both, true + guessed, out=np.zeros_like(true), where=true > 0)
+        total = total + true * np.divide(2 * both, true + guessed, out=np.zeros_like(true),
+                                         where=true > 0)
     return total
 
 # %% ../../nbs/03_measure.metrics.ipynb #pearson-code
@@ -115,7 +129,7 @@ def pearson(
     x, y = x - x.mean(), y - y.mean()
     mx, my, xx, yy = (item_mean(v, count) for v in (x, y, x * x, y * y))
     vx, vy = xx - mx * mx, yy - my * my
-    varies = (vx > 1e-12 * xx) & (vy > 1e-12 * yy)          # below: rounding left over from a constant
+    varies = (vx > 1e-12 * xx) & (vy > 1e-12 * yy)  # below: rounding left over from a constant
     scale = np.sqrt(np.where(varies, vx * vy, np.nan))
     return np.clip((item_mean(x * y, count) - mx * my) / scale, -1, 1)
 
@@ -127,8 +141,10 @@ def class_views(
 ) -> dict: # accuracy name -> (predicted class [N], true class [N], clip is scored [N])
     "What each accuracy of the scheme compares, and on which clips."
     p, y, every = pred, target, np.ones(len(target), dtype=bool)
-    if scheme == "sims": return {f"acc{k}": (bin_classes(p, k), bin_classes(y, k), every) for k in (5, 3, 2)}
-    views = {f"acc{2 * b + 1}": (round_classes(p, b), round_classes(y, b), every) for b in (3, 2, 1)}
+    if scheme == "sims":
+        return {f"acc{k}": (bin_classes(p, k), bin_classes(y, k), every) for k in (5, 3, 2)}
+    views = {f"acc{2 * b + 1}": (round_classes(p, b), round_classes(y, b), every)
+             for b in (3, 2, 1)}
     p, y = np.float32(p), np.float32(y)
     return views | {"acc2_has0": (p >= 0, y >= 0, every), "acc2_non0": (p > 0, y > 0, y != 0)}
 
@@ -145,7 +161,8 @@ def scores(
     for name, (guess, true, kept) in class_views(p, y, scheme).items():
         some = None if count is None else count[..., kept]
         found[name] = 100 * item_mean(guess[kept] == true[kept], some)
-        if name.startswith("acc2"): found["f1" + name[4:]] = 100 * weighted_f1(guess[kept], true[kept], some)
+        if name.startswith("acc2"):
+            found["f1" + name[4:]] = 100 * weighted_f1(guess[kept], true[kept], some)
     return {name: found[name] for name in METRICS[scheme]}
 
 # %% ../../nbs/03_measure.metrics.ipynb #evaluate-code
@@ -153,8 +170,10 @@ def evaluate(
     pred, # predictions: list, array or tensor, [N]
     target, # true labels, [N], on -3 .. 3 (SIMS: -1 .. 1)
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
-) -> dict: # metric name -> float: accuracies and F1 in percent, MAE in label units, Corr from -1 to 1
-    "The field's metrics of one set of predictions; raises ValueError for input that cannot be scored."
+) -> dict:  # metric name -> float: accuracies and F1 in percent, MAE in label units, Corr from -1
+            # to 1
+    """The field's metrics of one set of predictions;
+    raises ValueError for input that cannot be scored."""
     p, y = check_pair(pred, target, scheme)
     return {name: float(value) for name, value in scores(p, y, scheme).items()}
 
@@ -163,13 +182,15 @@ def constant_row(
     train_target, # labels of the training split, [M]
     test_target, # labels of the split that is scored, [N]
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
-    how: str = "median", # "median": one constant; "each": the constant that is best on train, metric by metric
+    how: str = "median",  # "median": one constant; "each": the constant that is best on train,
+                          # metric by metric
 ) -> dict: # metric name -> float, as from evaluate
     "Metrics of a prediction that ignores its input; raises ValueError for an unknown choice."
     train, test = as_vector(train_target, "train_target"), as_vector(test_target, "test_target")
-    flat = lambda c, y: evaluate(np.full(len(y), c), y, scheme)
+    def flat(c, y): return evaluate(np.full(len(y), c), y, scheme)
     if how == "median": return flat(np.median(train), test)
     if how != "each": raise ValueError(f"how: {how!r} is unknown; choose median or each")
     tried = {c: flat(c, train) for c in np.unique(train)}
-    key = lambda name, c: tried[c][name] * (1 if higher_is_better(name) else -1)
-    return {name: flat(max(tried, key=lambda c: key(name, c)), test)[name] for name in METRICS[scheme]}
+    def key(name, c): return tried[c][name] * (1 if higher_is_better(name) else -1)
+    return {name: flat(max(tried, key=lambda c: key(name, c)), test)[name]
+            for name in METRICS[scheme]}

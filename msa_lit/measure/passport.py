@@ -201,18 +201,18 @@ def _sims_lines(p, y, ours):
 # %% ../../nbs/03_measure.passport.ipynb #facts-code
 def _facts(p, y, scheme):
     p32, y32 = np.float32(p), np.float32(y)
-    both = lambda what, test: (
-        f"{what}: labels {int(test(y32).sum())}, predictions {int(test(p32).sum())}"
-    )
+    def both(what, test): return (
+           f"{what}: labels {int(test(y32).sum())}, predictions {int(test(p32).sum())}"
+       )
     if scheme == "sims":
-        edges = lambda x: np.isin(x, np.float32([-0.7, -0.1, 0.1, 0.7]))
+        def edges(x): return np.isin(x, np.float32([-0.7, -0.1, 0.1, 0.7]))
         return [
             f"{len(y)} clips",
             both("exactly 0", lambda x: x == 0),
             both("on a bin edge", edges),
             both("beyond ±1", lambda x: np.abs(x) > 1),
         ]
-    ties = lambda x: np.abs(x) % 1 == 0.5
+    def ties(x): return np.abs(x) % 1 == 0.5
     return [
         f"{len(y)} clips",
         both("exactly 0", lambda x: x == 0),
@@ -270,7 +270,8 @@ class Passport:
         )
 
     def _repr_html_(self):
-        items = lambda lines: "<ul>" + "".join(f"<li>{safe(line)}</li>" for line in lines) + "</ul>"
+        def items(lines):
+            return "<ul>" + "".join(f"<li>{safe(line)}</li>" for line in lines) + "</ul>"
         table = _printed(self.table).to_html(index=False, border=0)
         head = f"<h4>Passport ({safe(self.scheme)})</h4>"
         return verbatim(head + items(self.facts) + table + items(self.sentences()))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .metrics import METRICS, as_vector, check_pair, class_views, higher_is_better, scores
+from .metrics import (METRICS, as_vector, check_pair, class_views,
+                                     higher_is_better, scores)
 
 # %% auto #0
 __all__ = ['resample_counts', 'bootstrap', 'paired_bootstrap', 'sign_flip_test', 'mcnemar', 'across_seeds', 'mean_interval',
@@ -20,10 +21,13 @@ def resample_counts(
     seed: int = 0, # of the generator
     groups=None, # group (video) of each clip, [N]; None: every clip for itself
 ) -> np.ndarray: # how often each clip was drawn, float64, [B, N]
-    "Bootstrap draws as counts; whole groups are drawn if given. Raises ValueError for unequal lengths or no draws."
+    """Bootstrap draws as counts; whole groups are drawn if given.
+    Raises ValueError for unequal lengths or no draws."""
     if n_boot < 1: raise ValueError(f"n_boot: {n_boot}; at least one draw is needed")
     names = np.arange(n) if groups is None else np.asarray(groups)
-    if names.shape != (n,): raise ValueError(f"groups: shape {list(names.shape)} for {n} items; pass one group per item")
+    if names.shape != (n,):
+        raise ValueError(
+            f"groups: shape {list(names.shape)} for {n} items; pass one group per item")
     _, member = np.unique(names, return_inverse=True)
     size = member.max() + 1
     drawn = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), n_boot)
@@ -42,14 +46,19 @@ def bootstrap(
     "Percentile intervals of every metric; raises ValueError for input that cannot be scored."
     import pandas as pd
     p, y = check_pair(pred, target, scheme)
-    once, drawn = scores(p, y, scheme), scores(p, y, scheme, resample_counts(len(y), n_boot, seed, groups))
-    return pd.DataFrame({m: {"value": float(once[m]), **_spread(drawn[m], level)} for m in METRICS[scheme]}).T
+    once, drawn = scores(p, y, scheme), scores(p, y, scheme,
+                                               resample_counts(len(y), n_boot, seed, groups))
+    return pd.DataFrame({m: {"value": float(once[m]), **_spread(drawn[m], level)}
+                         for m in METRICS[scheme]}).T
 
 def _spread(values, level):
-    if not 0 < level < 1: raise ValueError(f"level: {level}; pass a share between 0 and 1, such as 0.95")
+    if not 0 < level < 1:
+        raise ValueError(f"level: {level}; pass a share between 0 and 1, such as 0.95")
     kept = values[~np.isnan(values)]
-    low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]) if len(kept) else (np.nan, np.nan)
-    return {"low": low, "high": high, "se": kept.std() if len(kept) else np.nan, "undefined": len(values) - len(kept)}
+    low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]) if len(kept) else (
+        np.nan, np.nan)
+    return {"low": low, "high": high, "se": kept.std() if len(kept) else np.nan,
+            "undefined": len(values) - len(kept)}
 
 # %% ../../nbs/03_measure.statistics.ipynb #paired-code
 def paired_bootstrap(
@@ -62,16 +71,19 @@ def paired_bootstrap(
     level: float = 0.95, # share of the draws inside the interval
     groups=None, # video of each clip, [N], to draw whole videos; None: draw clips
 ): # DataFrame, one row per metric: a, b, difference (a - b), low, high, se, undefined, p, better
-    "Interval and two-sided p of every metric's difference; raises ValueError for input that cannot be scored."
+    """Interval and two-sided p of every metric's difference;
+    raises ValueError for input that cannot be scored."""
     import pandas as pd
     (a, y), (b, _) = check_pair(pred_a, target, scheme), check_pair(pred_b, target, scheme)
     count = resample_counts(len(y), n_boot, seed, groups)
-    (once_a, drawn_a), (once_b, drawn_b) = ((scores(v, y, scheme), scores(v, y, scheme, count)) for v in (a, b))
+    (once_a, drawn_a), (once_b, drawn_b) = ((scores(v, y, scheme), scores(v, y, scheme, count))
+                                            for v in (a, b))
     rows = {}
     for m in METRICS[scheme]:
         d, gap = drawn_a[m] - drawn_b[m], float(once_a[m] - once_b[m])
         ahead = gap if higher_is_better(m) else -gap
-        rows[m] = {"a": float(once_a[m]), "b": float(once_b[m]), "difference": gap, **_spread(d, level), "p": _bootstrap_p(d),
+        rows[m] = {"a": float(once_a[m]), "b": float(once_b[m]), "difference": gap,
+                   **_spread(d, level), "p": _bootstrap_p(d),
                    "better": "a" if ahead > 0 else "b" if ahead < 0 else ""}
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -90,19 +102,26 @@ def sign_flip_test(
     seed: int = 0, # of the patterns
     groups=None, # video of each clip, [N]: one sign per video; None: one per clip
 ) -> dict: # difference (MAE of A minus MAE of B) and two-sided p
-    "Permutation test of equal mean absolute error; raises ValueError for input that cannot be scored."
+    """Permutation test of equal mean absolute error;
+    raises ValueError for input that cannot be scored."""
     from scipy import stats
     (a, y), (b, _) = check_pair(pred_a, target, scheme), check_pair(pred_b, target, scheme)
     if scheme == "sims": a, b, y = (np.clip(v, -1, 1) for v in (a, b, y))
     d = np.abs(a - y) - np.abs(b - y)
-    unit = d if groups is None else np.bincount(np.unique(_per_item(groups, len(d)), return_inverse=True)[1], d)
-    if len(unit) < 2: raise ValueError(f"target: {len(unit)} unit to flip; at least two clips or videos are needed")
-    test = stats.permutation_test((unit,), lambda v, axis: v.sum(axis) / len(d), permutation_type="samples", vectorized=True,
-                                  n_resamples=n_resamples, batch=500, rng=np.random.default_rng(seed))
+    unit = d if groups is None else np.bincount(
+        np.unique(_per_item(groups, len(d)), return_inverse=True)[1], d)
+    if len(unit) < 2:
+        raise ValueError(
+            f"target: {len(unit)} unit to flip; at least two clips or videos are needed")
+    test = stats.permutation_test((unit,), lambda v, axis: v.sum(axis) / len(d),
+                                  permutation_type="samples", vectorized=True,
+                                  n_resamples=n_resamples, batch=500,
+                                  rng=np.random.default_rng(seed))
     return {"difference": float(d.mean()), "p": float(test.pvalue)}
 
 def _per_item(groups, n):
-    if len(groups) != n: raise ValueError(f"groups: {len(groups)} for {n} items; pass one group per item")
+    if len(groups) != n:
+        raise ValueError(f"groups: {len(groups)} for {n} items; pass one group per item")
     return np.asarray(groups)
 
 # %% ../../nbs/03_measure.statistics.ipynb #mcnemar-code
@@ -113,12 +132,15 @@ def mcnemar(
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
     metric: str = "acc2_non0", # an accuracy of the scheme
 ) -> dict: # only_a, only_b (clips right in one file alone) and two-sided p
-    "Exact McNemar test of one accuracy; raises ValueError for a metric that is no accuracy of the scheme."
+    """Exact McNemar test of one accuracy;
+    raises ValueError for a metric that is no accuracy of the scheme."""
     from scipy import stats
     (a, y), (b, _) = check_pair(pred_a, target, scheme), check_pair(pred_b, target, scheme)
     if scheme == "sims": a, b, y = (np.clip(v, -1, 1) for v in (a, b, y))
     views = class_views(a, y, scheme), class_views(b, y, scheme)
-    if metric not in views[0]: raise ValueError(f"metric: {metric!r} is no accuracy of {scheme}; choose one of {', '.join(views[0])}")
+    if metric not in views[0]:
+        raise ValueError(
+            f"metric: {metric!r} is no accuracy of {scheme}; choose one of {', '.join(views[0])}")
     right_a, right_b = ((guess == true)[kept] for guess, true, kept in (v[metric] for v in views))
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     p = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
@@ -129,19 +151,26 @@ def across_seeds(
     a, # one metric of method A, one value per seed, [n]
     b, # the same metric of method B under the same seeds, [n]
     level: float = 0.95, # of the interval
-) -> dict: # n, difference (mean of a - b), sd, low, high, p_t, p_wilcoxon, smallest_p (the least p_wilcoxon can be)
-    "Paired t and Wilcoxon tests over seeds; raises ValueError for unequal lengths or fewer than two seeds."
+) -> dict:  # n, difference (mean of a - b), sd, low, high, p_t, p_wilcoxon, smallest_p
+            # (the least p_wilcoxon can be)
+    """Paired t and Wilcoxon tests over seeds;
+    raises ValueError for unequal lengths or fewer than two seeds."""
     from scipy import stats
     a, b = as_vector(a, "a"), as_vector(b, "b")
-    if len(a) != len(b): raise ValueError(f"a: {len(a)} values but b has {len(b)}; pass one value per seed and method")
+    if len(a) != len(b):
+        raise ValueError(
+            f"a: {len(a)} values but b has {len(b)}; pass one value per seed and method")
     if len(a) < 2: raise ValueError("a: 1 value; at least two seeds are needed")
     d, n = a - b, len(a)
-    out = {"n": n, "difference": float(d.mean()), "sd": float(d.std(ddof=1)), "smallest_p": 2.0 ** (1 - n)}
-    if np.ptp(d) <= 1e-12 * np.abs(d).max():                                # no spread: no t, and Wilcoxon counts signs alone
-        return out | {"low": float(d[0]), "high": float(d[0]), "p_t": np.nan, "p_wilcoxon": 2.0 ** (1 - n) if d.any() else 1.0}
+    out = {"n": n, "difference": float(d.mean()), "sd": float(d.std(ddof=1)),
+           "smallest_p": 2.0 ** (1 - n)}
+    if np.ptp(d) <= 1e-12 * np.abs(d).max():  # no spread: no t, and Wilcoxon counts signs alone
+        return out | {"low": float(d[0]), "high": float(d[0]), "p_t": np.nan,
+                      "p_wilcoxon": 2.0 ** (1 - n) if d.any() else 1.0}
     t = stats.ttest_rel(a, b)
     low, high = t.confidence_interval(level)
-    return out | {"low": float(low), "high": float(high), "p_t": float(t.pvalue), "p_wilcoxon": float(stats.wilcoxon(d).pvalue)}
+    return out | {"low": float(low), "high": float(high), "p_t": float(t.pvalue),
+                  "p_wilcoxon": float(stats.wilcoxon(d).pvalue)}
 
 # %% ../../nbs/03_measure.statistics.ipynb #mean-seeds-code
 def mean_interval(
@@ -167,7 +196,8 @@ def seeds_needed(
     "Seeds per method at which a difference is seen; raises ValueError for impossible input."
     from scipy import stats
     if not (gap > 0 and sd >= 0):
-        raise ValueError(f"gap: {gap}, sd: {sd}; pass a gap above zero and a spread of at least zero")
+        raise ValueError(
+            f"gap: {gap}, sd: {sd}; pass a gap above zero and a spread of at least zero")
     if not (0 < power < 1 and 0 < level < 1):
         raise ValueError(f"power: {power}, level: {level}; pass shares between 0 and 1")
     if sd == 0:
@@ -194,7 +224,8 @@ def linear_probe(
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    return make_pipeline(StandardScaler(), Ridge(ridge)).fit(np.asarray(train, float), np.asarray(target, float)).predict(np.asarray(test, float))
+    return make_pipeline(StandardScaler(), Ridge(ridge)).fit(
+        np.asarray(train, float), np.asarray(target, float)).predict(np.asarray(test, float))
 
 def r_squared(
     predicted: np.ndarray, # [M] or [M, r]
@@ -210,7 +241,8 @@ def holm(
 ) -> np.ndarray: # adjusted p, in the order given, [m]
     "Holm's step-down correction; raises ValueError for values outside 0 .. 1."
     p = as_vector(p_values, "p_values")
-    if (p < 0).any() or (p > 1).any(): raise ValueError(f"p_values: {p.min()} to {p.max()}; pass probabilities, 0 to 1")
+    if (p < 0).any() or (p > 1).any():
+        raise ValueError(f"p_values: {p.min()} to {p.max()}; pass probabilities, 0 to 1")
     order = np.argsort(p)
     stepped = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
     return stepped[np.argsort(order)]

@@ -22,16 +22,21 @@ __all__ = ['PAPERS', 'SYMBOLS', 'KINDS', 'EQUATIONS', 'Paper', 'Table', 'symbols
 # %% ../../nbs/00_papers.equations.ipynb #papers
 @dataclass(frozen=True)
 class Paper:
-    "One of the four papers: what it is called, how many equations it numbers, how many errata we keep."
+    """One of the four papers: what it is called, how many equations it numbers, how many errata
+    we keep."""
     title: str
     equations: int  # n: ids run from 1 to n
     errata: int     # e: ids run from E1 to Ee
 
 PAPERS = {
-    "UGF": Paper("Uncertainty-Aware Gradient Modulation and Feature Masking for Multimodal Sentiment Analysis", 11, 24),
-    "MUG": Paper("Meta-Learn Unimodal Signals with Weak Supervision for Multimodal Sentiment Analysis", 28, 23),
-    "MFON": Paper("Modal Feature Optimization Network with Prompt for Multimodal Sentiment Analysis", 13, 18),
-    "SPIL": Paper("Shared and Private Information Learning in Multimodal Sentiment Analysis with Deep Modal Alignment "
+    "UGF": Paper("Uncertainty-Aware Gradient Modulation and Feature Masking for Multimodal "
+                 "Sentiment Analysis", 11, 24),
+    "MUG": Paper("Meta-Learn Unimodal Signals with Weak Supervision for Multimodal Sentiment "
+                 "Analysis", 28, 23),
+    "MFON": Paper(
+        "Modal Feature Optimization Network with Prompt for Multimodal Sentiment Analysis", 13, 18),
+    "SPIL": Paper("Shared and Private Information Learning in Multimodal Sentiment Analysis with "
+                  "Deep Modal Alignment "
                   "and Self-supervised Multi-Task Learning", 34, 17),
 }
 
@@ -49,25 +54,40 @@ class Table:
     def __repr__(self): return f"Table of {len(self.rows)} rows: {', '.join(self.columns)}"
 
 # %% ../../nbs/00_papers.equations.ipynb #symbols-data
-SYMBOLS = (  # name in the code, meaning, axes, then the symbol in UGF, MUG, MFON, SPIL; several are separated by "; "
+# name in the code, meaning, axes, then the symbol in UGF, MUG, MFON, SPIL; several are separated by
+# "; "
+SYMBOLS = (
     ("N", "samples in a batch", "", "N", "n", "N", "N; N_a"),
     ("i", "index of a sample", "", "i", "j", "i", "i"),
     ("modality", "index of a modality", "", "s", "m", "m", "s"),
-    ('inputs["text"]', "tokens of the transcript", "[N, T] or [N, T, d]", "m_i^s", "U_l", "u^t", "I_t"),
-    ('inputs["audio"], inputs["vision"]', "frames of voice and face", "[N, T, d]", "m_i^s", "U_m", "u^a; u^v", "I_a; I_v"),
-    ('encoded["text"]', "what the text encoder returns (MFON keeps the sequence)", "[N, h]", "f_i^t", "x_l", "f^t", "F_t"),
+    ('inputs["text"]', "tokens of the transcript", "[N, T] or [N, T, d]", "m_i^s", "U_l",
+     "u^t", "I_t"),
+    ('inputs["audio"], inputs["vision"]', "frames of voice and face", "[N, T, d]", "m_i^s", "U_m",
+     "u^a; u^v", "I_a; I_v"),
+    ('encoded["text"]', "what the text encoder returns (MFON keeps the sequence)", "[N, h]",
+     "f_i^t", "x_l", "f^t", "F_t"),
     ('encoded["audio"]', "what the audio encoder returns", "[N, h]", "f_i^a", "x_a", "f^a", "F_a"),
-    ('encoded["vision"]', "what the vision encoder returns", "[N, h]", "f_i^v", "x_v", "f^v", "F_v"),
-    ('features["multimodal"]', "the fused vector", "[N, w]", "[f_i^t, f_i^v, f_i^a]", "x", r"F_{fusion}", r"F_{all}^{\ast}"),
-    ("features[modality]", "a modality's vector, projected once more", "[N, w]", "", "", "", r"F_s^{\ast}"),
-    ("projected[modality]", "the fused vector projected into one modality's space", "[N, d_m]", "", "x_{m'}", "", ""),
-    ('predictions["multimodal"]', "the score read off the fused vector", "[N]", r"\hat{y}_i", r"\hat{y}", r"\hat{y}", "y_{all}^{i}"),
-    ("predictions[modality]", "the score read off one modality", "[N]", r"\hat{y}_i^s", r"\hat{y}_m", "", "y_s^{i}"),
-    ('labels["multimodal"]', "the human label of the whole utterance", "[N]", "y_i", "y^j", "y_i", "y_{all}^{i'}"),
-    ("unimodal label", "a label per modality, generated or learned", "[N]", "", "y_{m_c}", "", "y_s^{i'}"),
-    ("noisy label", "a label with noise added, before it is cleaned", "[N]", "", r"y+\epsilon_m; \bar{y}", "", ""),
+    ('encoded["vision"]', "what the vision encoder returns", "[N, h]", "f_i^v", "x_v",
+     "f^v", "F_v"),
+    ('features["multimodal"]', "the fused vector", "[N, w]", "[f_i^t, f_i^v, f_i^a]", "x",
+     r"F_{fusion}", r"F_{all}^{\ast}"),
+    ("features[modality]", "a modality's vector, projected once more", "[N, w]", "", "", "",
+     r"F_s^{\ast}"),
+    ("projected[modality]", "the fused vector projected into one modality's space", "[N, d_m]", "",
+     "x_{m'}", "", ""),
+    ('predictions["multimodal"]', "the score read off the fused vector", "[N]", r"\hat{y}_i",
+     r"\hat{y}", r"\hat{y}", "y_{all}^{i}"),
+    ("predictions[modality]", "the score read off one modality", "[N]", r"\hat{y}_i^s",
+     r"\hat{y}_m", "", "y_s^{i}"),
+    ('labels["multimodal"]', "the human label of the whole utterance", "[N]", "y_i", "y^j", "y_i",
+     "y_{all}^{i'}"),
+    ("unimodal label", "a label per modality, generated or learned", "[N]", "", "y_{m_c}",
+     "", "y_s^{i'}"),
+    ("noisy label", "a label with noise added, before it is cleaned", "[N]", "",
+     r"y+\epsilon_m; \bar{y}", "", ""),
     ("rho", "largest absolute label: 3, SIMS 1", "", "", r"\rho", "", ""),
-    ("encoder parameters", "weights of one modality's encoder", "", r"\theta^s", r"\theta_m", "", r"\omega_a^{sLSTM}"),
+    ("encoder parameters", "weights of one modality's encoder", "", r"\theta^s", r"\theta_m", "",
+     r"\omega_a^{sLSTM}"),
     ("lr", "learning rate", "", r"\eta", r"\alpha", "", ""),
     ("K", "number of modalities", "", "K", "", "", ""),
     ("t", "step, counted from 1 through all epochs", "", "t", "", "", ""),
@@ -75,44 +95,66 @@ SYMBOLS = (  # name in the code, meaning, axes, then the symbol in UGF, MUG, MFO
     ("alpha", "offset in the confidence", "", r"\alpha", "", "", ""),
     ("confidence", "confidence of a modality in one batch", "scalar", "a^s", "", "", ""),
     ("running_mean", "mean of all batch confidences so far", "scalar", r"\hat{a}_t^s", "", "", ""),
-    ("relative_confidence", "confidence relative to the other modalities: history, batch", "scalar", "u_t^s; h_t^s", "", "", ""),
-    ("factors[modality]", "what a modality's gradient is multiplied with", "scalar", "w_t^s", "", "", ""),
-    ("probabilities[modality]", "probability of discarding a modality's features", "scalar", "p^s", "", "", ""),
+    ("relative_confidence", "confidence relative to the other modalities: history, batch", "scalar",
+     "u_t^s; h_t^s", "", "", ""),
+    ("factors[modality]", "what a modality's gradient is multiplied with", "scalar",
+     "w_t^s", "", "", ""),
+    ("probabilities[modality]", "probability of discarding a modality's features", "scalar",
+     "p^s", "", "", ""),
     ("temperature", "divides cosines before the softmax", "", "", r"\tau", "", ""),
-    ("MUCN parameters", "weights of the label correction network; after the inner step with a prime", "", "", r"\theta_{m_c}; \theta'_{m_c}", "", ""),
-    ("inner_lr, outer_lr", "rates of the look-ahead step and of the meta update", "", "", r"\alpha; \alpha'", "", ""),
-    ("mixed_target", "target mixed from the last epoch's output and the label, with weight lam", "[N]", "", r"y_{mi}^j; \lambda", "", ""),
+    ("MUCN parameters",
+     "weights of the label correction network; after the inner step with a prime", "", "",
+     r"\theta_{m_c}; \theta'_{m_c}", "", ""),
+    ("inner_lr, outer_lr", "rates of the look-ahead step and of the meta update", "", "",
+     r"\alpha; \alpha'", "", ""),
+    ("mixed_target", "target mixed from the last epoch's output and the label, with weight lam",
+     "[N]", "", r"y_{mi}^j; \lambda", "", ""),
     ("prompt", "learnable offset, one row per frame", "[T, d]", "", "", "p^v", ""),
     ("prompted", "features with the prompt added", "[N, T, d]", "", "", r"\hat{f}^v", ""),
-    ("queries, keys and values", "projections that enter the attention", "[N, T, k]", "", "", "Q_t; K_v; V_v", ""),
+    ("queries, keys and values", "projections that enter the attention", "[N, T, k]", "", "",
+     "Q_t; K_v; V_v", ""),
     ("attended vectors", "frames as seen by the text", "[N, T, z]", "", "", "Z_v; Z_a; Z_m", ""),
     ("teacher", "output of a modality's frozen encoder", "[N, d]", "", "", "x^v; x^a", ""),
-    ("batch matrix", "features of one modality, a row per sample", "[N, d]", "", "", "", "M_a; M_v"),
+    ("batch matrix", "features of one modality, a row per sample", "[N, d]", "", "",
+     "", "M_a; M_v"),
     ("covariance", "covariance of a batch matrix", "[d, d]", "", "", "", "C_a; C_v"),
-    ("optimal_alignment", "linear map that brings one covariance near the other", "[d, d]", "", "", "", "A"),
-    ("eigen pairs", "eigenvectors, eigenvalues; the leading R of them", "[d, d], [d]", "", "", "", r"U_a; \varepsilon_a; R"),
+    ("optimal_alignment", "linear map that brings one covariance near the other", "[d, d]",
+     "", "", "", "A"),
+    ("eigen pairs", "eigenvectors, eigenvalues; the leading R of them", "[d, d], [d]", "", "", "",
+     r"U_a; \varepsilon_a; R"),
     ("unimodal_weight", "weight of a sample in a unimodal loss", "[N]", "", "", "", r"\omega_s^i"),
-    ("ULGM distances", "how much nearer the positive centre than the negative", "[N]", "", "", "", r"\delta_s; \delta_m"),
-    ("task loss", "error of the multimodal prediction", "scalar", "", r"\mathcal{L}_M", r"\mathcal{L}_{task}", "l_1"),
-    ("unimodal loss", "error of the unimodal predictions", "scalar", "", r"\mathcal{L}_m", "", "l_2"),
-    ("projected loss", "error of a unimodal head on the projected vector", "scalar", "", r"\mathcal{L}_{m'}", "", ""),
-    ("info_nce", "contrast between paired vectors of a batch", "scalar", "", r"\mathcal{L}_m^c", r"\mathcal{L}(Z_m, f^t)", ""),
-    ("distillation", "distance from the frozen teachers", "scalar", "", "", r"\mathcal{L}_{va}", ""),
-    ("covariance_alignment", "distance of two covariances", "scalar", "", "", "", r"\theta_{share}; l_3"),
-    ("denoising losses", "error of corrected labels: unimodal; multimodal before and after the step", "scalar", "",
+    ("ULGM distances", "how much nearer the positive centre than the negative", "[N]", "", "", "",
+     r"\delta_s; \delta_m"),
+    ("task loss", "error of the multimodal prediction", "scalar", "", r"\mathcal{L}_M",
+     r"\mathcal{L}_{task}", "l_1"),
+    ("unimodal loss", "error of the unimodal predictions", "scalar", "",
+     r"\mathcal{L}_m", "", "l_2"),
+    ("projected loss", "error of a unimodal head on the projected vector", "scalar", "",
+     r"\mathcal{L}_{m'}", "", ""),
+    ("info_nce", "contrast between paired vectors of a batch", "scalar", "", r"\mathcal{L}_m^c",
+     r"\mathcal{L}(Z_m, f^t)", ""),
+    ("distillation", "distance from the frozen teachers", "scalar", "", "",
+     r"\mathcal{L}_{va}", ""),
+    ("covariance_alignment", "distance of two covariances", "scalar", "", "", "",
+     r"\theta_{share}; l_3"),
+    ("denoising losses",
+     "error of corrected labels: unimodal; multimodal before and after the step", "scalar", "",
      r"\mathcal{L}_{MUCN}^j; \mathcal{L}_{MUCN}^{pre}; \mathcal{L}_{MUCN}^{post}", "", ""),
     ("total loss", "what training minimises", "scalar", "L", r"\mathcal{L}", r"\mathcal{L}", "L"),
-    ("eta, gamma", "weights of the projected and of the contrastive loss", "", "", r"\eta; \gamma", "", ""),
+    ("eta, gamma", "weights of the projected and of the contrastive loss", "", "",
+     r"\eta; \gamma", "", ""),
     ("beta", "weight of the unimodal loss", "", "", r"\beta", "", ""),
-    ("alpha, beta", "weights of the distillation and of the contrast", "", "", "", r"\alpha; \beta", ""),
+    ("alpha, beta", "weights of the distillation and of the contrast", "", "", "",
+     r"\alpha; \beta", ""),
 )
 
 # %% ../../nbs/00_papers.equations.ipynb #symbols-function
 def symbols() -> Table:  # a row per thing: our name, meaning, axes, then one column per paper
     "The table of symbols of all four papers."
-    math = lambda cell: ", ".join(f"${s}$" for s in cell.split("; ")) if cell else ""
-    code = lambda cell: f"`{cell}`" if cell and " " not in cell.replace(", ", "") else cell
-    rows = tuple((code(ours), meaning, code(axes), *map(math, cells)) for ours, meaning, axes, *cells in SYMBOLS)
+    def math(cell): return ", ".join(f"${s}$" for s in cell.split("; ")) if cell else ""
+    def code(cell): return f"`{cell}`" if cell and " " not in cell.replace(", ", "") else cell
+    rows = tuple((code(ours), meaning, code(axes), *map(math, cells))
+                 for ours, meaning, axes, *cells in SYMBOLS)
     return Table(("in the code", "meaning", "axes", *PAPERS), rows)
 
 # %% ../../nbs/00_papers.equations.ipynb #entry
@@ -145,53 +187,106 @@ def _enter(paper, rows):
     "Add rows of (number, kind, errata, meaning, latex) to EQUATIONS."
     for number, kind, errata, meaning, latex in rows:
         id = f"{paper}-{number}"
-        EQUATIONS[id] = Equation(id, paper, number, latex, meaning, kind, tuple(f"{paper}-{e}" for e in errata.split()))
+        EQUATIONS[id] = Equation(id, paper, number, latex, meaning, kind,
+                                 tuple(f"{paper}-{e}" for e in errata.split()))
 
 # %% ../../nbs/00_papers.equations.ipynb #ugf
 _enter("UGF", [
-    (1, "executable", "E6", "one encoder and one score per modality", r"f_i^s = E^s(m_i^s;\theta^s),\quad \hat{y}_i^s = \mathrm{FC}(f_i^s;\theta^s)"),
-    (2, "executable", "", "the multimodal score, read off the concatenated vectors", r"\hat{y}_i = \mathrm{FC}([f_i^t, f_i^v, f_i^a];\theta^m)"),
-    (3, "executable", "E6", "squared errors of the fused and of every unimodal score, all against one label; a gradient step", r"L = \frac{1}{N}\sum_{i=1}^{N}\left(\Vert\hat{y}_i-y_i\Vert_2^2+\sum_s\Vert\hat{y}_i^s-y_i\Vert_2^2\right),\quad \theta \leftarrow \theta-\eta\,\frac{\partial L}{\partial\theta}"),
-    (4, "executable", "E2 E7 E10", "confidence of a modality in one batch: large when its own score is close to the label", r"a^s = \frac{1}{N}\sum_{i=1}^{N}\frac{1}{\alpha+\tanh(\vert\hat{y}_i^s-y_i\vert)}"),
-    (5, "executable", "E2 E5", "mean of all batch confidences so far", r"\hat{a}_t^s = \frac{t-1}{t}\,\hat{a}_{t-1}^s+\frac{1}{t}\,a_t^s"),
-    (6, "executable", "E2", "long-run confidence relative to the other modalities", r"u_t^s = \exp\left(\frac{1}{K-1}\sum_{s'\neq s}(\hat{a}_t^s-\hat{a}_t^{s'})\right)"),
-    (7, "executable", "E2 E4 E6", "a gradient step that scales what reaches each encoder", r"\theta_{t+1}^s = \theta_t^s-\eta\,w_t^s\sum_i\left(\frac{\partial f_i^s}{\partial\theta^s}\right)^{\top}\frac{\partial L}{\partial f_i^s}"),
-    (8, "executable", "E2 E3", "modulation factor: above 1 when the batch is less confident than the history", r"w_t^s = \exp(u_t^s-h_t^s)"),
-    (9, "executable", "E2 E9", "confidence in this batch relative to the other modalities", r"h_t^s = \exp\left(\frac{1}{K-1}\sum_{s'\neq s}(a_t^s-a_t^{s'})\right)"),
-    (10, "executable", "E1 E7 E9", "probability of discarding a modality's features (as printed: never a probability)", r"p^s = \frac{1-w_t^s}{\sum_{s'}(1-w_t^{s'})}"),
-    (11, "executable", "E7 E8", "features masked at that rate, in training only", r"\bar{f}^s = \mathrm{Dropout}(f^s, p^s)"),
+    (1, "executable", "E6", "one encoder and one score per modality",
+     r"f_i^s = E^s(m_i^s;\theta^s),\quad \hat{y}_i^s = \mathrm{FC}(f_i^s;\theta^s)"),
+    (2, "executable", "", "the multimodal score, read off the concatenated vectors",
+     r"\hat{y}_i = \mathrm{FC}([f_i^t, f_i^v, f_i^a];\theta^m)"),
+    (3, "executable", "E6", "squared errors of the fused and of every unimodal score, all against "
+     "one label; a gradient step",
+     r"L = \frac{1}{N}\sum_{i=1}^{N}\left(\Vert\hat{y}_i-y_i\Vert_2^2+\sum_s\Vert\hat{y}_i^s-y_i"
+     r"\Vert_2^2\right),\quad \theta \leftarrow \theta-\eta\,\frac{\partial L}{\partial\theta}"),
+    (4, "executable", "E2 E7 E10",
+     "confidence of a modality in one batch: large when its own score is close to the label",
+     r"a^s = \frac{1}{N}\sum_{i=1}^{N}\frac{1}{\alpha+\tanh(\vert\hat{y}_i^s-y_i\vert)}"),
+    (5, "executable", "E2 E5", "mean of all batch confidences so far",
+     r"\hat{a}_t^s = \frac{t-1}{t}\,\hat{a}_{t-1}^s+\frac{1}{t}\,a_t^s"),
+    (6, "executable", "E2", "long-run confidence relative to the other modalities",
+     r"u_t^s = \exp\left(\frac{1}{K-1}\sum_{s'\neq s}(\hat{a}_t^s-\hat{a}_t^{s'})\right)"),
+    (7, "executable", "E2 E4 E6", "a gradient step that scales what reaches each encoder",
+     r"\theta_{t+1}^s = \theta_t^s-\eta\,w_t^s\sum_i\left(\frac{\partial "
+     r"f_i^s}{\partial\theta^s}\right)^{\top}\frac{\partial L}{\partial f_i^s}"),
+    (8, "executable", "E2 E3",
+     "modulation factor: above 1 when the batch is less confident than the history",
+     r"w_t^s = \exp(u_t^s-h_t^s)"),
+    (9, "executable", "E2 E9", "confidence in this batch relative to the other modalities",
+     r"h_t^s = \exp\left(\frac{1}{K-1}\sum_{s'\neq s}(a_t^s-a_t^{s'})\right)"),
+    (10, "executable", "E1 E7 E9",
+     "probability of discarding a modality's features (as printed: never a probability)",
+     r"p^s = \frac{1-w_t^s}{\sum_{s'}(1-w_t^{s'})}"),
+    (11, "executable", "E7 E8", "features masked at that rate, in training only",
+     r"\bar{f}^s = \mathrm{Dropout}(f^s, p^s)"),
 ])
 
 # %% ../../nbs/00_papers.equations.ipynb #mug
 _enter("MUG", [
-    (1, "executable", "E1", "language vector: first token of the encoder, projected", r"\hat{x}_l = \mathrm{BERT}(U_l;\theta_{BERT}),\quad x_l = f(W_{down}\hat{x}_l+b_{down})"),
-    (2, "executable", "E12", "acoustic and visual vectors", r"x_m = \mathrm{LSTM}(U_m;\theta_m),\quad m\in\{a,v\}"),
-    (3, "definition", "", "common name for the three encoders", r"x_m = F^m(U_m;\theta_m),\quad m\in\{l,a,v\}"),
+    (1, "executable", "E1", "language vector: first token of the encoder, projected",
+     r"\hat{x}_l = \mathrm{BERT}(U_l;\theta_{BERT}),\quad x_l = f(W_{down}\hat{x}_l+b_{down})"),
+    (2, "executable", "E12", "acoustic and visual vectors",
+     r"x_m = \mathrm{LSTM}(U_m;\theta_m),\quad m\in\{a,v\}"),
+    (3, "definition", "", "common name for the three encoders",
+     r"x_m = F^m(U_m;\theta_m),\quad m\in\{l,a,v\}"),
     (4, "executable", "E1", "fusion network", r"x = F^M(x_l, x_a, x_v;\theta_M)"),
     (5, "executable", "E1", "multimodal score", r"\hat{y} = P^M(x;\theta_{P^M})"),
-    (6, "executable", "E9", "mean absolute error of the multimodal score; a gradient step", r"\mathcal{L}_M = \frac{1}{n}\sum_{j=1}^{n}\vert y^j-\hat{y}^j\vert,\quad \theta \leftarrow \theta-\alpha\nabla_{\theta}\mathcal{L}_M"),
-    (7, "executable", "E1", "the fused vector projected into one modality's space", r"x_{m'} = f(W_m x+b_m),\quad m\in\{l,a,v\}"),
-    (8, "executable", "E1", "the unimodal head applied to the projected vector", r"\hat{y}_{m'} = P^m(x_{m'};\theta_{P^m})"),
-    (9, "executable", "", "mean absolute error of that score", r"\mathcal{L}_{m'} = \frac{1}{n}\sum_{j=1}^{n}\vert y^j-\hat{y}_{m'}^j\vert"),
-    (10, "executable", "E8", "vectors scaled to length 1, so that dot products are cosines", r"x_i \leftarrow \frac{x_i}{\sqrt{\sum_o x_o^2}}"),
-    (11, "executable", "E1 E8 E18", "contrast: a projected vector should pick its own unimodal vector out of the batch", r"\mathcal{L}_m^c = -\frac{1}{n}\sum_{j=1}^{n}\log\frac{\exp((x_{m'}^j)^{\top}x_m^j/\tau)}{\sum_{g=1}^{n}\exp((x_{m'}^j)^{\top}x_m^g/\tau)}"),
-    (12, "executable", "", "total loss of stage 1", r"\mathcal{L} = \mathcal{L}_M+\sum_m(\eta\,\mathcal{L}_{m'}+\gamma\,\mathcal{L}_m^c)"),
-    (13, "executable", "E1 E2 E5", "the correction network cleans a noisy label with the help of the unimodal vector", r"y_{m_c} = \mathrm{MUCN}_m(x_m,\,y+\epsilon_m;\theta_{m_c}),\quad \epsilon_m\sim\mathcal{N}(0,1)"),
-    (14, "executable", "", "unimodal denoising loss of one sample", r"\mathcal{L}_{MUCN}^j(\theta_{m_c}) = \vert y^j-y_{m_c}^j\vert"),
-    (15, "executable", "E9", "inner step: look ahead along the denoising gradient", r"\theta'_{m_c} = \theta_{m_c}-\frac{\alpha}{\vert S\vert}\sum_{j\in S}\nabla_{\theta_{m_c}}\mathcal{L}_{MUCN}^j(\theta_{m_c})"),
-    (16, "executable", "E7", "the same loss against a mixed target, in the second half", r"\mathcal{L}_{MUCN}^j(\theta_{m_c}) = \vert y_{mi}^j-y_{m_c}^j\vert"),
-    (17, "executable", "E2 E7", "target mixed from last epoch's output (tilde) and the label", r"y_{mi}^j = \lambda\,\tilde{y}_{m_c}^j+(1-\lambda)\,y^j"),
-    (18, "executable", "E1 E3", "decay of the mixing weight over epochs", r"\lambda \leftarrow (\lambda_{init})^{E+1}"),
-    (19, "executable", "E8 E9", "the same network on the projected vector and a noisy multimodal label", r"\bar{y}_c = \mathrm{MUCN}_m(x_{m'},\,\bar{y};\theta_{m_c})"),
-    (20, "executable", "E6 E9", "multimodal denoising loss, before the inner step and after it", r"\mathcal{L}_{MUCN}^{pre}(\theta_{m_c}) = \frac{1}{\vert D\vert}\sum_{k\in D}\vert y^k-\bar{y}_c^k\vert"),
-    (21, "executable", "E5 E6 E9", "noisy multimodal label: the unimodal head's score plus noise", r"\bar{y} = \hat{y}_{m'}+\epsilon_{m'},\quad \epsilon_{m'}\sim\mathcal{N}(0,1)"),
-    (22, "executable", "E6", "accept the inner step if multimodal denoising got better", r"\theta_{m_c} \leftarrow \theta'_{m_c}\quad\mathrm{if}\ \mathcal{L}_{MUCN}^{post}(\theta'_{m_c}) < \mathcal{L}_{MUCN}^{pre}(\theta_{m_c})"),
-    (23, "executable", "E6", "otherwise a second-order step from the old weights", r"\theta_{m_c} \leftarrow \theta_{m_c}-\alpha'\,\nabla_{\theta_{m_c}}\mathcal{L}_{MUCN}^{post}(\theta'_{m_c})"),
-    (24, "executable", "", "unimodal score from the unimodal vector, stage 3", r"\hat{y}_m^j = P^m(x_m^j;\theta_{P^m})"),
-    (25, "executable", "E2", "mean absolute error against the corrected label", r"\mathcal{L}_m = \frac{1}{n}\sum_{j=1}^{n}\vert y_{m_c}^j-\hat{y}_m^j\vert"),
-    (26, "executable", "", "mean absolute error of the multimodal score, stage 3", r"\mathcal{L}_M = \frac{1}{n}\sum_{j=1}^{n}\vert y^j-\hat{y}^j\vert"),
-    (27, "executable", "E13", "total loss of stage 3", r"\mathcal{L} = \mathcal{L}_M+\sum_m\beta\,\mathcal{L}_m"),
-    (28, "executable", "E4 E9", "last layer of the correction network: residual on the noisy label, squashed to the label range", r"y_{m_c} = \rho\,\tanh(\bar{y}+y'_{m_c})"),
+    (6, "executable", "E9", "mean absolute error of the multimodal score; a gradient step",
+     r"\mathcal{L}_M = \frac{1}{n}\sum_{j=1}^{n}\vert "
+     r"y^j-\hat{y}^j\vert,\quad \theta \leftarrow \theta-\alpha\nabla_{\theta}\mathcal{L}_M"),
+    (7, "executable", "E1", "the fused vector projected into one modality's space",
+     r"x_{m'} = f(W_m x+b_m),\quad m\in\{l,a,v\}"),
+    (8, "executable", "E1", "the unimodal head applied to the projected vector",
+     r"\hat{y}_{m'} = P^m(x_{m'};\theta_{P^m})"),
+    (9, "executable", "", "mean absolute error of that score",
+     r"\mathcal{L}_{m'} = \frac{1}{n}\sum_{j=1}^{n}\vert y^j-\hat{y}_{m'}^j\vert"),
+    (10, "executable", "E8", "vectors scaled to length 1, so that dot products are cosines",
+     r"x_i \leftarrow \frac{x_i}{\sqrt{\sum_o x_o^2}}"),
+    (11, "executable", "E1 E8 E18",
+     "contrast: a projected vector should pick its own unimodal vector out of the batch",
+     r"\mathcal{L}_m^c = -\frac{1}{n}\sum_{j=1}^{n}\log\frac{\exp((x_{m'}^j)^{\top}x_m^j/"
+     r"\tau)}{\sum_{g=1}^{n}\exp((x_{m'}^j)^{\top}x_m^g/\tau)}"),
+    (12, "executable", "", "total loss of stage 1",
+     r"\mathcal{L} = \mathcal{L}_M+\sum_m(\eta\,\mathcal{L}_{m'}+\gamma\,\mathcal{L}_m^c)"),
+    (13, "executable", "E1 E2 E5",
+     "the correction network cleans a noisy label with the help of the unimodal vector", r"y_{m_c} "
+     r"= \mathrm{MUCN}_m(x_m,\,y+\epsilon_m;\theta_{m_c}),\quad \epsilon_m\sim\mathcal{N}(0,1)"),
+    (14, "executable", "", "unimodal denoising loss of one sample",
+     r"\mathcal{L}_{MUCN}^j(\theta_{m_c}) = \vert y^j-y_{m_c}^j\vert"),
+    (15, "executable", "E9", "inner step: look ahead along the denoising gradient",
+     r"\theta'_{m_c} = \theta_{m_c}-\frac{\alpha}{\vert S\vert}\sum_{j\in "
+     r"S}\nabla_{\theta_{m_c}}\mathcal{L}_{MUCN}^j(\theta_{m_c})"),
+    (16, "executable", "E7", "the same loss against a mixed target, in the second half",
+     r"\mathcal{L}_{MUCN}^j(\theta_{m_c}) = \vert y_{mi}^j-y_{m_c}^j\vert"),
+    (17, "executable", "E2 E7", "target mixed from last epoch's output (tilde) and the label",
+     r"y_{mi}^j = \lambda\,\tilde{y}_{m_c}^j+(1-\lambda)\,y^j"),
+    (18, "executable", "E1 E3", "decay of the mixing weight over epochs",
+     r"\lambda \leftarrow (\lambda_{init})^{E+1}"),
+    (19, "executable", "E8 E9",
+     "the same network on the projected vector and a noisy multimodal label",
+     r"\bar{y}_c = \mathrm{MUCN}_m(x_{m'},\,\bar{y};\theta_{m_c})"),
+    (20, "executable", "E6 E9", "multimodal denoising loss, before the inner step and after it",
+     r"\mathcal{L}_{MUCN}^{pre}(\theta_{m_c}) = \frac{1}{\vert D\vert}\sum_{k\in D}\vert "
+     r"y^k-\bar{y}_c^k\vert"),
+    (21, "executable", "E5 E6 E9", "noisy multimodal label: the unimodal head's score plus noise",
+     r"\bar{y} = \hat{y}_{m'}+\epsilon_{m'},\quad \epsilon_{m'}\sim\mathcal{N}(0,1)"),
+    (22, "executable", "E6", "accept the inner step if multimodal denoising got better",
+     r"\theta_{m_c} \leftarrow \theta'_{m_c}\quad\mathrm{if}"
+     r"\ \mathcal{L}_{MUCN}^{post}(\theta'_{m_c}) < \mathcal{L}_{MUCN}^{pre}(\theta_{m_c})"),
+    (23, "executable", "E6", "otherwise a second-order step from the old weights",
+     r"\theta_{m_c} \leftarrow \theta_{m_c}-\alpha'\,\nabla_{\theta_{m_c}}"
+     r"\mathcal{L}_{MUCN}^{post}(\theta'_{m_c})"),
+    (24, "executable", "", "unimodal score from the unimodal vector, stage 3",
+     r"\hat{y}_m^j = P^m(x_m^j;\theta_{P^m})"),
+    (25, "executable", "E2", "mean absolute error against the corrected label",
+     r"\mathcal{L}_m = \frac{1}{n}\sum_{j=1}^{n}\vert y_{m_c}^j-\hat{y}_m^j\vert"),
+    (26, "executable", "", "mean absolute error of the multimodal score, stage 3",
+     r"\mathcal{L}_M = \frac{1}{n}\sum_{j=1}^{n}\vert y^j-\hat{y}^j\vert"),
+    (27, "executable", "E13", "total loss of stage 3",
+     r"\mathcal{L} = \mathcal{L}_M+\sum_m\beta\,\mathcal{L}_m"),
+    (28, "executable", "E4 E9", "last layer of the correction network: residual on the noisy "
+     "label, squashed to the label range", r"y_{m_c} = \rho\,\tanh(\bar{y}+y'_{m_c})"),
 ])
 
 # %% ../../nbs/00_papers.equations.ipynb #mfon
@@ -199,57 +294,107 @@ _enter("MFON", [
     (1, "executable", "", "text tokens at common width", r"f^t = \mathrm{MLP}(\mathrm{BERT}(u^t))"),
     (2, "executable", "", "visual frames at common width", r"f^v = \mathrm{MLP}(u^v)"),
     (3, "executable", "", "acoustic frames at common width", r"f^a = \mathrm{MLP}(u^a)"),
-    (4, "executable", "E2 E9", "a learnable prompt added to the frames that need help", r"\hat{f}^v = f^v+p^v"),
-    (5, "executable", "E1", "text queries attend over prompted frames", r"Z_v = \mathrm{softmax}\left(\frac{Q_t K_v^{\top}}{\sqrt{d_k}}\right)V_v\quad = \mathrm{softmax}\left(\frac{f^t W_Q^t\,(W_K^v)^{\top}(\hat{f}^v)^{\top}}{\sqrt{d_k}}\right)\hat{f}^v W_V^v"),
-    (6, "executable", "E3", "distillation: stay close to what the modality says alone", r"\mathcal{L}_{va} = \mathcal{L}_v+\mathcal{L}_a = \mathrm{KL}(Z_v\,\Vert\,x^v)+\mathrm{KL}(Z_a\,\Vert\,x^a)"),
-    (7, "executable", "E4", "exponential of the cosine", r"\mathrm{Score}(f^t, Z_m) = \exp(\bar{f}^t\,\bar{Z}_m^{\top}),\quad \bar{Z}_m = \frac{Z_m}{\Vert Z_m\Vert_2},\quad \bar{f}^t = \frac{f^t}{\Vert f^t\Vert_2}"),
-    (8, "executable", "E4", "contrast: each modality's vector should pick its own text out of the batch", r"\mathcal{L}(Z_m, f^t) = -\mathbb{E}_S\left[\log\frac{\mathrm{Score}(Z_m, f_i^t)}{\sum_{f_j^t\in f^t}\mathrm{Score}(Z_m, f_j^t)}\right]"),
-    (9, "executable", "E5", "sum over the two modalities that are not text", r"\mathcal{L}_{ICL} = \mathcal{L}_{tv}+\mathcal{L}_{ta}"),
+    (4, "executable", "E2 E9", "a learnable prompt added to the frames that need help",
+     r"\hat{f}^v = f^v+p^v"),
+    (5, "executable", "E1", "text queries attend over prompted frames", r"Z_v = \mathrm{softmax}"
+     r"\left(\frac{Q_t K_v^{\top}}{\sqrt{d_k}}\right)V_v\quad = \mathrm{softmax}\left(\frac{f^t "
+     r"W_Q^t\,(W_K^v)^{\top}(\hat{f}^v)^{\top}}{\sqrt{d_k}}\right)\hat{f}^v W_V^v"),
+    (6, "executable", "E3", "distillation: stay close to what the modality says alone",
+     r"\mathcal{L}_{va} = \mathcal{L}_v+\mathcal{L}_a "
+     r"= \mathrm{KL}(Z_v\,\Vert\,x^v)+\mathrm{KL}(Z_a\,\Vert\,x^a)"),
+    (7, "executable", "E4", "exponential of the cosine",
+     r"\mathrm{Score}(f^t, Z_m) = \exp(\bar{f}^t\,\bar{Z}_m^{\top}),\quad \bar{Z}_m "
+     r"= \frac{Z_m}{\Vert Z_m\Vert_2},\quad \bar{f}^t = \frac{f^t}{\Vert f^t\Vert_2}"),
+    (8, "executable", "E4",
+     "contrast: each modality's vector should pick its own text out of the batch",
+     r"\mathcal{L}(Z_m, f^t) = -\mathbb{E}_S\left[\log\frac{\mathrm{Score}(Z_m, "
+     r"f_i^t)}{\sum_{f_j^t\in f^t}\mathrm{Score}(Z_m, f_j^t)}\right]"),
+    (9, "executable", "E5", "sum over the two modalities that are not text",
+     r"\mathcal{L}_{ICL} = \mathcal{L}_{tv}+\mathcal{L}_{ta}"),
     (10, "executable", "E5", "concatenation", r"F_{fusion} = [Z_a; f^t; Z_v]"),
     (11, "executable", "E5", "multimodal score", r"\hat{y} = \mathrm{predictor}(F_{fusion})"),
-    (12, "executable", "", "mean squared error", r"\mathcal{L}_{task} = \frac{1}{N}\sum_{i=1}^{N}(y_i-\hat{y}_i)^2"),
-    (13, "executable", "E5", "total loss", r"\mathcal{L} = \alpha\,\mathcal{L}_{va}+\beta\,\mathcal{L}_{ICL}+\mathcal{L}_{task}"),
+    (12, "executable", "", "mean squared error",
+     r"\mathcal{L}_{task} = \frac{1}{N}\sum_{i=1}^{N}(y_i-\hat{y}_i)^2"),
+    (13, "executable", "E5", "total loss",
+     r"\mathcal{L} = \alpha\,\mathcal{L}_{va}+\beta\,\mathcal{L}_{ICL}+\mathcal{L}_{task}"),
 ])
 
 # %% ../../nbs/00_papers.equations.ipynb #spil
 _enter("SPIL", [
-    (1, "executable", "", "text vector: first word of the last layer", r"F_t = \mathrm{BERT}(I_t;\omega_t^{BERT})"),
-    (2, "executable", "E8", "audio vector from a one-directional LSTM", r"F_a = \mathrm{sLSTM}(I_a;\omega_a^{sLSTM})"),
-    (3, "executable", "E8", "visual vector from a one-directional LSTM", r"F_v = \mathrm{sLSTM}(I_v;\omega_v^{sLSTM})"),
+    (1, "executable", "", "text vector: first word of the last layer",
+     r"F_t = \mathrm{BERT}(I_t;\omega_t^{BERT})"),
+    (2, "executable", "E8", "audio vector from a one-directional LSTM",
+     r"F_a = \mathrm{sLSTM}(I_a;\omega_a^{sLSTM})"),
+    (3, "executable", "E8", "visual vector from a one-directional LSTM",
+     r"F_v = \mathrm{sLSTM}(I_v;\omega_v^{sLSTM})"),
     (4, "executable", "E8", "concatenation", r"\mathrm{Concat}_F = [F_t; F_a; F_v]"),
-    (5, "executable", "E7 E8", "fused vector", r"F_{all}^{\ast} = \mathrm{ReLU}((\omega_{l1}^{all})^{\top}\mathrm{Concat}_F+b_{l1}^{all})"),
-    (6, "executable", "E7", "multimodal score", r"y_{all} = (\omega_{l2}^{all})^{\top}F_{all}^{\ast}+b_{l2}^{all}"),
-    (7, "executable", "E7 E8", "projected unimodal vector", r"F_s^{\ast} = \mathrm{ReLU}((\omega_{l1}^{s})^{\top}F_s+b_{l1}^{s})"),
-    (8, "executable", "E7 E8", "unimodal score", r"y_s = (\omega_{l2}^{s})^{\top}F_s^{\ast}+b_{l2}^{s}"),
-    (9, "executable", "E6", "unimodal label from distances to class centres (shift), averaged over epochs n (momentum)", r"y_s' = \mathrm{ULGM}(y_{all}, F_{all}^{\ast}, F_s^{\ast}):\quad \tilde{y}_s = y_{all}'+\frac{\delta_s-\delta_m}{2}\cdot\frac{y_{all}'+\delta_m}{\delta_m},\quad y_s' \leftarrow \frac{n-1}{n+1}\,y_s'+\frac{2}{n+1}\,\tilde{y}_s"),
-    (10, "definition", "E8", "batch matrix of audio features, a row per sample", r"M_a = \{F_{a,i}\},\quad i=1,\ldots,N_a"),
-    (11, "definition", "E8", "batch matrix of visual features, a row per sample", r"M_v = \{F_{v,i}\},\quad i=1,\ldots,N_v"),
-    (12, "executable", "", "sample covariance of the audio batch", r"C_a = \frac{1}{N_a-1}\left(M_a^{\top}M_a-\frac{1}{N_a}(\mathbf{1}^{\top}M_a)^{\top}(\mathbf{1}^{\top}M_a)\right)"),
-    (13, "executable", "", "sample covariance of the visual batch", r"C_v = \frac{1}{N_v-1}\left(M_v^{\top}M_v-\frac{1}{N_v}(\mathbf{1}^{\top}M_v)^{\top}(\mathbf{1}^{\top}M_v)\right)"),
-    (14, "executable", "E4 E5", "squared distance of the covariances", r"\theta_{share} = \frac{1}{4d^2}\Vert C_a-C_v\Vert_F^2"),
-    (15, "executable", "E1", "its gradient on the audio side", r"\frac{\partial\theta_{share}}{\partial M_a} = \frac{1}{d^2(N_a-1)}\left(M_a^{\top}-\frac{1}{N_a}(\mathbf{1}^{\top}M_a)^{\top}\mathbf{1}^{\top}\right)^{\top}(C_a-C_v)"),
-    (16, "executable", "E1", "its gradient on the visual side", r"\frac{\partial\theta_{share}}{\partial M_v} = -\frac{1}{d^2(N_v-1)}\left(M_v^{\top}-\frac{1}{N_v}(\mathbf{1}^{\top}M_v)^{\top}\mathbf{1}^{\top}\right)^{\top}(C_a-C_v)"),
+    (5, "executable", "E7 E8", "fused vector",
+     r"F_{all}^{\ast} = \mathrm{ReLU}((\omega_{l1}^{all})^{\top}\mathrm{Concat}_F+b_{l1}^{all})"),
+    (6, "executable", "E7", "multimodal score",
+     r"y_{all} = (\omega_{l2}^{all})^{\top}F_{all}^{\ast}+b_{l2}^{all}"),
+    (7, "executable", "E7 E8", "projected unimodal vector",
+     r"F_s^{\ast} = \mathrm{ReLU}((\omega_{l1}^{s})^{\top}F_s+b_{l1}^{s})"),
+    (8, "executable", "E7 E8", "unimodal score",
+     r"y_s = (\omega_{l2}^{s})^{\top}F_s^{\ast}+b_{l2}^{s}"),
+    (9, "executable", "E6",
+     "unimodal label from distances to class centres (shift), averaged over epochs n (momentum)",
+     r"y_s' = \mathrm{ULGM}(y_{all}, F_{all}^{\ast}, F_s^{\ast}):\quad \tilde{y}_s = "
+     r"y_{all}'+\frac{\delta_s-\delta_m}{2}\cdot\frac{y_{all}'+\delta_m}{\delta_m},\quad "
+     r"y_s' \leftarrow \frac{n-1}{n+1}\,y_s'+\frac{2}{n+1}\,\tilde{y}_s"),
+    (10, "definition", "E8", "batch matrix of audio features, a row per sample",
+     r"M_a = \{F_{a,i}\},\quad i=1,\ldots,N_a"),
+    (11, "definition", "E8", "batch matrix of visual features, a row per sample",
+     r"M_v = \{F_{v,i}\},\quad i=1,\ldots,N_v"),
+    (12, "executable", "", "sample covariance of the audio batch",
+     r"C_a = \frac{1}{N_a-1}\left(M_a^{\top}M_a-"
+     r"\frac{1}{N_a}(\mathbf{1}^{\top}M_a)^{\top}(\mathbf{1}^{\top}M_a)\right)"),
+    (13, "executable", "", "sample covariance of the visual batch",
+     r"C_v = \frac{1}{N_v-1}\left(M_v^{\top}M_v-"
+     r"\frac{1}{N_v}(\mathbf{1}^{\top}M_v)^{\top}(\mathbf{1}^{\top}M_v)\right)"),
+    (14, "executable", "E4 E5", "squared distance of the covariances",
+     r"\theta_{share} = \frac{1}{4d^2}\Vert C_a-C_v\Vert_F^2"),
+    (15, "executable", "E1", "its gradient on the audio side",
+     r"\frac{\partial\theta_{share}}{\partial M_a} = \frac{1}{d^2(N_a-1)}\left(M_a^{\top}-"
+     r"\frac{1}{N_a}(\mathbf{1}^{\top}M_a)^{\top}\mathbf{1}^{\top}\right)^{\top}(C_a-C_v)"),
+    (16, "executable", "E1", "its gradient on the visual side",
+     r"\frac{\partial\theta_{share}}{\partial M_v} = -\frac{1}{d^2(N_v-1)}\left(M_v^{\top}-"
+     r"\frac{1}{N_v}(\mathbf{1}^{\top}M_v)^{\top}\mathbf{1}^{\top}\right)^{\top}(C_a-C_v)"),
 ])
 
 # %% ../../nbs/00_papers.equations.ipynb #spil-2
 _enter("SPIL", [
-    (17, "proof", "E3", "how near can a linear map bring one covariance to the other?", r"\min_A\Vert C_a'-C_v\Vert_F^2 = \min_A\Vert A^{\top}C_a A-C_v\Vert_F^2"),
-    (18, "proof", "E3", "eigen-decomposition of the audio covariance", r"C_a = U_a\varepsilon_a U_a^{\top}"),
-    (19, "proof", "E3", "eigen-decomposition of the visual covariance", r"C_v = U_v\varepsilon_v U_v^{\top}"),
-    (20, "proof", "E3", "audio has the higher rank: the target is reached", r"C_a' = U_v\varepsilon_v U_v^{\top} = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top}"),
+    (17, "proof", "E3", "how near can a linear map bring one covariance to the other?",
+     r"\min_A\Vert C_a'-C_v\Vert_F^2 = \min_A\Vert A^{\top}C_a A-C_v\Vert_F^2"),
+    (18, "proof", "E3", "eigen-decomposition of the audio covariance",
+     r"C_a = U_a\varepsilon_a U_a^{\top}"),
+    (19, "proof", "E3", "eigen-decomposition of the visual covariance",
+     r"C_v = U_v\varepsilon_v U_v^{\top}"),
+    (20, "proof", "E3", "audio has the higher rank: the target is reached",
+     r"C_a' = U_v\varepsilon_v U_v^{\top} = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top}"),
     (21, "proof", "E3", "the rank used in that case", r"R = R_{C_v}"),
-    (22, "proof", "E3", "audio has the lower rank: the target is cut to its leading directions", r"C_a' = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top}"),
+    (22, "proof", "E3", "audio has the lower rank: the target is cut to its leading directions",
+     r"C_a' = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top}"),
     (23, "proof", "E3", "the rank used in that case", r"R = R_{C_a}"),
-    (24, "proof", "E3", "what the map must achieve", r"C_a' = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top} = A^{\top}C_a A"),
+    (24, "proof", "E3", "what the map must achieve",
+     r"C_a' = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top} = A^{\top}C_a A"),
     (25, "proof", "E3", "SPIL-18 once more", r"C_a = U_a\varepsilon_a U_a^{\top}"),
-    (26, "proof", "E3", "the two combined", r"A^{\top}U_a\varepsilon_a U_a^{\top}A = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top}"),
-    (27, "proof", "E3", "change of variable", r"(U_a^{\top}A)^{\top}\varepsilon_a(U_a^{\top}A) = E^{\top}\varepsilon_a E"),
+    (26, "proof", "E3", "the two combined",
+     r"A^{\top}U_a\varepsilon_a U_a^{\top}A = U_{v[1:R]}\,\varepsilon_{v[1:R]}\,U_{v[1:R]}^{\top}"),
+    (27, "proof", "E3", "change of variable",
+     r"(U_a^{\top}A)^{\top}\varepsilon_a(U_a^{\top}A) = E^{\top}\varepsilon_a E"),
     (28, "proof", "E3", "the new variable", r"U_a^{\top}A = E"),
-    (29, "proof", "E2", "the best map: whiten the leading audio directions, re-colour them with the visual ones", r"A = U_{a[1:R]}\,\varepsilon_{a[1:R]}^{-1/2}\,\varepsilon_{v[1:R]}^{1/2}\,U_{v[1:R]}^{\top},\quad R=\min(R_{C_a}, R_{C_v})"),
-    (30, "executable", "E7", "absolute error of the multimodal score of one sample", r"l_1 = \vert y_{all}^{i'}-y_{all}^{i}\vert"),
-    (31, "executable", "E6", "weighted absolute errors of the unimodal scores", r"l_2 = \sum_{s\in\{t,a,v\}}\omega_s^i\,\vert y_s^{i'}-y_s^{i}\vert"),
-    (32, "executable", "E6", "weight of a sample: how far its unimodal label is from the common one (printed: from the score)", r"\omega_s^i = \tanh(\vert y_s^{i'}-y_{all}^{i}\vert)"),
-    (33, "executable", "E4 E5", "SPIL-14 under a new name", r"l_3 = \frac{1}{4d^2}\Vert C_a-C_v\Vert_F^2"),
+    (29, "proof", "E2",
+     "the best map: whiten the leading audio directions, re-colour them with the visual ones",
+     r"A = U_{a[1:R]}\,\varepsilon_{a[1:R]}^{-1/2}\,\varepsilon_{v[1:R]}^{1/2}\,U_{v[1:R]}^{\top},"
+     r"\quad R=\min(R_{C_a}, R_{C_v})"),
+    (30, "executable", "E7", "absolute error of the multimodal score of one sample",
+     r"l_1 = \vert y_{all}^{i'}-y_{all}^{i}\vert"),
+    (31, "executable", "E6", "weighted absolute errors of the unimodal scores",
+     r"l_2 = \sum_{s\in\{t,a,v\}}\omega_s^i\,\vert y_s^{i'}-y_s^{i}\vert"),
+    (32, "executable", "E6", "weight of a sample: how far its unimodal label is from the common "
+     "one (printed: from the score)", r"\omega_s^i = \tanh(\vert y_s^{i'}-y_{all}^{i}\vert)"),
+    (33, "executable", "E4 E5", "SPIL-14 under a new name",
+     r"l_3 = \frac{1}{4d^2}\Vert C_a-C_v\Vert_F^2"),
     (34, "executable", "E7 E9", "total loss", r"L = \frac{1}{N}\sum_i(l_1+l_2)+l_3"),
 ])
 
@@ -261,7 +406,8 @@ def find(
     if id in EQUATIONS: return EQUATIONS[id]
     near = difflib.get_close_matches(str(id).upper(), EQUATIONS, n=3, cutoff=0.5)
     ids = ", ".join(f"{name}-1 to {name}-{p.equations}" for name, p in PAPERS.items())
-    raise ValueError(f"no equation has the id {id!r}; " + (f"near are {', '.join(near)}; " if near else "") + f"ids run from {ids}")
+    raise ValueError(f"no equation has the id {id!r}; "
+                     + (f"near are {', '.join(near)}; " if near else "") + f"ids run from {ids}")
 
 # %% ../../nbs/00_papers.equations.ipynb #register
 _FUNCTIONS: dict = {}  # "UGF-4" or "SPIL-9/momentum" -> (function, registering module)
@@ -274,12 +420,14 @@ def register(
     "Note that this function computes this equation."
     find(id.partition("/")[0])
     if not hasattr(function, "__qualname__"):
-        raise ValueError(f"{id}: {function!r} has no name to show in the index; register a function or a class")
+        raise ValueError(
+            f"{id}: {function!r} has no name to show in the index; register a function or a class")
     held, holder = _FUNCTIONS.get(id, (function, module))
     if holder != module and "__main__" in (holder, module):
         if module == "__main__": return  # a notebook repeats what its module exports
     elif (holder, held.__qualname__) != (module, function.__qualname__):
-        raise ValueError(f"{id} is computed by {holder}: {held.__qualname__}; {module}: {function.__qualname__} cannot claim it too. "
+        raise ValueError(f"{id} is computed by {holder}: {held.__qualname__}; {module}: "
+                         f"{function.__qualname__} cannot claim it too. "
                          f"Remove one, or register a further statement as '{id}/<step>'")
     _FUNCTIONS[id] = (function, module)
 
@@ -298,49 +446,62 @@ _ASIDE = ("audit", "book", "cli", "train")  # shelves that hold no equation
 
 @cache
 def _load_package():
-    "Import what can hold an equation, so that all decorators have run; import errors are passed on."
+    """Import what can hold an equation, so that all decorators have run; import errors are
+    passed on."""
     package = importlib.import_module("msa_lit")
     for found in pkgutil.walk_packages(package.__path__, "msa_lit."):
         private = found.name.rpartition(".")[2].startswith("_")
-        if found.name.split(".")[1] not in _ASIDE and not private: importlib.import_module(found.name)
+        if found.name.split(".")[1] not in _ASIDE and not private:
+            importlib.import_module(found.name)
 
 def _registered(id):
     "All (function, module) pairs of an id, the plain registration before its steps."
     _, holder = _FUNCTIONS.get(id, (None, "__main__"))
-    if holder == "__main__": _load_package()  # what the package computes goes before a notebook's copy
+    if holder == "__main__":
+        _load_package()  # what the package computes goes before a notebook's copy
     return [_FUNCTIONS[key] for key in sorted(_FUNCTIONS) if key.partition("/")[0] == id]
 
 def _notebook(module):
     "File name of the notebook that a module was exported from, None if it was not."
     file = getattr(sys.modules.get(module), "__file__", None)
-    found = file and re.search(r"^# AUTOGENERATED.*?([\w.]+\.ipynb)\.$", Path(file).read_text(encoding="utf8"), re.M)
+    found = file and re.search(r"^# AUTOGENERATED.*?([\w.]+\.ipynb)\.$",
+                               Path(file).read_text(encoding="utf8"), re.M)
     return found[1] if found else None
 
 # %% ../../nbs/00_papers.equations.ipynb #index
 def _dotted(function):
-    "The name by which a function can be imported; torch's built-ins hide theirs in a private class."
+    """The name by which a function can be imported; torch's built-ins hide theirs in a private
+    class."""
     name = function.__name__ if inspect.isbuiltin(function) else function.__qualname__
     return f"{function.__module__}.{name}"
 
 def index(
     paper: str | None = None,  # "UGF", "MUG", "MFON" or "SPIL"; None for all four
-):                             # pandas DataFrame, one row per equation; ValueError for another paper
+):  # pandas DataFrame, one row per equation; ValueError for another paper
     "Every equation with its function, or 'not yet', its notebook and its errata."
     import pandas as pd
-    if paper not in (None, *PAPERS): raise ValueError(f"paper is {paper!r}; choose one of {', '.join(PAPERS)}, or None for all")
-    rows = [dict(id=e.id, meaning=e.meaning, kind=e.kind, function=", ".join(map(_dotted, e.functions)) or "not yet",
-                 notebook=e.notebook or "", errata=" ".join(e.errata)) for e in EQUATIONS.values() if paper in (None, e.paper)]
+    if paper not in (None, *PAPERS):
+        raise ValueError(f"paper is {paper!r}; choose one of {', '.join(PAPERS)}, or None for all")
+    rows = [dict(id=e.id, meaning=e.meaning, kind=e.kind,
+                 function=", ".join(map(_dotted, e.functions)) or "not yet",
+                 notebook=e.notebook or "", errata=" ".join(e.errata))
+            for e in EQUATIONS.values() if paper in (None, e.paper)]
     return pd.DataFrame(rows)
 
 # %% ../../nbs/00_papers.equations.ipynb #page
 def page(
     paper: str,  # "UGF", "MUG", "MFON" or "SPIL"
-) -> Table:      # a row per equation: id, formula, meaning, function, errata; ValueError for another paper
+) -> Table:      # a row per equation: id, formula, meaning, function, errata; ValueError for
+                 # another paper
     "The index of one paper as a page to read."
-    math = lambda latex: "$" + re.sub(r"\s*\\quad\s*", "$<br>$", latex) + "$"
-    link = lambda name, file: f"[`{name.removeprefix('msa_lit.')}`]({file})" if file else f"`{name}`"
-    code = lambda r: r.function if r.function == "not yet" else ", ".join(link(name, r.notebook) for name in r.function.split(", "))
-    rows = tuple((r.id, math(EQUATIONS[r.id].latex), r.meaning, code(r), r.errata) for r in index(paper).itertuples())
+    def math(latex): return "$" + re.sub(r"\s*\\quad\s*", "$<br>$", latex) + "$"
+    def link(name, file):
+        return f"[`{name.removeprefix('msa_lit.')}`]({file})" if file else f"`{name}`"
+    def code(r):
+        return r.function if r.function == "not yet" else ", ".join(
+            link(name, r.notebook) for name in r.function.split(", "))
+    rows = tuple((r.id, math(EQUATIONS[r.id].latex), r.meaning, code(r), r.errata)
+                 for r in index(paper).itertuples())
     return Table(("id", "equation", "meaning", "computed by", "errata"), rows)
 
 # %% ../../nbs/00_papers.equations.ipynb #describe
@@ -354,6 +515,8 @@ def describe(
 ) -> str:     # several lines of text; ValueError with near matches for an unknown id
     "One equation in plain text: formula, meaning, function, notebook, errata."
     e = find(id)
-    said = {"formula": e.latex, "function": "\n            ".join(map(_call, e.functions)) or "not yet",
+    said = {"formula": e.latex,
+            "function": "\n            ".join(map(_call, e.functions)) or "not yet",
             "notebook": e.notebook or "-", "errata": ", ".join(e.errata) or "-"}
-    return "\n".join([f"{e.id} ({e.kind}): {e.meaning}", *(f"  {key:<10}{value}" for key, value in said.items())])
+    return "\n".join([f"{e.id} ({e.kind}): {e.meaning}",
+                      *(f"  {key:<10}{value}" for key, value in said.items())])

@@ -34,14 +34,18 @@ def evidence(
     modality: str,             # "text", "audio" or "vision"
     frames: int | None = None, # salient frames k; None: all that the lengths allow, uniformly
 ) -> list:                     # (probability, precision k / sigma^2) pairs
-    "How precise a modality's mean salient frame can be, and how often; ValueError for an aligned world without `frames`."
+    """How precise a modality's mean salient frame can be, and how often;
+    ValueError for an aligned world without `frames`."""
     if world.aligned and modality != "text" and frames is None:
-        raise ValueError("aligned=True: the number of salient frames follows the sentences, give frames")
+        raise ValueError(
+            "aligned=True: the number of salient frames follows the sentences, give frames")
     low, high = world.length.get(modality, (1, 1))
-    k = [1] if modality == "text" else [frames] if frames else salient_count(np.arange(low, high + 1), world.salient)
+    k = [1] if modality == "text" else [frames] if frames else salient_count(
+        np.arange(low, high + 1), world.salient)
     rate = world.burst_rate if world.burst[modality] else 0.0
     sds = noise_sd(world, modality, np.array([False, True])).clip(1e-6)
-    return [(p / len(k), x / sd ** 2) for x in k for p, sd in zip((1 - rate, rate), sds) if p]
+    return [(p / len(k), x / sd ** 2) for x in k
+            for p, sd in zip((1 - rate, rate), sds, strict=True) if p]
 
 # %% ../../nbs/02_simulate.bayes.ipynb #names
 def chosen(
@@ -50,8 +54,10 @@ def chosen(
 ) -> tuple:                   # the modalities as a tuple
     "Check a choice of modalities and target; ValueError for an unknown name or an empty choice."
     names = (modalities,) if isinstance(modalities, str) else tuple(modalities)
-    if not names or not set(names) <= set(MODALITIES): raise ValueError(f"modalities={modalities!r}: use some of {MODALITIES}")
-    if target not in ("multimodal", *MODALITIES): raise ValueError(f"target={target!r}: use 'multimodal' or one of {MODALITIES}")
+    if not names or not set(names) <= set(MODALITIES):
+        raise ValueError(f"modalities={modalities!r}: use some of {MODALITIES}")
+    if target not in ("multimodal", *MODALITIES):
+        raise ValueError(f"target={target!r}: use 'multimodal' or one of {MODALITIES}")
     return names
 
 # %% ../../nbs/02_simulate.bayes.ipynb #bayes-error
@@ -60,19 +66,21 @@ def bayes_error(
     modalities: str | tuple = MODALITIES,  # what may be looked at: one name or several
     target: str = "multimodal",      # what to predict: y, or the u_s of this modality
     frames: int | None = None,       # salient frames per sequence; None: averaged over the lengths
-) -> dict:                           # "mae", "rmse" (label units) and "corr" of the best possible prediction
-    "Smallest error anyone can reach, closed form for the linear Gaussian case; ValueError for an unknown modality."
+) -> dict:  # "mae", "rmse" (label units) and "corr" of the best possible prediction
+    """Smallest error anyone can reach, closed form for the linear Gaussian case;
+    ValueError for an unknown modality."""
     names = chosen(modalities, target)
     cases = list(itertools.product(*(evidence(world, m, frames) for m in names)))
     chance = np.array([math.prod(p for p, _ in case) for case in cases])                   # [cases]
-    precision = np.array([[x for _, x in case] for case in cases])                         # [cases, modalities]
-    gram = np.stack([design(world, m).T @ design(world, m) for m in names])                # [modalities, S, S]
-    J = np.eye(gram.shape[-1]) + np.einsum("km,mij->kij", precision, gram)                 # [cases, S, S]
+    precision = np.array([[x for _, x in case] for case in cases])  # [cases, modalities]
+    gram = np.stack([design(world, m).T @ design(world, m) for m in names])  # [modalities, S, S]
+    J = np.eye(gram.shape[-1]) + np.einsum("km,mij->kij", precision, gram)  # [cases, S, S]
     c = world.sigma_y * np.eye(len(J[0]))[0]
     if target != "multimodal": c[1 + MODALITIES.index(target)] = world.kappa[target]
     variance = np.einsum("i,kij,j->k", c, np.linalg.inv(J), c)                             # [cases]
     mean = chance @ variance
-    return dict(mae=math.sqrt(2 / math.pi) * float(chance @ np.sqrt(variance)), rmse=math.sqrt(mean), corr=math.sqrt(max(0.0, 1 - mean / (c @ c))))
+    return dict(mae=math.sqrt(2 / math.pi) * float(chance @ np.sqrt(variance)),
+                rmse=math.sqrt(mean), corr=math.sqrt(max(0.0, 1 - mean / (c @ c))))
 
 # %% ../../nbs/02_simulate.bayes.ipynb #lambda
 def likelihood_precision(
@@ -83,8 +91,10 @@ def likelihood_precision(
     "Precision of what the salient frames say about the u_s, the latents integrated out."
     M = len(names)
     H = [design(world, m) for m in names]
-    F = [np.hstack([np.outer(h[:, 0], row) / world.sigma_y, h[:, 4:]]) for h, row in zip(H, np.eye(M))]  # each [d, M + 4r]
-    G = np.einsum("nm,mij->nij", precision, np.stack([f.T @ f for f in F]))                              # [n, M + 4r, M + 4r]
+    # each [d, M + 4r]
+    F = [np.hstack([np.outer(h[:, 0], row) / world.sigma_y, h[:, 4:]])
+         for h, row in zip(H, np.eye(M), strict=True)]
+    G = np.einsum("nm,mij->nij", precision, np.stack([f.T @ f for f in F]))  # [n, M + 4r, M + 4r]
     nuisance = np.eye(G.shape[-1] - M) + G[:, M:, M:]
     return G[:, :M, :M] - G[:, :M, M:] @ np.linalg.solve(nuisance, G[:, M:, :M])
 
@@ -99,7 +109,8 @@ def posterior_errors(
     median = values[order][(np.cumsum(weight[:, order], 1) < 0.5).sum(1).clip(max=len(values) - 1)]
     mean = weight @ values
     corr = np.corrcoef(mean, target)[0, 1] if min(mean.std(), target.std()) > 1e-9 else 0.0
-    return dict(mae=float(abs(median - target).mean()), rmse=math.sqrt(((mean - target) ** 2).mean()), corr=float(corr))
+    return dict(mae=float(abs(median - target).mean()),
+                rmse=math.sqrt(((mean - target) ** 2).mean()), corr=float(corr))
 
 # %% ../../nbs/02_simulate.bayes.ipynb #mc
 def bayes_monte_carlo(
@@ -110,15 +121,21 @@ def bayes_monte_carlo(
     support: int = 4000,         # prior utterances that stand for all possible ones
     seed: int = 0,               # of this estimate
     frames: int | None = None,   # salient frames per sequence; None: as the lengths fall
-) -> dict:                       # "mae", "rmse" (label units) and "corr" of the best possible prediction
-    "Smallest error anyone can reach, by weighting prior samples; ValueError for an unknown modality."
+) -> dict:  # "mae", "rmse" (label units) and "corr" of the best possible prediction
+    """Smallest error anyone can reach, by weighting prior samples;
+    ValueError for an unknown modality."""
     names = chosen(modalities, target)
-    truth, prior = draw_truth(world, n, seed, "bayes rows"), draw_truth(world, support, seed, "bayes prior")
+    truth, prior = (draw_truth(world, n, seed, "bayes rows"),
+                    draw_truth(world, support, seed, "bayes prior"))
     rng, pairs = stream(seed, "bayes noise"), [np.array(evidence(world, m, frames)) for m in names]
-    L = likelihood_precision(world, names, np.stack([rng.choice(p[:, 1], n, p=p[:, 0]) for p in pairs], 1))  # [n, M, M]
+    # [n, M, M]
+    L = likelihood_precision(world, names,
+                             np.stack([rng.choice(p[:, 1], n, p=p[:, 0]) for p in pairs], 1))
     value, vector = np.linalg.eigh(L)
-    root = vector * np.sqrt(value.clip(0))[:, None]                                                          # root @ root.T = L
-    u, v = (np.stack([t[m] for m in names], 1) for t in (truth, prior))                                      # [n, M], [support, M]
-    eta = np.einsum("nij,nj->ni", L, u) + np.einsum("nij,nj->ni", root, rng.standard_normal(u.shape))
-    log = eta @ v.T - 0.5 * L.reshape(n, -1) @ np.einsum("ji,jk->jik", v, v).reshape(support, -1).T          # [n, support]
+    root = vector * np.sqrt(value.clip(0))[:, None]  # root @ root.T = L
+    u, v = (np.stack([t[m] for m in names], 1) for t in (truth, prior))  # [n, M], [support, M]
+    eta = np.einsum("nij,nj->ni", L, u) + np.einsum("nij,nj->ni", root,
+                                                    rng.standard_normal(u.shape))
+    # [n, support]
+    log = eta @ v.T - 0.5 * L.reshape(n, -1) @ np.einsum("ji,jk->jik", v, v).reshape(support, -1).T
     return posterior_errors(np.exp(log - log.max(1, keepdims=True)), prior[target], truth[target])

@@ -15,15 +15,22 @@ __all__ = ['ADJECTIVES', 'VERBS', 'DEGREES', 'NEGATIONS', 'MODIFIERS', 'VALENCE'
 
 # %% ../../nbs/02_simulate.sentences.ipynb #lexicon
 ADJECTIVES = dict(
-    perfect=2.0, wonderful=1.9, brilliant=1.8, excellent=1.7, amazing=1.7, great=1.4, lovely=1.3, impressive=1.2, good=1.0,
-    nice=0.9, pleasant=0.8, solid=0.6, decent=0.5, fine=0.4, acceptable=0.25, plain=-0.15, ordinary=-0.25, average=-0.3,
-    odd=-0.4, mediocre=-0.6, weak=-0.8, dull=-0.9, clumsy=-0.9, poor=-1.1, bad=-1.2, boring=-1.2, disappointing=-1.3,
+    perfect=2.0, wonderful=1.9, brilliant=1.8, excellent=1.7, amazing=1.7, great=1.4, lovely=1.3,
+    impressive=1.2, good=1.0,
+    nice=0.9, pleasant=0.8, solid=0.6, decent=0.5, fine=0.4, acceptable=0.25, plain=-0.15,
+    ordinary=-0.25, average=-0.3,
+    odd=-0.4, mediocre=-0.6, weak=-0.8, dull=-0.9, clumsy=-0.9, poor=-1.1, bad=-1.2, boring=-1.2,
+    disappointing=-1.3,
     annoying=-1.4, awful=-1.7, terrible=-1.8, horrible=-1.9, dreadful=-2.0)
 VERBS = dict(
-    love=("loved", 1.6), adore=("adored", 1.8), admire=("admired", 1.3), enjoy=("enjoyed", 1.1), like=("liked", 0.9),
-    appreciate=("appreciated", 0.7), accept=("accepted", 0.3), question=("questioned", -0.4), regret=("regretted", -0.9),
-    dislike=("disliked", -1.0), resent=("resented", -1.3), hate=("hated", -1.6), despise=("despised", -1.8))
-DEGREES = dict(slightly=0.5, fairly=0.75, truly=1.2, really=1.25, very=1.5, absolutely=1.5, extremely=1.75)
+    love=("loved", 1.6), adore=("adored", 1.8), admire=("admired", 1.3), enjoy=("enjoyed", 1.1),
+    like=("liked", 0.9),
+    appreciate=("appreciated", 0.7), accept=("accepted", 0.3), question=("questioned", -0.4),
+    regret=("regretted", -0.9),
+    dislike=("disliked", -1.0), resent=("resented", -1.3), hate=("hated", -1.6),
+    despise=("despised", -1.8))
+DEGREES = dict(slightly=0.5, fairly=0.75, truly=1.2, really=1.25, very=1.5, absolutely=1.5,
+               extremely=1.75)
 NEGATIONS = {"not": -0.6, "never": -0.8, "hardly": -0.4}
 MODIFIERS = {**DEGREES, **NEGATIONS}
 VALENCE = {**ADJECTIVES, **{w: v for base, (past, v) in VERBS.items() for w in (base, past)}}
@@ -47,7 +54,8 @@ def salient_words(
     return np.array([word in VALENCE or word in MODIFIERS for word in text.split()])
 
 # %% ../../nbs/02_simulate.sentences.ipynb #phrases
-_PLAIN, _GRADED, _NEGATED = 30, 6, 1  # how likely a phrase is beside the others of about its valence
+# how likely a phrase is beside the others of about its valence
+_PLAIN, _GRADED, _NEGATED = 30, 6, 1
 
 def _grade(word, value, past=None):
     "Every way to grade one sentiment word: (valence, phrase, kind of clause, weight)."
@@ -56,10 +64,12 @@ def _grade(word, value, past=None):
     yield value, shown, kind, _PLAIN
     for d in strong if past or abs(value) >= 1.6 else ("slightly", "fairly", "very", "extremely"):
         yield DEGREES[d] * value, f"{d} {shown}", kind, _GRADED
-    for word_of_no, phrase in [("never", f"never {shown}"), ("hardly", f"hardly {shown}"), ("not", f"did not {word}" if past else f"not {word}")]:
+    for word_of_no, phrase in [("never", f"never {shown}"), ("hardly", f"hardly {shown}"),
+                               ("not", f"did not {word}" if past else f"not {word}")]:
         yield NEGATIONS[word_of_no] * value, phrase, "verb" if past else "negated", _NEGATED
 
-PHRASES = sorted([p for w, v in ADJECTIVES.items() for p in _grade(w, v)] + [p for w, (past, v) in VERBS.items() for p in _grade(w, v, past)])
+PHRASES = sorted([p for w, v in ADJECTIVES.items() for p in _grade(w, v)]
+                 + [p for w, (past, v) in VERBS.items() for p in _grade(w, v, past)])
 _VALUES = np.array([p[0] for p in PHRASES])
 
 def phrase_near(
@@ -80,13 +90,16 @@ TOPICS = {
     "phone": (("the screen", "the battery", "the camera", "the speaker", "the keyboard"),
               ("i bought the phone in may", "the shop sent it in a box", "i use it every day")),
     "food": (("the soup", "the bread", "the service", "the dessert", "the coffee"),
-             ("we ate there last week", "my friend chose the restaurant", "i ordered the lunch menu")),
+             ("we ate there last week", "my friend chose the restaurant",
+              "i ordered the lunch menu")),
     "book": (("the story", "the first chapter", "the hero", "the style", "the cover"),
-             ("i read it on the train", "my teacher gave us the book", "it has three hundred pages")),
+             ("i read it on the train", "my teacher gave us the book",
+              "it has three hundred pages")),
     "hotel": (("the room", "the breakfast", "the view", "the garden", "the bed"),
               ("we stayed two nights", "the hotel is near the station", "i booked it online")),
     "game": (("the map", "the design", "the first level", "the sound", "the tutorial"),
-             ("i played it with my sister", "the game came out in june", "it runs on my old computer")),
+             ("i played it with my sister", "the game came out in june",
+              "it runs on my old computer")),
 }
 
 # %% ../../nbs/02_simulate.sentences.ipynb #writer
@@ -95,7 +108,8 @@ REACH = 2.8  # largest valence asked of one opinion
 
 def _clause(phrase, kind, aspect, u):
     if kind == "verb": return f"i {phrase} {aspect}"
-    return f"{aspect} {'was' if kind == 'negated' else ('was', 'felt', 'seemed')[int(3 * u)]} {phrase}"
+    return (f"{aspect} "
+            f"{'was' if kind == 'negated' else ('was', 'felt', 'seemed')[int(3 * u)]} {phrase}")
 
 def write_sentence(
     target: float,  # wanted valence, in units where rho is 3
@@ -103,17 +117,21 @@ def write_sentence(
     clauses: int,   # opinions in the sentence; more are added when the valence needs them
     u: np.ndarray,  # uniform numbers [DRAWS] that make every choice
 ) -> str:           # words separated by spaces, lower case, as in a transcript
-    "A sentence that states a wanted valence; ValueError for an unknown topic or a valence out of reach."
+    """A sentence that states a wanted valence;
+    ValueError for an unknown topic or a valence out of reach."""
     if topic not in TOPICS: raise ValueError(f"topic={topic!r}: one of {tuple(TOPICS)}")
     aspects, facts = TOPICS[topic]
     order = np.argsort(u[:len(aspects)])
     count = max(clauses, math.ceil(abs(target) / REACH))
-    if not 1 <= count <= len(aspects): raise ValueError(f"target={target}, clauses={clauses}: 1 to {len(aspects)} opinions of at most {REACH} each")
+    if not 1 <= count <= len(aspects):
+        raise ValueError(f"target={target}, clauses={clauses}: 1 to {len(aspects)} opinions of at "
+                         f"most {REACH} each")
     words = [facts[int(2 * u[5] * len(facts))]] if u[5] < 0.5 else []
     rest, previous = target, 0.0
     for i, (excess, choice, verb) in enumerate(u[6:6 + 3 * count].reshape(count, 3)):
         room = REACH * (count - 1 - i)  # what the later opinions can still add
-        share = np.clip(rest / (count - i) + (1.6 * excess - 0.8) * (room > 0), rest - room, rest + room)
+        share = np.clip(rest / (count - i) + (1.6 * excess - 0.8) * (room > 0),
+                        rest - room, rest + room)
         value, phrase, kind, _ = phrase_near(share, choice)
         if words: words.append("but" if value * previous < 0 else "and")
         words.append(_clause(phrase, kind, aspects[order[i]], verb))
