@@ -30,8 +30,10 @@ setup(
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),
     extras_require={name: words(f"{name}_requirements") for name in ("dev", "search", "minilm")},
-    entry_points={"console_scripts": words("console_scripts"), "nbdev": [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"]},
-    classifiers=["Programming Language :: Python :: 3", "License :: OSI Approved :: Apache Software License",
+    entry_points={"console_scripts": words("console_scripts"),
+                  "nbdev": [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"]},
+    classifiers=["Programming Language :: Python :: 3",
+                 "License :: OSI Approved :: Apache Software License",
                  "Topic :: Scientific/Engineering :: Artificial Intelligence"],
     zip_safe=False,
 )

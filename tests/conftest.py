@@ -2,7 +2,8 @@
 import os
 from pathlib import Path
 
-os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="agg", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+os.environ.update(OMP_NUM_THREADS="1", MPLBACKEND="agg", HF_HUB_OFFLINE="1",
+                  TOKENIZERS_PARALLELISM="false")
 
 import pytest
 import torch
@@ -22,7 +23,8 @@ def seed():
 
 @pytest.fixture(scope="session")
 def papers():
-    "The folder with our reading of the four papers; tests that compare with it are skipped where it is absent."
+    """The folder with our reading of the four papers; tests that compare with it are skipped
+    where it is absent."""
     folder = ROOT.parent / "shared" / "papers"
     if not folder.is_dir():
         pytest.skip("needs ../shared/papers (equations.md, errata.md) beside the repository")

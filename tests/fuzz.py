@@ -372,8 +372,12 @@ def prepare():
     os.environ.update(
         OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", MPLBACKEND="agg"
     )
-    import pandas, torch  # noqa: F401
-    import msa_lit.data.doctor, msa_lit.data.readers, msa_lit.train.runs  # noqa: F401
+    import pandas  # noqa: F401
+    import torch  # noqa: F401
+
+    import msa_lit.data.doctor  # noqa: F401
+    import msa_lit.data.readers  # noqa: F401
+    import msa_lit.train.runs  # noqa: F401
 
     return load_kinds()
 

@@ -59,8 +59,8 @@ def beyond(rng, folder):
 def outliers(rng, folder):
     sick, where = planted(rng, [1e10, -1e9, 1e7, -1e8, 1e12])
     write_store(sick, folder / "store")
-    named = lambda said: len(said) == 1 and re.search(where, said[0])
-    said = lambda _, got: [] if named(got[1]) else [f"said {got[1]}"]
+    def named(said): return len(said) == 1 and re.search(where, said[0])
+    def said(_, got): return [] if named(got[1]) else [f"said {got[1]}"]
     return Case(folder / "store", sick, read=looked_at, differ=said)
 
 
@@ -70,25 +70,27 @@ def mended(rng, folder):
     write_store(sick, folder / "store")
     way = rng.choice(("zero", "clip", "drop"))
     clips = sum(map(len, sick.splits.values())) - (way == "drop")
-    left = lambda _, got: (
-        [str(f) for f in value_findings(got)]
-        + ([] if sum(map(len, got.splits.values())) == clips else ["another number of clips"])
-    )
+
+    def left(_, got):
+        clips_left = sum(map(len, got.splits.values()))
+        return [str(f) for f in value_findings(got)] + (
+            [] if clips_left == clips else ["another number of clips"])
+
     return Case(folder / "store", sick, read=lambda p: clean(read_corpus(p), way), differ=left)
 
 
 def any_text(rng, most):
     "Letters, marks and signs of a few random places in Unicode, with spaces or without."
     places = [rng.randrange(0x20, 0x3100) for _ in range(3)] + [rng.randrange(0x4E00, 0xD700)]
-    one = lambda: chr(rng.choice(places) + rng.randrange(40))
+    def one(): return chr(rng.choice(places) + rng.randrange(40))
     return "".join(" " if rng.random() < 0.1 else one() for _ in range(rng.randrange(most)))
 
 
 @kind("content: transcripts in any script")
 def transcripts(rng, folder):
     (folder / "said.json").write_text(json.dumps([any_text(rng, 200) for _ in range(5)]))
-    squeeze = lambda s: re.sub(r"[\s\u1361\u200b\x1c-\x1f]", "", s)
-    meant = lambda s: squeeze(normalize("NFC", s).lower())
+    def squeeze(s): return re.sub(r"[\s\u1361\u200b\x1c-\x1f]", "", s)
+    def meant(s): return squeeze(normalize("NFC", s).lower())
 
     def read(path):
         sentences = json.loads(path.read_text())
@@ -96,8 +98,10 @@ def transcripts(rng, folder):
         return sentences, [split_words(s) for s in sentences], tokeniser(sentences)
 
     def differ(_, got):
-        lost = [s for s, pieces in zip(*got[:2]) if squeeze("".join(pieces)) != meant(s)]
-        wrong = [p for p, ids in zip(*got[1:]) if len(ids) != max(1, len(p)) or (p and 1 in ids)]
+        lost = [s
+                for s, pieces in zip(*got[:2], strict=True) if squeeze("".join(pieces)) != meant(s)]
+        wrong = [p for p, ids in zip(*got[1:], strict=False)
+                 if len(ids) != max(1, len(p)) or (p and 1 in ids)]
         return lost + wrong
 
     return Case(folder / "said.json", "nothing lost", read=read, differ=differ)
@@ -106,7 +110,7 @@ def transcripts(rng, folder):
 @kind("content: token ids of another vocabulary")
 def foreign_ids(rng, folder):
     size = rng.randrange(5, 500)
-    some = lambda: [rng.randrange(size) for _ in range(rng.randrange(1, 30))]
+    def some(): return [rng.randrange(size) for _ in range(rng.randrange(1, 30))]
     rows = [some() for _ in range(rng.randrange(1, 9))]
     row, sick = rng.randrange(len(rows)), rng.random() < 0.7
     if sick:

@@ -6,7 +6,6 @@ import gzip
 import io
 import lzma
 import pickle
-import random
 import zipfile
 from dataclasses import replace
 
@@ -17,8 +16,10 @@ from msa_lit.data.corpus import Corpus, Ragged, Split
 from msa_lit.data.layouts import mmsa_fields, write_folder
 from msa_lit.data.soundness import differences
 
-WORDS = ["good", "so, so", 'he said "no"', "闭嘴", "不是来抓你的", "NA", "null", "1e5", "café", "a; b", "it's\tfine",
-         "two\nlines", "", "very", "bad", "0012", "True", "x" * 300, "tail\\", "#", "=1+1", "'quoted'"]
+WORDS = ["good", "so, so", 'he said "no"', "闭嘴", "不是来抓你的", "NA", "null", "1e5", "café",
+         "a; b", "it's\tfine",
+         "two\nlines", "", "very", "bad", "0012", "True", "x" * 300, "tail\\", "#",
+         "=1+1", "'quoted'"]
 VIDEOS = ["0012", "NA", "null", "1e5", "True", "video_1", "视频", "03bSnISJMiM", "-0.5", "a b", "7"]
 
 
@@ -29,22 +30,25 @@ def generator(rng):
 def rows_of(rng, n, width):
     "Clips of unequal length without a frame of zeros."
     g = generator(rng)
-    return Ragged.from_rows([(1 + g.random((g.integers(1, 5), width))).astype(np.float32) for _ in range(n)])
+    return Ragged.from_rows([(1 + g.random((g.integers(1, 5), width))).astype(np.float32)
+                             for _ in range(n)])
 
 
 def draw_corpus(rng, words=WORDS, frames=True, own=None):
     "A small sound corpus of scheme mosi with awkward ids and transcripts."
     n, splits, count = [rng.randint(1, 4) for _ in range(3)], {}, 0
     own = rng.random() < 0.3 if own is None else own
-    for name, size in zip(("train", "valid", "test"), n):
+    for name, size in zip(("train", "valid", "test"), n, strict=True):
         ids = [f"{rng.choice(VIDEOS)}$_${count + i:04d}" for i in range(size)]
         count += size
         labels = {k: np.float32([rng.randint(-15, 15) / 5 for _ in ids])
                   for k in ("multimodal", *(("text", "audio", "vision") if own else ()))}
-        sequences = {"audio": rows_of(rng, size, 3), "vision": rows_of(rng, size, 2)} if frames else {}
+        sequences = {"audio": rows_of(rng, size, 3),
+                     "vision": rows_of(rng, size, 2)} if frames else {}
         text = tuple(" ".join(rng.choice(words) for _ in range(rng.randint(1, 4))) for _ in ids)
         text = tuple(t if t.strip() else "word" for t in text)
-        splits[name] = Split(tuple(ids), tuple(i.split("$_$")[0] for i in ids), labels, sequences, text)
+        splits[name] = Split(tuple(ids), tuple(i.split("$_$")[0] for i in ids), labels,
+                             sequences, text)
     return Corpus("any", "mosi", splits)
 
 
@@ -52,7 +56,8 @@ def add_tokens(rng, corpus):
     "The same corpus with token ids."
     g, splits = generator(rng), {}
     for name, s in corpus.splits.items():
-        rows = [np.concatenate([[101], g.integers(1000, 2000, g.integers(1, 6)), [102]]) for _ in s.ids]
+        rows = [np.concatenate([[101], g.integers(1000, 2000, g.integers(1, 6)), [102]])
+                for _ in s.ids]
         splits[name] = replace(s, sequences={**s.sequences, "text_bert": Ragged.from_rows(rows)})
     return replace(corpus, splits=splits)
 
@@ -60,14 +65,16 @@ def add_tokens(rng, corpus):
 # ---------------------------------------------------------------- tables
 
 HEADER = ["video_id", "clip_id", "text", "label", "mode"]
-SPELT = {"train": ["train", "Train", " TRAIN", "training"], "valid": ["valid"], "test": ["test", "Test "]}
+SPELT = {"train": ["train", "Train", " TRAIN", "training"], "valid": ["valid"],
+         "test": ["test", "Test "]}
 
 
 def table_rows(rng, corpus, spelt=True):
     "A header and the rows of a corpus, in some order of columns and some spelling."
     names = {"label": "multimodal", "label_T": "text", "label_A": "audio", "label_V": "vision"}
     own = [k for k, v in names.items() if v in corpus.splits["train"].labels]
-    columns = ["video_id", "clip_id", "text", "mode", *own, *(["annotation"] if rng.random() < 0.5 else [])]
+    columns = ["video_id", "clip_id", "text", "mode", *own,
+               *(["annotation"] if rng.random() < 0.5 else [])]
     rng.shuffle(columns)
     valid = rng.choice(["valid", "val", "dev", "Validation"])
     rows = []
@@ -75,15 +82,18 @@ def table_rows(rng, corpus, spelt=True):
         for i, name in enumerate(s.ids):
             video, _, clip = name.partition("$_$")
             mode = (valid if fold == "valid" else rng.choice(SPELT[fold])) if spelt else fold
-            cells = {"video_id": video, "clip_id": clip, "text": s.text[i], "mode": mode, "annotation": "Neutral"}
-            cells |= {k: rng.choice([f"{s.labels[v][i]:g}", f" {s.labels[v][i]:.2f} "]) for k, v in names.items() if k in own}
+            cells = {"video_id": video, "clip_id": clip, "text": s.text[i], "mode": mode,
+                     "annotation": "Neutral"}
+            cells |= {k: rng.choice([f"{s.labels[v][i]:g}", f" {s.labels[v][i]:.2f} "])
+                      for k, v in names.items() if k in own}
             rows.append([cells[c] for c in columns])
     return columns, rows
 
 
 def spell(rng, name):
     "A column's name as somebody might write it."
-    return rng.choice([name, name.upper(), name.replace("_", " ").title(), f" {name} ", name.replace("_", "-")])
+    return rng.choice([name, name.upper(), name.replace("_", " ").title(), f" {name} ",
+                       name.replace("_", "-")])
 
 
 def table_text(rng, columns, rows, delimiter, quoting=csv.QUOTE_MINIMAL, end="\n"):
@@ -93,15 +103,17 @@ def table_text(rng, columns, rows, delimiter, quoting=csv.QUOTE_MINIMAL, end="\n
     writer.writerow([spell(rng, c) for c in columns])
     for row in rows:
         writer.writerow(row)
-        if rng.random() < 0.05: out.write(end if quoting != csv.QUOTE_ALL else delimiter * (len(columns) - 1) + end)
+        if rng.random() < 0.05:
+            out.write(end if quoting != csv.QUOTE_ALL else delimiter * (len(columns) - 1) + end)
     return out.getvalue()
 
 
 def chinese(corpus):
     "The same corpus with transcripts that are Chinese beyond doubt."
     said = "闭嘴，不是来抓你的。听得见吗，只要我活着，我就会记住你"
-    return replace(corpus, splits={k: replace(s, text=tuple(said + t.replace("é", "e") for t in s.text))
-                                   for k, s in corpus.splits.items()})
+    return replace(corpus,
+                   splits={k: replace(s, text=tuple(said + t.replace("é", "e") for t in s.text))
+                           for k, s in corpus.splits.items()})
 
 
 def folder_with(folder, raw, corpus, arrays=True):
@@ -123,7 +135,8 @@ def odd_table(rng, folder):
         at = columns.index("label")
         for row in rows: row[at] = row[at].replace(".", ",")
     quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
-    end = rng.choice(["\n", "\r\n", *(["\r"] if quoting else [])])  # csv quotes "\n" for its own line end only
+    # csv quotes "\n" for its own line end only
+    end = rng.choice(["\n", "\r\n", *(["\r"] if quoting else [])])
     text = table_text(rng, columns, rows, delimiter, quoting, end)
     if rng.random() < 0.1 and code != "utf-16-le": text = f"sep={delimiter}\n" + text
     raw = text.encode(code)
@@ -132,9 +145,11 @@ def odd_table(rng, folder):
 
 def same_but_for_marks(meant, got):
     "Ids, labels, folds and frames are the same, transcripts but for quotation marks and spaces."
-    clean = lambda texts: tuple("".join(t.replace('"', "").split()) for t in texts)
-    bare = lambda c: replace(c, splits={k: replace(s, text=clean(s.text), ids=clean(s.ids), videos=clean(s.videos))
-                                        for k, s in c.splits.items()})
+    def clean(texts): return tuple("".join(t.replace('"', "").split()) for t in texts)
+    def bare(c):
+        return replace(
+            c, splits={k: replace(s, text=clean(s.text), ids=clean(s.ids), videos=clean(s.videos))
+                       for k, s in c.splits.items()})
     return differences(bare(meant), bare(got))
 
 
@@ -162,9 +177,13 @@ def damaged_table(rng, folder):
     what = rng.choice(["cells", "columns", "labels", "modes", "ids", "bytes", "rows"])
     i = rng.randrange(len(rows))
     if what == "cells": rows[i] = rows[i][:-1] if rng.random() < 0.5 else [*rows[i], "more"]
-    if what == "labels": rows[i][columns.index("label")] = rng.choice(["good", "", "1.4.2", "1_4", "7", "inf", "1,4,2"])
-    if what == "modes": rows[i][columns.index("mode")] = rng.choice(["", "holdout", "1", "train,test"])
-    if what == "ids": rows[i][columns.index(rng.choice(["video_id", "clip_id"]))] = rng.choice(["", " ", "a$_$b"])
+    if what == "labels":
+        rows[i][columns.index("label")] = rng.choice(
+            ["good", "", "1.4.2", "1_4", "7", "inf", "1,4,2"])
+    if what == "modes":
+        rows[i][columns.index("mode")] = rng.choice(["", "holdout", "1", "train,test"])
+    if what == "ids":
+        rows[i][columns.index(rng.choice(["video_id", "clip_id"]))] = rng.choice(["", " ", "a$_$b"])
     if what == "rows": rows.append(list(rows[i])) if rng.random() < 0.5 else rows.pop(i)
     if what == "columns":
         at = columns.index(rng.choice(HEADER[:2] + HEADER[3:]))
@@ -172,15 +191,18 @@ def damaged_table(rng, folder):
     raw = table_text(rng, columns, rows, ",").encode()
     if what == "bytes":
         at = raw.index(b"\n") + rng.randrange(1, len(raw) - raw.index(b"\n"))
-        raw = raw[:at] + rng.choice([b"\xff", b"\xc3\x28", "Müller".encode("cp1252"), b"\xed\xa0\x80"]) + raw[at:]
+        raw = raw[:at] + rng.choice([b"\xff", b"\xc3\x28", "Müller".encode("cp1252"),
+                                     b"\xed\xa0\x80"]) + raw[at:]
     return Case(folder_with(folder, raw, corpus), REFUSED, {"scheme": "mosi"}, names=("label.csv",))
 
 
 @kind("table: any bytes")
 def any_table(rng, folder):
     raw = bytes(rng.randrange(256) for _ in range(rng.randrange(200)))
-    if rng.random() < 0.7: raw = ",".join(HEADER).encode(rng.choice(["utf-8", "utf-16"])) + b"\n" + raw
-    return Case(folder_with(folder, raw, draw_corpus(rng), arrays=False), SAFE, names=("label.csv",))
+    if rng.random() < 0.7:
+        raw = ",".join(HEADER).encode(rng.choice(["utf-8", "utf-16"])) + b"\n" + raw
+    return Case(folder_with(folder, raw, draw_corpus(rng), arrays=False), SAFE,
+                names=("label.csv",))
 
 
 # ---------------------------------------------------------------- pickles
@@ -192,7 +214,7 @@ def content_of(corpus):
 def clips_of(fold, name):
     "Clips of unequal length instead of a block."
     lengths = np.asarray(fold[f"{name}_lengths"]).reshape(-1).astype(int)
-    return [block[:k] for block, k in zip(fold[name], lengths)]
+    return [block[:k] for block, k in zip(fold[name], lengths, strict=True)]
 
 
 def objects(values):
@@ -204,35 +226,46 @@ def objects(values):
 def odd_field(rng, fold, tensors):
     "One field in another form that means the same."
     import torch
-    what = rng.choice(["clips", "clip objects", "clip lists", "double", "fortran", "big", "front", "lengths", "labels",
+    what = rng.choice(["clips", "clip objects", "clip lists", "double", "fortran", "big", "front",
+                       "lengths", "labels",
                        "ids", "text", "tokens", *(["tensor"] if tensors else [])])
     name = rng.choice(["audio", "vision"])
-    plain = isinstance(fold[name], np.ndarray) and fold[name].ndim == 3 and f"{name}_lengths" in fold
+    plain = isinstance(fold[name],
+                       np.ndarray) and fold[name].ndim == 3 and f"{name}_lengths" in fold
     plain = plain and fold[name][:, 0].any(1).all()  # padded behind
     if plain and what.startswith("clip"):
         clips = clips_of(fold, name)
-        fold[name] = {"clips": clips, "clip objects": objects(clips), "clip lists": [c.tolist() for c in clips]}[what]
+        fold[name] = {"clips": clips, "clip objects": objects(clips),
+                      "clip lists": [c.tolist() for c in clips]}[what]
         if rng.random() < 0.5: del fold[f"{name}_lengths"]
     elif plain and what == "double": fold[name] = fold[name].astype(np.float64)
     elif plain and what == "fortran": fold[name] = np.asfortranarray(fold[name])
     elif plain and what == "big": fold[name] = fold[name].astype(">f8")
-    elif plain and what == "tensor": fold[name] = torch.from_numpy(np.ascontiguousarray(fold[name], np.float32))
+    elif plain and what == "tensor":
+        fold[name] = torch.from_numpy(np.ascontiguousarray(fold[name], np.float32))
     elif plain and what == "front":
         moved = np.zeros_like(fold[name])
-        for i, k in enumerate(np.asarray(fold[f"{name}_lengths"]).reshape(-1).astype(int)): moved[i, moved.shape[1] - k:] = fold[name][i, :k]
+        for i, k in enumerate(np.asarray(fold[f"{name}_lengths"]).reshape(-1).astype(int)):
+            moved[i, moved.shape[1] - k:] = fold[name][i, :k]
         fold[name] = moved
     elif plain and what == "lengths":
-        kinds = [np.array, tuple, lambda v: np.array(v, np.uint16), lambda v: np.array(v, float)[:, None]]
-        fold[f"{name}_lengths"] = rng.choice(kinds)(np.asarray(fold[f"{name}_lengths"]).reshape(-1).tolist())
+        kinds = [np.array, tuple, lambda v: np.array(v, np.uint16),
+                 lambda v: np.array(v, float)[:, None]]
+        fold[f"{name}_lengths"] = rng.choice(kinds)(
+            np.asarray(fold[f"{name}_lengths"]).reshape(-1).tolist())
     elif what == "labels":
         y = np.asarray(fold["regression_labels"]).reshape(-1).astype(np.float32)
-        fold["regression_labels"] = rng.choice([y.tolist(), y[:, None], objects(y.tolist()), [f"{v:.9g} " for v in y],
+        fold["regression_labels"] = rng.choice([y.tolist(), y[:, None], objects(y.tolist()),
+                                                [f"{v:.9g} " for v in y],
                                                 y.astype(np.float64), [np.float32(v) for v in y]])
     elif what == "ids":
         ids = [i if isinstance(i, str) else i.decode() for i in map(lambda v: v, fold["id"])]
-        fold["id"] = rng.choice([np.array(ids), objects(ids), tuple(ids), [i.encode() for i in ids], [np.str_(i) for i in ids]])
-    elif what == "text": fold["raw_text"] = rng.choice([objects(list(fold["raw_text"])), tuple(fold["raw_text"])])
-    elif what == "tokens" and "text_bert" in fold: fold["text_bert"] = np.asarray(fold["text_bert"]).astype(rng.choice(["f4", "i4", "f8"]))
+        fold["id"] = rng.choice([np.array(ids), objects(ids), tuple(ids), [i.encode() for i in ids],
+                                 [np.str_(i) for i in ids]])
+    elif what == "text":
+        fold["raw_text"] = rng.choice([objects(list(fold["raw_text"])), tuple(fold["raw_text"])])
+    elif what == "tokens" and "text_bert" in fold:
+        fold["text_bert"] = np.asarray(fold["text_bert"]).astype(rng.choice(["f4", "i4", "f8"]))
 
 
 FOLDS = {"train": ["train", "Train"], "valid": ["valid", "val", "dev"], "test": ["test", "TEST"]}
@@ -242,7 +275,8 @@ def write_pickle(rng, folder, content, packed=True):
     "A pickle of any protocol, packed or not."
     raw = pickle.dumps(content, rng.randint(2, 5))
     name = rng.choice(["corpus.pkl", "DATA.PKL", "特征 副本.pkl"])
-    if packed and rng.random() < 0.2: raw = rng.choice([gzip.compress, bz2.compress, lzma.compress])(raw)
+    if packed and rng.random() < 0.2:
+        raw = rng.choice([gzip.compress, bz2.compress, lzma.compress])(raw)
     (folder / name).write_bytes(raw)
     return folder / name
 
@@ -269,29 +303,43 @@ def broken_field(rng, fold):
     i = rng.randrange(n)
     block, length = np.array(fold[name], np.float64), fold[f"{name}_lengths"]
     tokens = np.array(fold["text_bert"], np.float64)
-    def put(array, at, value): array[at] = value; return array
+    def put(array, at, value):
+        array[at] = value
+        return array
     faults = {
-        "token": ("text_bert", put(tokens, (i, 0, 0), rng.choice([np.nan, 101.7, -3, np.inf, 1e18]))),
+        "token": ("text_bert",
+                  put(tokens, (i, 0, 0), rng.choice([np.nan, 101.7, -3, np.inf, 1e18]))),
         "mask": ("text_bert", put(tokens, (i, 1, 0), rng.choice([2, -1, 0.5, np.nan]))),
         "segment": ("text_bert", put(tokens, (i, 2, 0), rng.choice([7, -1, np.nan]))),
         "token shape": ("text_bert", tokens[:, :2]),
         "label": ("regression_labels", put(np.zeros(n), i, rng.choice([np.nan, np.inf, 3.5, -70]))),
-        "label word": ("regression_labels", ["good"] * n), "labels 2-D": ("regression_labels", np.zeros((n, 2))),
-        "labels bool": ("regression_labels", np.zeros(n, bool)), "label none": ("regression_labels", [None] * n),
-        "id kind": ("id", rng.choice([[1.5] * n, [True] * n, [None] * n, [b"\xff\xfe"] * n, "abc", 3])),
-        "text kind": ("raw_text", rng.choice([[1.5] * n, [None] * n, "abc", 7, [b"\xff\xfe"] * n, [{}] * n])),
-        "axes": (name, block[..., None]), "width": (name, block[..., :0]), "one axis": (name, np.zeros(n)),
-        "rows": (name, block[:-1] if n > 1 else np.concatenate([block, block])), "words": (name, [["a"]] * n),
+        "label word": ("regression_labels", ["good"] * n),
+        "labels 2-D": ("regression_labels", np.zeros((n, 2))),
+        "labels bool": ("regression_labels", np.zeros(n, bool)),
+        "label none": ("regression_labels", [None] * n),
+        "id kind": ("id",
+                    rng.choice([[1.5] * n, [True] * n, [None] * n, [b"\xff\xfe"] * n, "abc", 3])),
+        "text kind": ("raw_text",
+                      rng.choice([[1.5] * n, [None] * n, "abc", 7, [b"\xff\xfe"] * n, [{}] * n])),
+        "axes": (name, block[..., None]), "width": (name, block[..., :0]),
+        "one axis": (name, np.zeros(n)),
+        "rows": (name, block[:-1] if n > 1 else np.concatenate([block, block])),
+        "words": (name, [["a"]] * n),
         "dict": (name, {"a": 1}), "bytes": (name, bytes(n)), "objects": (name, objects([{}] * n)),
-        "clip width": (name, [np.ones((2, 3))] * n + [np.ones((2, 4))] if n == 0 else [np.ones((2 + k, 3 + k)) for k in range(n)] if n > 1 else 3.0),
-        "length": (f"{name}_lengths", [block.shape[1] + 1 if k == i else v for k, v in enumerate(length)]),
+        "clip width": (name, [np.ones((2, 3))] * n + [np.ones((2, 4))] if n == 0
+                       else [np.ones((2 + k, 3 + k)) for k in range(n)] if n > 1 else 3.0),
+        "length": (f"{name}_lengths",
+                   [block.shape[1] + 1 if k == i else v for k, v in enumerate(length)]),
         "length sign": (f"{name}_lengths", [-1 if k == i else v for k, v in enumerate(length)]),
-        "length part": (f"{name}_lengths", [v + 0.5 for v in length]), "lengths": (f"{name}_lengths", [*length, 1]),
-        "length word": (f"{name}_lengths", ["a"] * n), "length nan": (f"{name}_lengths", [np.nan] * n),
+        "length part": (f"{name}_lengths", [v + 0.5 for v in length]),
+        "lengths": (f"{name}_lengths", [*length, 1]),
+        "length word": (f"{name}_lengths", ["a"] * n),
+        "length nan": (f"{name}_lengths", [np.nan] * n),
     }
     field, value = faults[rng.choice(list(faults))]
     fold[field] = value
-    return name if field in (name, f"{name}_lengths") else "label" if field == "regression_labels" else field
+    return name if field in (
+        name, f"{name}_lengths") else "label" if field == "regression_labels" else field
 
 
 @kind("pickle: broken contents")
@@ -309,13 +357,17 @@ def unread_pickle(rng, folder):
     keep = rng.choice([("text",), ("audio",), ("text", "vision")])
     for fold in content.values():
         for name in ("audio", "vision"):
-            if name not in keep: fold[name] = rng.choice([{}, "nothing", np.zeros((1, 2, 3, 4)), np.full((9, 9), np.nan), None])
-        if "text" not in keep: fold["text_bert"], fold["raw_text"] = rng.choice([None, np.nan, "x"]), 3
+            if name not in keep:
+                fold[name] = rng.choice([{}, "nothing", np.zeros((1, 2, 3, 4)),
+                                         np.full((9, 9), np.nan), None])
+        if "text" not in keep:
+            fold["text_bert"], fold["raw_text"] = rng.choice([None, np.nan, "x"]), 3
     want = {}
     for k, s in corpus.splits.items():
         seq = {n: r for n, r in s.sequences.items() if n.split("_")[0] in keep}
         want[k] = replace(s, sequences=seq, text=s.text if "text" in keep else None)
-    return Case(write_pickle(rng, folder, content), replace(corpus, splits=want), {"scheme": "mosi", "modalities": keep})
+    return Case(write_pickle(rng, folder, content), replace(corpus, splits=want),
+                {"scheme": "mosi", "modalities": keep})
 
 
 @kind("pickle: somebody's own clips")
@@ -325,7 +377,8 @@ def own_clips(rng, folder):
     bare = replace(corpus.splits["test"], labels={})
     form = rng.choice(["fold", "loose", "single"])
     if form == "single":
-        fold = {k: (v[0] if k != "id" or rng.random() < 2 else v) for k, v in fold.items() if k != "annotations"}
+        fold = {k: (v[0] if k != "id" or rng.random() < 2 else v)
+                for k, v in fold.items() if k != "annotations"}
         for name in ("audio", "vision"): fold[name] = fold[name][:fold[f"{name}_lengths"]]
         bare = bare.take([0])
     path = write_pickle(rng, folder, {"test": fold} if form == "fold" else fold)
@@ -339,7 +392,8 @@ def options_pickle(rng, folder):
     name = rng.choice(["train", "test"])
     n = len(content[name]["id"])
     i = rng.randrange(n)
-    labels, values = rng.choice(["clip", "drop", "refuse"]), rng.choice(["zero", "clip", "drop", "refuse"])
+    labels, values = (rng.choice(["clip", "drop", "refuse"]),
+                      rng.choice(["zero", "clip", "drop", "refuse"]))
     y, audio = content[name]["regression_labels"].copy(), content[name]["audio"].copy()
     refused, rows = False, list(range(n))
     kinds = rng.choice([("label",), ("value",), ("label", "value"), ()])
@@ -347,7 +401,8 @@ def options_pickle(rng, folder):
         y[i] = 10 / 3
         refused |= labels == "refuse" or sum(map(len, (c["id"] for c in content.values()))) < 2
         if labels == "drop": rows.remove(i)
-        if values == "drop" and "value" in kinds: refused = False  # the row is left out for its value
+        if values == "drop" and "value" in kinds:
+            refused = False  # the row is left out for its value
     if "value" in kinds:
         audio[i, 0, 1] = bad = rng.choice([np.nan, np.inf, -np.inf, 1e9])
         refused |= values == "refuse" and i in rows
@@ -358,7 +413,8 @@ def options_pickle(rng, folder):
     label = np.where(y > 3, np.float32(3), y).astype(np.float32)
     seq = s.sequences["audio"].values.copy()
     if "value" in kinds: seq[s.sequences["audio"].offsets[i], 1] = put
-    s = replace(s, labels={"multimodal": label}, sequences={**s.sequences, "audio": Ragged(seq, s.sequences["audio"].offsets)})
+    s = replace(s, labels={"multimodal": label},
+                sequences={**s.sequences, "audio": Ragged(seq, s.sequences["audio"].offsets)})
     want[name] = s.take(rows)
     meant = REFUSED if refused or not rows else replace(corpus, splits=want)
     how = {"scheme": "mosi", "labels": labels, "bad_values": values, "bound": 100.0}
@@ -381,10 +437,12 @@ def odd_folder(rng, folder):
             (here / f"{name}_offsets.npy").unlink()
             lengths = np.diff(bounds).astype(cast)
             if form == "lengths" or rng.random() < 0.5 or name == "text_bert":
-                np.save(here / f"{name}_lengths.npy", lengths[:, None] if rng.random() < 0.3 else lengths)
+                np.save(here / f"{name}_lengths.npy",
+                        lengths[:, None] if rng.random() < 0.3 else lengths)
             elif form == "padded": pad_file(here / f"{name}.npy", bounds)
         if rng.random() < 0.2 and name != "text_bert":
-            (here / f"{name}.npy").rename(here / rng.choice([f"{name}_mine.NPY", f"{name.title()}.npy"]))
+            (here / f"{name}.npy").rename(
+                here / rng.choice([f"{name}_mine.NPY", f"{name.title()}.npy"]))
     if rng.random() < 0.2: (here / "audio_raw.wav").write_bytes(b"RIFF")
     return Case(here, corpus, {"scheme": "mosi"}, names=("label.csv", "npy"))
 
@@ -393,7 +451,8 @@ def pad_file(path, bounds):
     "A padded block instead of flat frames."
     flat, lengths = np.load(path), np.diff(bounds)
     block = np.zeros((len(lengths), lengths.max(), *flat.shape[1:]), flat.dtype)
-    for i, (a, b) in enumerate(zip(bounds[:-1], bounds[1:])): block[i, :b - a] = flat[a:b]
+    for i, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=False)):
+        block[i, :b - a] = flat[a:b]
     np.save(path, block)
 
 
@@ -404,15 +463,21 @@ def broken_folder(rng, folder):
     here, name = folder / "MINE", rng.choice(["audio", "vision"])
     values, bounds = np.load(here / f"{name}.npy"), np.load(here / f"{name}_offsets.npy")
     n, low = len(bounds) - 1, np.diff(bounds)
-    put = lambda a, i, v: np.where(np.arange(len(a)) == i, v, a)
+    def put(a, i, v): return np.where(np.arange(len(a)) == i, v, a)
     i = rng.randrange(n)
-    arrays = {"values": rng.choice([values[:, :0], values[:, None, None], values[:, 0], np.array(["a"] * len(values)),
-                                    np.zeros(len(values), complex), values[:-1], np.zeros((len(values), 3, 2))]),
-              "offsets": rng.choice([put(bounds, n, -5), put(bounds, n, bounds[-1] + 1), bounds[1:], bounds + 0.5,
-                                     np.tile(bounds, (2, 1)), put(bounds.astype(float), i, np.nan), bounds.astype(str),
+    arrays = {"values": rng.choice([values[:, :0], values[:, None, None], values[:, 0],
+                                    np.array(["a"] * len(values)),
+                                    np.zeros(len(values), complex), values[:-1],
+                                    np.zeros((len(values), 3, 2))]),
+              "offsets": rng.choice([put(bounds, n, -5), put(bounds, n, bounds[-1] + 1),
+                                     bounds[1:], bounds + 0.5,
+                                     np.tile(bounds, (2, 1)), put(bounds.astype(float), i, np.nan),
+                                     bounds.astype(str),
                                      bounds.astype(np.uint64) - np.uint64(1), put(bounds, 0, 1)]),
-              "lengths": rng.choice([put(low, i, -1), np.tile(low, (2, 1)), low + 0.25, low.astype(bool) * 7.5,
-                                     put(low.astype(float), i, np.inf), np.append(low, 1), put(low, i, 1 << 62)])}
+              "lengths": rng.choice([put(low, i, -1), np.tile(low, (2, 1)), low + 0.25,
+                                     low.astype(bool) * 7.5,
+                                     put(low.astype(float), i, np.inf), np.append(low, 1),
+                                     put(low, i, 1 << 62)])}
     role = rng.choice(list(arrays))
     if role == "values": np.save(here / f"{name}.npy", arrays[role])
     else:
@@ -429,8 +494,10 @@ def foreign_folder(rng, folder):
     raw = path.read_bytes()
     archive = io.BytesIO()
     np.savez(archive, a=np.zeros(3))
-    kinds = [raw[:-rng.randint(1, 40)], raw + b"more", b"", bytes(500), b"<html>", archive.getvalue(), pickle.dumps([1]),
-             raw[:8] + b"\xff\xff" + raw[10:], raw.replace(b"descr", b"xxxxx"), raw.replace(b"(", b"((", 1)]
+    kinds = [raw[:-rng.randint(1, 40)], raw + b"more", b"", bytes(500), b"<html>",
+             archive.getvalue(), pickle.dumps([1]),
+             raw[:8] + b"\xff\xff" + raw[10:], raw.replace(b"descr", b"xxxxx"),
+             raw.replace(b"(", b"((", 1)]
     path.write_bytes(rng.choice(kinds))
     if rng.random() < 0.2: np.save(path, np.array([{}] * 3, object))
     return Case(folder / "MINE", REFUSED, {"scheme": "mosi"}, names=(path.name,))
@@ -450,15 +517,24 @@ def something_else(rng, folder):
     junk = bytes(rng.randrange(256) for _ in range(rng.randrange(400)))
     whole = pickle.dumps(content_of(draw_corpus(rng)), rng.choice([0, 2, 4]))
     kinds = [b"<!DOCTYPE html><html>" + junk, b"\n <HTML>" + junk, bytes(rng.randrange(9000)), b"",
-             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", gzip.compress(whole)[:-rng.randint(1, 30)],
-             gzip.compress(gzip.compress(whole)), lzma.compress(whole)[:-8], bz2.compress(whole)[:-8],
-             gzip.compress(bytes(3 << 20)), zip_of(rng, ["a/b.txt", "c"]), zip_of(rng, ["a.npy"]), zip_of(rng, ["x/data.pkl"]),
-             zip_of(rng, ["xl/workbook.xml", "[Content_Types].xml"]), b"PK\x03\x04" + junk, b"\x89HDF\r\n\x1a\n" + junk,
-             b"MATLAB 5.0 MAT-file" + junk, b"PAR1" + junk, b"ARROW1" + junk, b"\x93NUMPY" + junk, b"Rar!" + junk,
-             codecs.BOM_UTF16_LE + "hello".encode("utf-16-le"), b"\xef\xbf\xbd" + junk, b"7z\xbc\xaf\x27\x1c" + junk,
-             b"\xd0\xcf\x11\xe0" + junk, whole[:len(whole) // 2], whole.replace(b"\n", b"\r\n") if b"\n" in whole else whole[:-1],
-             whole.decode("latin1").encode("utf8") if whole[0] == 0x80 else whole[:-1], b"{\"train\": []}", b"video_id,clip_id\n1,2\n"]
-    name = rng.choice(["corpus.pkl", "corpus.pt", "corpus.h5", "corpus", "corpus.csd", "corpus.pkl.gz"])
+             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+             gzip.compress(whole)[:-rng.randint(1, 30)],
+             gzip.compress(gzip.compress(whole)), lzma.compress(whole)[:-8],
+             bz2.compress(whole)[:-8],
+             gzip.compress(bytes(3 << 20)), zip_of(rng, ["a/b.txt", "c"]), zip_of(rng, ["a.npy"]),
+             zip_of(rng, ["x/data.pkl"]),
+             zip_of(rng, ["xl/workbook.xml", "[Content_Types].xml"]), b"PK\x03\x04" + junk,
+             b"\x89HDF\r\n\x1a\n" + junk,
+             b"MATLAB 5.0 MAT-file" + junk, b"PAR1" + junk, b"ARROW1" + junk, b"\x93NUMPY" + junk,
+             b"Rar!" + junk,
+             codecs.BOM_UTF16_LE + "hello".encode("utf-16-le"), b"\xef\xbf\xbd" + junk,
+             b"7z\xbc\xaf\x27\x1c" + junk,
+             b"\xd0\xcf\x11\xe0" + junk, whole[:len(whole) // 2],
+             whole.replace(b"\n", b"\r\n") if b"\n" in whole else whole[:-1],
+             whole.decode("latin1").encode("utf8") if whole[0] == 0x80 else whole[:-1],
+             b"{\"train\": []}", b"video_id,clip_id\n1,2\n"]
+    name = rng.choice(["corpus.pkl", "corpus.pt", "corpus.h5", "corpus", "corpus.csd",
+                       "corpus.pkl.gz"])
     (folder / name).write_bytes(rng.choice(kinds))
     return Case(folder / name, REFUSED)
 

@@ -163,7 +163,8 @@ def note_times(found, fates):
     path = ROOT / "results" / "notebook_times.csv"
     lines = path.read_text().splitlines()[1:] if path.exists() else []
     known = dict(line.split(",") for line in lines)
-    known |= {p.stem: f"{seconds:.1f}" for p, (passed, seconds) in zip(found, fates) if passed}
+    known |= {p.stem: f"{seconds:.1f}"
+              for p, (passed, seconds) in zip(found, fates, strict=True) if passed}
     there = {p.stem for p in notebooks("")}
     lines = [f"{k},{v}\n" for k, v in sorted(known.items()) if k in there]
     path.write_text("notebook,seconds\n" + "".join(lines))

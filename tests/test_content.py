@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msa_lit.data.corpus import Ragged, Split, pad
+from msa_lit.data.corpus import Ragged, pad
 from msa_lit.model.encoders import (
     WordTokeniser,
     check_ids,
@@ -49,7 +49,7 @@ CORPORA = [small(seed) for seed in range(3)]
 
 def with_text(corpus, sentences):
     "The corpus with other transcripts; sentences: fold name, row -> str."
-    said = lambda name, s: tuple(sentences(name, i) for i in range(len(s)))
+    def said(name, s): return tuple(sentences(name, i) for i in range(len(s)))
     return replace(
         corpus, splits={k: replace(s, text=said(k, s)) for k, s in corpus.splits.items()}
     )
@@ -85,7 +85,7 @@ LETTERS = _letters()
 
 
 def words_of(scripts, **size):
-    one = lambda script: st.lists(st.text(st.sampled_from(LETTERS[script]), **size), max_size=9)
+    def one(script): return st.lists(st.text(st.sampled_from(LETTERS[script]), **size), max_size=9)
     return st.sampled_from(scripts).flatmap(one)
 
 
@@ -120,7 +120,7 @@ def test_a_corpus_in_a_script_without_spaces_is_learned():
 
     def sentence(name, i):
         words = good if corpus.splits[name].labels["multimodal"][i] > 0 else bad
-        pick = lambda s, k: "".join(rng.choice(list(s), k))
+        def pick(s, k): return "".join(rng.choice(list(s), k))
         return pick(rest, 5) + pick(words, 4) + pick(rest, 3)
 
     corpus = small(n=(160, 40, 40)).only("text")
@@ -158,7 +158,7 @@ def test_max_tokens_holds_for_every_text_encoder(tmp_path):
     )
     ids = bert_ids(corpus, lambda name, i: [2, *[7] * (300 if i == 0 else 3), 3])
     folder = toy_folder(tmp_path, "bert", positions=40)
-    wide = lambda n: Ragged.from_rows([np.ones((n, 4), np.float32)])
+    def wide(n): return Ragged.from_rows([np.ones((n, 4), np.float32)])
     vectors = {
         k: replace(s, text=None, sequences={"text": wide(300)}) for k, s in corpus.splits.items()
     }
@@ -184,7 +184,7 @@ def test_max_tokens_holds_for_every_text_encoder(tmp_path):
 
 def test_a_very_long_transcript_costs_little():
     corpus = small(n=(16, 4, 4))
-    long = lambda name, i: "word " * 100_000 if (name, i) == ("train", 0) else "so so"
+    def long(name, i): return "word " * 100_000 if (name, i) == ("train", 0) else "so so"
     had = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with collect() as said:
         fit("late_fusion", with_text(corpus, long), **QUICK)
@@ -388,7 +388,7 @@ def test_old_bert_folders_are_read(config, tmp_path):
 
     plain = dict(vocab_size=50, max_position_embeddings=40, type_vocab_size=2, **SIZES)
     model = BertModel(BertConfig(**plain))
-    old = lambda k: "bert." + k.replace("LayerNorm.weight", "LayerNorm.gamma")
+    def old(k): return "bert." + k.replace("LayerNorm.weight", "LayerNorm.gamma")
     torch.save({old(k): v for k, v in model.state_dict().items()}, tmp_path / "pytorch_model.bin")
     (tmp_path / config).write_text(json.dumps(plain))
     (tmp_path / "vocab.txt").write_text("\n".join(WORDS))
@@ -446,7 +446,7 @@ def test_bad_values_are_found_where_they_are(data):
         action = data.draw(st.sampled_from(["refused", "noted"]))
         value = data.draw(st.sampled_from(values[action]))
 
-        def plant(x, offsets):
+        def plant(x, offsets, row=row, frame=frame, column=column, value=value):
             x[offsets[row] + frame, column] = value
 
         corpus = with_values(corpus, fold, key, plant)
@@ -503,10 +503,10 @@ def test_an_outlier_is_said_and_clean_brings_the_score_back():
 
     corpus = small(n=(160, 40, 40)).only("audio")
     spoiled = with_values(corpus, "train", "audio", plant)
-    train = lambda c: fit("late_fusion", c, epochs=6, batch_size=16, progress=False)
+    def train(c): return fit("late_fusion", c, epochs=6, batch_size=16, progress=False)
     plain, bad, mended = train(corpus), train(spoiled), train(clean(spoiled, "clip"))
     assert any(s.startswith("train, audio, row 5: 1e+10 in column 0") for s in bad.notices)
-    gap = lambda run: abs(run.metrics["mae"] - plain.metrics["mae"])
+    def gap(run): return abs(run.metrics["mae"] - plain.metrics["mae"])
     assert gap(mended) < gap(bad)
 
 
@@ -525,7 +525,7 @@ def said_by_fit(corpus, method="late_fusion", **options):
 
 def test_constant_labels_and_answers():
     corpus = small()
-    flat = lambda s: replace(s, labels={k: np.full(len(s), 0.4, np.float32) for k in s.labels})
+    def flat(s): return replace(s, labels={k: np.full(len(s), 0.4, np.float32) for k in s.labels})
     said = said_by_fit(replace(corpus, splits={k: flat(s) for k, s in corpus.splits.items()}))
     assert said.count("all of the multimodal labels of") == 3
     corpus = with_values(corpus.only("audio"), "test", "audio", lambda x, o: None)
@@ -665,5 +665,5 @@ def _other_shape(method, corpus, options, run):
     from msa_lit.model.common import ModelSpec
 
     state = build(method, ModelSpec.of(ready, chosen["model"], words), chosen, 1111).state_dict()
-    shapes = lambda s: {k: tuple(v.shape) for k, v in s.items()}
+    def shapes(s): return {k: tuple(v.shape) for k, v in s.items()}
     return shapes(state) != shapes(run.state)

@@ -1,4 +1,5 @@
-"The registry as a whole: the names agreed on, a fresh process, broken modules, the lists it was made from."
+"""The registry as a whole: the names agreed on, a fresh process, broken modules, the lists it
+was made from."""
 import importlib.util
 import inspect
 import re
@@ -26,7 +27,8 @@ EXPECTED = [
     ("SPIL-12 SPIL-13", "msa_lit.spil.covariance.covariance", "features"),
     ("SPIL-14 SPIL-33", "msa_lit.spil.covariance.covariance_alignment", "a v"),
     ("SPIL-15 SPIL-16", "msa_lit.spil.covariance.covariance_alignment_grad", "a v"),
-    (" ".join(f"SPIL-{n}" for n in range(17, 30)), "msa_lit.spil.optimal_map.optimal_alignment", "cov_a cov_v"),
+    (" ".join(f"SPIL-{n}" for n in range(17, 30)), "msa_lit.spil.optimal_map.optimal_alignment",
+     "cov_a cov_v"),
     ("SPIL-9", "msa_lit.selfmm.ulgm.shifted_label", "target delta_s delta_m bound"),
     ("SPIL-32", "msa_lit.selfmm.ulgm.unimodal_weight", "label_s label_m"),
     ("SPIL-34", "msa_lit.spil.method.spil_loss", "task unimodal alignment weight"),
@@ -38,9 +40,11 @@ EXPECTED = [
     ("MUG-15", "msa_lit.mug.meta.inner_step", "params loss lr"),
     ("MUG-17", "msa_lit.mug.denoising.mixed_target", "previous target lam"),
     ("MUG-18", "msa_lit.mug.denoising.mixing_weight", "epoch lambda_init start"),
-    ("MUG-20", "msa_lit.mug.denoising.multimodal_denoising_loss", "mucn params features noisy target"),
+    ("MUG-20", "msa_lit.mug.denoising.multimodal_denoising_loss",
+     "mucn params features noisy target"),
     ("MUG-21", "msa_lit.mug.denoising.corrupt", "pred std generator"),
-    ("MUG-22 MUG-23", "msa_lit.mug.meta.meta_update", "mucn params unimodal_task multimodal_task inner_lr outer_lr"),
+    ("MUG-22 MUG-23", "msa_lit.mug.meta.meta_update",
+     "mucn params unimodal_task multimodal_task inner_lr outer_lr"),
     ("MUG-27", "msa_lit.mug.method.stage3_loss", "task unimodal beta"),
     ("MFON-4", "msa_lit.mfon.prompt.add_prompt", "features prompt"),
     ("MFON-5", "msa_lit.mfon.attention.prompt_attention", "text prompted w_q w_k w_v mask"),
@@ -68,8 +72,10 @@ def table():
 
 
 def test_the_expected_names_are_of_known_equations():
-    assert len(BY_ID) == sum(len(ids.split()) for ids, _, _ in EXPECTED) and set(BY_ID) <= set(book.EQUATIONS)
-    assert sum(exists(name) for name, _ in BY_ID.values()) >= 9  # losses and torch: the test below cannot be empty
+    assert len(BY_ID) == sum(len(ids.split()) for ids, _, _ in EXPECTED)
+    assert set(BY_ID) <= set(book.EQUATIONS)
+    # losses and torch: the test below cannot be empty
+    assert sum(exists(name) for name, _ in BY_ID.values()) >= 9
 
 
 @pytest.mark.parametrize("id", BY_ID)
@@ -80,7 +86,8 @@ def test_equation_has_the_agreed_function_or_says_not_yet(id, table):
         assert book.EQUATIONS[id].function is None and "not yet" in book.describe(id)
         return
     assert table.loc[id, "function"].split(", ")[0] == name
-    assert list(inspect.signature(book.EQUATIONS[id].function).parameters)[:len(arguments)] == arguments
+    assert list(inspect.signature(book.EQUATIONS[id].function).parameters)[:len(
+        arguments)] == arguments
     assert (ROOT / "nbs" / table.loc[id, "notebook"]).is_file() and name in book.describe(id)
 
 
@@ -105,11 +112,13 @@ FRESH = """
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("nbdev", "fastcore", "execnb", "IPython", "jupyter_core"): raise ImportError(f"{name} is not installed here")
+        if name.partition(".")[0] in ("nbdev", "fastcore", "execnb", "IPython", "jupyter_core"):
+            raise ImportError(f"{name} is not installed here")
 sys.meta_path.insert(0, Refuse())
 from msa_lit.papers.equations import EQUATIONS, index
 assert "msa_lit.model.losses" not in sys.modules
-assert EQUATIONS["MFON-7"].function.__module__ == "msa_lit.model.losses" and EQUATIONS["MFON-7"].notebook == "06_model.losses.ipynb"
+assert EQUATIONS["MFON-7"].function.__module__ == "msa_lit.model.losses"
+assert EQUATIONS["MFON-7"].notebook == "06_model.losses.ipynb"
 print(index().function.ne("not yet").sum())
 """
 
@@ -146,8 +155,10 @@ def test_a_module_that_cannot_be_imported_is_not_hidden(extended, file):
 
 
 def test_a_second_function_for_an_equation_is_refused_when_its_module_is_imported(extended):
-    (extended / "zz_second.py").write_text("from msa_lit.papers.equations import equation\n@equation('MFON-7')\ndef other(): ...\n")
-    with pytest.raises(ValueError, match="MFON-7 is computed by msa_lit.model.losses: score; msa_lit.zz_second: other"):
+    (extended / "zz_second.py").write_text(
+        "from msa_lit.papers.equations import equation\n@equation('MFON-7')\ndef other(): ...\n")
+    with pytest.raises(ValueError, match="MFON-7 is computed by msa_lit.model.losses: score; "
+                       "msa_lit.zz_second: other"):
         book._load_package()
     assert book.EQUATIONS["MFON-7"].function.__qualname__ == "score"
 
@@ -172,7 +183,8 @@ def test_a_notebook_neither_displaces_nor_disturbs():
     assert book.EQUATIONS["MFON-7"].function.__module__ == "msa_lit.model.losses"
 
 
-@pytest.mark.parametrize("ask", [book.find, book.describe, lambda id: book.equation(id)(print), lambda id: book.register(id, print, "here")])
+@pytest.mark.parametrize("ask", [book.find, book.describe, lambda id: book.equation(id)(print),
+                                 lambda id: book.register(id, print, "here")])
 def test_unknown_ids_are_refused_with_a_hint(ask):
     with pytest.raises(ValueError, match="UGF-1"):
         ask("UGF-12")
@@ -190,7 +202,8 @@ def test_errata_agree_with_our_reading(papers):
     headings = re.findall(r"^### ((\w+)-E\d+) \([^)]*\) (.*)$", text, re.M)
     assert {id for e in book.EQUATIONS.values() for id in e.errata} <= {id for id, _, _ in headings}
     for paper, p in book.PAPERS.items():
-        assert 0 < sum(name == paper for _, name, _ in headings) <= p.errata  # some were found later
+        # some were found later
+        assert 0 < sum(name == paper for _, name, _ in headings) <= p.errata
     checked = 0
     for id, paper, heading in headings:  # a heading such as "eqs 4 to 9: ..." names its equations
         named = re.match(r"eqs? ([\d, and to]+)", heading)

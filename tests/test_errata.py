@@ -34,7 +34,8 @@ def test_there_are_quotations_of_every_paper():
     assert len(QUOTED) > 25
 
 
-@pytest.mark.parametrize("id, quoted", QUOTED, ids=[f"{id}-{n}" for n, (id, _) in enumerate(QUOTED)])
+@pytest.mark.parametrize("id, quoted", QUOTED,
+                         ids=[f"{id}-{n}" for n, (id, _) in enumerate(QUOTED)])
 def test_a_quotation_is_in_its_paper(papers, id, quoted):
     text = plain((papers / FILES[id.partition("-")[0]]).read_text(encoding="utf8"))
     assert quoted in text

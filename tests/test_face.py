@@ -80,7 +80,8 @@ def test_importing_the_package_imports_nothing_heavy():
 
 @pytest.mark.parametrize(
     "first",
-    ["from msa_lit import simulate", "import msa_lit.train.runs\nimport msa_lit.simulate as simulate"],
+    ["from msa_lit import simulate",
+     "import msa_lit.train.runs\nimport msa_lit.simulate as simulate"],
 )
 def test_a_module_called_like_its_function_is_both(first):
     done = fresh(
@@ -92,7 +93,7 @@ def test_a_module_called_like_its_function_is_both(first):
 
 def test_a_misspelt_public_name_is_answered():
     with pytest.raises(AttributeError, match="did you mean 'compare'"):
-        msa_lit.comparee
+        _ = msa_lit.comparee
     with pytest.raises(ImportError):
         exec("from msa_lit import comparee")
     assert msa_lit.measure.statistics is import_module("msa_lit.measure.statistics")
@@ -132,9 +133,12 @@ def test_misspelt_names_are_answered_with_near_ones(ask, message):
 
 def test_a_method_of_another_package_is_found_by_its_entry_point(tmp_path, monkeypatch):
     (tmp_path / "warm.py").write_text(
-        "from dataclasses import dataclass\nfrom msa_lit.model.common import LateFusion\nfrom msa_lit.model.contract import method\n"
-        "@dataclass(frozen=True)\nclass WarmOptions:\n    loss: str = 'mae'\n    warmth: float = 2.0  # how warm it is\n"
-        "@method('warm')\nclass Warm(LateFusion):\n    'A control from elsewhere.'\n    Options = WarmOptions\n"
+        "from dataclasses import dataclass\nfrom msa_lit.model.common import LateFusion\nfrom "
+        "msa_lit.model.contract import method\n"
+        "@dataclass(frozen=True)\nclass WarmOptions:\n    loss: str = 'mae'\n    warmth: float = "
+        "2.0  # how warm it is\n"
+        "@method('warm')\nclass Warm(LateFusion):\n    'A control from elsewhere.'\n    Options = "
+        "WarmOptions\n"
     )
     about = tmp_path / "warm-1.0.dist-info"
     about.mkdir()
@@ -226,7 +230,7 @@ def test_a_guessed_scheme_reaches_the_record_of_a_run(content, tmp_path):
 def test_the_way_to_read_is_not_written_twice():
     from msa_lit.data.readers import read_corpus
 
-    Reading = getattr(import_module(catalogue.home("Reading")), "Reading")
+    Reading = import_module(catalogue.home("Reading")).Reading
     import dataclasses
     import inspect
 

@@ -1,4 +1,5 @@
-"Files made to hurt, and disks that are full: refused in words, nothing executed, nothing left behind."
+"""Files made to hurt, and disks that are full: refused in words, nothing executed, nothing left
+behind."""
 
 import json
 import os
@@ -48,7 +49,7 @@ NESTED = {
 def test_nesting_ends_in_a_sentence(tmp_path):
     "The interpreter itself would die of a key nested a million deep."
     paths = [tmp_path / f"{name}.pkl" for name in NESTED]
-    for path, body in zip(paths, NESTED.values()):
+    for path, body in zip(paths, NESTED.values(), strict=True):
         path.write_bytes(b"\x80\x02" + body + b".")
     done = child(READ, *paths)
     assert done.returncode == 0 and done.stdout.split() == ["True"] * len(paths), done.stderr[-500:]

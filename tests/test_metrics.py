@@ -115,14 +115,16 @@ def test_weighted_f1_lies_in_its_feasible_range(pair):
     n_pos = int((np.float32(y) >= 0).sum())
     low, high = f1_bounds(found["acc2_has0"], n_pos, len(y) - n_pos)
     assert low - 1e-6 <= found["f1_has0"] <= high + 1e-6
-    assert "true" in f1_weightings(round(found["acc2_has0"], 2), round(found["f1_has0"], 2), n_pos, len(y) - n_pos)
+    assert "true" in f1_weightings(round(found["acc2_has0"], 2), round(found["f1_has0"], 2), n_pos,
+                                   len(y) - n_pos)
 
 
 @many
 @given(st.floats(0, 100), st.integers(0, 400), st.integers(1, 400))
 def test_f1_range_is_ordered_and_below_the_linear_limit(acc, n_pos, n_neg):
     low, high = f1_bounds(acc, n_pos, n_neg)
-    assert -1e-9 <= low <= high <= 100 - (100 - acc) * (0.5 + np.sqrt(n_pos * n_neg) / (n_pos + n_neg)) + 1e-9
+    assert -1e-9 <= low <= high <= 100 - (100 - acc) * (
+        0.5 + np.sqrt(n_pos * n_neg) / (n_pos + n_neg)) + 1e-9
 
 
 @many
@@ -137,7 +139,8 @@ def test_a_real_count_is_always_reachable(n, runs, data):
 
 
 @many
-@given(st.lists(value, min_size=1, max_size=30), st.lists(value, min_size=1, max_size=30), st.sampled_from(SCHEMES))
+@given(st.lists(value, min_size=1, max_size=30), st.lists(value, min_size=1, max_size=30),
+       st.sampled_from(SCHEMES))
 def test_a_constant_has_the_closed_form(train, test, scheme):
     row = constant_row(train, test, scheme)
     assert np.isnan(row["corr"])
@@ -152,7 +155,8 @@ def test_a_constant_has_the_closed_form(train, test, scheme):
 def test_passport_repeats_our_numbers_and_mirrors_f1(pair, scheme):
     page, ours = passport(*pair, scheme), evaluate(*pair, scheme)
     own = page.table[page.table.words == "ours"]
-    same(dict(zip(own.ours, own.value)), {name: ours[name] for name in own.ours}, atol=1e-9)
+    same(dict(zip(own.ours, own.value, strict=True)),
+         {name: ours[name] for name in own.ours}, atol=1e-9)
     for acc in (name for name in ours if name.startswith("acc2") and not np.isnan(ours[name])):
         f1 = page.table[page.table.ours == "f1" + acc[4:]].value.to_numpy()
         assert f1[0] + f1[1] == pytest.approx(2 * ours[acc])

@@ -5,12 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted(p for p in (ROOT / "nbs").rglob("*.ipynb") if not p.name.startswith("_") and ".ipynb_checkpoints" not in p.parts)
+NOTEBOOKS = sorted(p for p in (ROOT / "nbs").rglob("*.ipynb")
+                   if not p.name.startswith("_") and ".ipynb_checkpoints" not in p.parts)
 BIN = Path(sys.executable).parent
 
 
@@ -19,22 +21,27 @@ def text(value):
 
 
 def generated(folder):
-    "Every module that nbdev writes, and its index; only __init__.py files are written by hand or empty."
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in (folder / "msa_lit").rglob("*.py") if p.name != "__init__.py"}
+    """Every module that nbdev writes, and its index; only __init__.py files are written by hand
+    or empty."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes()
+            for p in (folder / "msa_lit").rglob("*.py") if p.name != "__init__.py"}
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    "A copy of the project in which the package was deleted and exported anew, and the notebooks cleaned."
+    """A copy of the project in which the package was deleted and exported anew, and the
+    notebooks cleaned."""
     copy = tmp_path_factory.mktemp("copy")
-    for name in ("settings.ini", "setup.py", "README.md"):
+    for name in ("settings.ini", "setup.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, copy / name)
     shutil.copytree(ROOT / "nbs", copy / "nbs", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (copy / "msa_lit").mkdir()
     shutil.copy(ROOT / "msa_lit" / "__init__.py", copy / "msa_lit" / "__init__.py")
-    environment = {k: v for k, v in os.environ.items() if k != "IN_TEST"}  # with it nbdev_export does nothing
+    # with it nbdev_export does nothing
+    environment = {k: v for k, v in os.environ.items() if k != "IN_TEST"}
     for command in ("nbdev_export", "nbdev_clean"):
-        done = subprocess.run([BIN / command], cwd=copy, env=environment, capture_output=True, text=True)
+        done = subprocess.run([BIN / command], cwd=copy, env=environment,
+                              capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
     return copy
 
@@ -46,13 +53,36 @@ def test_there_are_notebooks():
 def test_the_package_is_what_the_notebooks_export(exported):
     ours, fresh = generated(ROOT), generated(exported)
     assert len(fresh) > 20
-    assert set(ours) == set(fresh), "modules without a notebook, or notebooks not exported: run make export"
+    assert set(ours) == set(
+        fresh), "modules without a notebook, or notebooks not exported: run make export"
     different = [name for name in fresh if ours[name] != fresh[name]]
     assert not different, f"edited by hand or not exported: {different}; run make export"
 
 
+def test_the_tools_settings_survive_an_export(exported):
+    "nbdev can write a pyproject.toml of its own; ours holds settings of tools and no metadata."
+    ours = (ROOT / "pyproject.toml").read_text(encoding="utf8")
+    assert (exported / "pyproject.toml").read_text(encoding="utf8") == ours
+    assert "project" not in tomllib.loads(ours), "metadata stand in settings.ini alone"
+
+
+def allowed(line):
+    "Lines that nobody breaks by hand: a module's promise (its first line) and nbdev's `__all__`."
+    return re.match(r'(?:""".*"""$|__all__ = \[|           \')', line)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "msa_lit").rglob("*.py")),
+                         ids=lambda p: p.relative_to(ROOT / "msa_lit").as_posix())
+def test_exported_lines_end_at_100_characters(path):
+    "What ruff checks in the notebooks, checked in what they export."
+    if path.name == "_modidx.py": return
+    lines = path.read_text(encoding="utf8").splitlines()
+    assert not [line for line in lines if len(line) > 100 and not allowed(line)]
+
+
 def test_notebooks_are_clean(exported):
-    dirty = [p.name for p in NOTEBOOKS if p.read_bytes() != (exported / "nbs" / p.relative_to(ROOT / "nbs")).read_bytes()]
+    dirty = [p.name for p in NOTEBOOKS
+             if p.read_bytes() != (exported / "nbs" / p.relative_to(ROOT / "nbs")).read_bytes()]
     assert not dirty, f"run nbdev_clean on {dirty}"
 
 
@@ -64,9 +94,12 @@ def test_a_notebook_is_executed_light_and_about_the_project_alone(path):
     outputs = [o for c in code for o in c["outputs"]]
     assert not [o for o in outputs if o["output_type"] == "error"]
     assert outputs, "committed without outputs: run make nbs"
-    assert not [c for c in code if re.search(r"^\s*#\s*\|\s*(eval:\s*false|skip_exec)", text(c["source"]), re.M)]
-    assert not [c for c in code if re.search(r"^\s*#\s*\|\s*exp", text(c["source"]), re.M) and re.search(r"^\s*from\s+\S+\s+import\s+\*", text(c["source"]), re.M)]
-    said = json.dumps([{k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")} for o in outputs] + [o.get("text", "") for o in outputs])
+    assert not [c for c in code
+                if re.search(r"^\s*#\s*\|\s*(eval:\s*false|skip_exec)", text(c["source"]), re.M)]
+    assert not [c for c in code if re.search(r"^\s*#\s*\|\s*exp", text(c["source"]), re.M)
+                and re.search(r"^\s*from\s+\S+\s+import\s+\*", text(c["source"]), re.M)]
+    said = json.dumps([{k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")}
+                       for o in outputs] + [o.get("text", "") for o in outputs])
     paths = re.findall(r"(?:/root/|/home/|/work/|/tmp/|/Users/|C:\\\\)[^\"'\s\\]*", said)
     assert not paths, f"outputs name places on one machine: {paths[:3]}"
     first = text(cells[0]["source"])

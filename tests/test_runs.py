@@ -54,7 +54,8 @@ def stopped(corpus, folder, at, error, method="late_fusion"):
 def test_a_run_stopped_before_its_result_is_finished(corpus, tmp_path):
     stopped(corpus, tmp_path / "run", "finish", SystemExit())
     assert (tmp_path / "run" / "checkpoint.pt").exists()
-    whole, again = fit("late_fusion", corpus, 1, **QUICK), fit("late_fusion", corpus, 1, tmp_path / "run", **QUICK)
+    whole, again = (fit("late_fusion", corpus, 1, **QUICK),
+                    fit("late_fusion", corpus, 1, tmp_path / "run", **QUICK))
     assert all(torch.equal(v, again.state[k]) for k, v in whole.state.items())
     assert whole.scores == again.scores and whole.notices == again.notices
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
@@ -76,10 +77,12 @@ def test_a_damaged_checkpoint_is_refused(at, corpus, tmp_path):
 def test_a_run_that_diverged_leaves_its_folder_for_the_advised_change(corpus, tmp_path):
     stopped(corpus, tmp_path / "run", "finish", ValueError("lower the learning rate"))
     assert read_record(tmp_path / "run")["stopped"] == "lower the learning rate"
-    assert fit("late_fusion", corpus, 1, tmp_path / "run", lr=1e-4, **QUICK).options["train"]["lr"] == 1e-4
+    assert fit("late_fusion", corpus, 1, tmp_path / "run", lr=1e-4,
+               **QUICK).options["train"]["lr"] == 1e-4
 
 
-@pytest.mark.parametrize("name", ["history.csv", "predictions.csv", "weights.safetensors", "run.json", "checkpoint.pt"])
+@pytest.mark.parametrize("name", ["history.csv", "predictions.csv", "weights.safetensors",
+                                  "run.json", "checkpoint.pt"])
 def test_files_of_others_are_not_written_over(name, corpus, tmp_path):
     (tmp_path / name).write_text("my own")
     with pytest.raises((OSError, ValueError), match=name):
@@ -99,7 +102,8 @@ def test_tables_and_reports_of_others_are_not_written_over(name, corpus, tmp_pat
 def test_one_changed_frame_is_another_corpus(corpus, tmp_path):
     other = changed(corpus)
     value = "method == 'late_fusion' and split == 'test' and metric == 'mae' and head == 'audio'"
-    get = lambda c, folder: compare(["late_fusion"], c, [1], folder, **QUICK).query(value).value.item()
+    def get(c, folder):
+        return compare(["late_fusion"], c, [1], folder, **QUICK).query(value).value.item()
     first, again, truth = get(corpus, tmp_path), get(other, tmp_path), get(other, None)
     assert again == truth != first
     assert read_results(tmp_path).query(value).value.item() == pytest.approx(first, rel=1e-5)
@@ -118,7 +122,9 @@ def test_tables_add_up_and_the_report_shows_one_corpus(corpus, tmp_path):
     compare(["late_fusion"], corpus, [1], tmp_path, **QUICK)
     assert set(read_results(tmp_path).method) == {"constant", "late_fusion", "self_mm"}
     page, apart = write_report(tmp_path).read_text().split("Other corpora are kept apart")
-    assert corpus.fingerprint in page and other.fingerprint not in page and other.fingerprint in apart
+    assert corpus.fingerprint in page
+    assert other.fingerprint not in page
+    assert other.fingerprint in apart
 
 
 def test_a_refused_comparison_trains_nothing_and_blocks_nothing(corpus, tmp_path):
@@ -126,7 +132,8 @@ def test_a_refused_comparison_trains_nothing_and_blocks_nothing(corpus, tmp_path
     with pytest.raises(ValueError, match="lower b="):
         compare(["late_fusion", "mug"], corpus, b=9, **ask)
     assert not list(tmp_path.rglob("*.csv"))
-    assert set(compare(["late_fusion", "mug"], corpus, b=2, **ask).method) == {"constant", "late_fusion", "mug"}
+    assert set(compare(["late_fusion", "mug"], corpus, b=2, **ask).method) == {
+        "constant", "late_fusion", "mug"}
 
 
 def test_the_committed_results_are_still_known():
@@ -134,12 +141,14 @@ def test_the_committed_results_are_still_known():
     for path in found:
         record = read_record(path.parent)
         shared = ("model", "train", "method")
-        flat = {(k if o in shared else f"{o}.{k}"): v for o, of in record["options"].items() for k, v in of.items()}
+        flat = {(k if o in shared else f"{o}.{k}"): v for o, of in record["options"].items()
+                for k, v in of.items()}
         chosen = choose(record["method"], flat)
         wanted = {k: record[k] for k in ("method", "seed", "corpus")}
         wanted["options"] = {k: asdict(o) for k, o in chosen.items()}
         defaults = {k: asdict(type(o)()) for k, o in chosen.items()}
-        assert difference(record, wanted, defaults, lambda: record["corpus"]["fingerprint"]) == "", path
+        assert difference(record, wanted, defaults,
+                          lambda record=record: record["corpus"]["fingerprint"]) == "", path
     assert len(found) >= 37 and load_run(found[0].parent).metrics["mae"] > 0
 
 
@@ -156,7 +165,8 @@ def test_what_is_asked_of_predict_with_is_named(corpus):
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(texts, min_size=1, max_size=6))
 def test_ids_come_back_as_they_went(tmp_path, ids):
     table = pd.DataFrame({"split": "test", "id": ids, "label": np.arange(float(len(ids)))})
@@ -168,7 +178,8 @@ def test_ids_come_back_as_they_went(tmp_path, ids):
 keys = st.one_of(texts, st.floats(allow_nan=False), st.integers(), st.booleans(), st.none())
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(keys, keys), min_size=1, max_size=4, unique_by=repr), st.integers(1, 30))
 def test_a_series_runs_every_job_once(tmp_path, pairs, cut):
     path = tmp_path / "rows.csv"
@@ -198,5 +209,7 @@ def test_jobs_below_one_are_refused(corpus):
 def test_a_record_says_who_made_it(corpus, tmp_path):
     fit("late_fusion", corpus, 1, tmp_path / "run", weights=False, **QUICK)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["format"] == 2 and record["environment"]["msa_lit"] and len(record["digest"]) == 64
+    assert record["format"] == 2
+    assert record["environment"]["msa_lit"]
+    assert len(record["digest"]) == 64
     assert set(record["files"]) == {"history.csv", "predictions.csv"}

@@ -14,7 +14,8 @@ rows, widths, seeds = st.integers(2, 12), st.integers(1, 8), st.integers(0, 2**3
 
 def batches(n, k, d, seed, scale=1.0):
     draw = torch.Generator().manual_seed(seed)
-    return [scale * torch.randn(size, d, generator=draw, dtype=torch.float64) + 3 for size in (n, k)]
+    return [scale * torch.randn(size, d, generator=draw, dtype=torch.float64) + 3
+            for size in (n, k)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -23,7 +24,8 @@ def test_closed_form_gradient_is_autograd(n, k, d, seed, scale):
     a, v = (m.requires_grad_() for m in batches(n, k, d, seed, scale))
     auto = torch.autograd.grad(covariance_alignment(a, v), (a, v))
     closed = covariance_alignment_grad(a.detach(), v.detach())
-    for got, want in zip(closed, auto): assert_close(got, want, rtol=1e-8, atol=1e-8 * scale**3)
+    for got, want in zip(closed, auto, strict=True):
+        assert_close(got, want, rtol=1e-8, atol=1e-8 * scale**3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,7 +61,8 @@ def test_a_mode_text_parses_to_itself_or_is_refused(text):
     try: modes = parse_modes(text)
     except ValueError: return
     letter = {name: short for short, name in LETTERS.items()}
-    written = "/".join(letter[m.first] + {"shared": "-", "private": "+"}[m.kind] + letter[m.second] for m in modes)
+    written = "/".join(letter[m.first] + {"shared": "-", "private": "+"}[m.kind] + letter[m.second]
+                       for m in modes)
     assert written == text.replace(" ", "")
 
 

@@ -56,7 +56,8 @@ def losses_and_gradients(sizes, modes, rank):
 
 
 def gather_only(sizes, rank):
-    rows = part({"x": torch.arange(3. * sum(sizes)).reshape(-1, 3)}, sizes, rank)["x"].requires_grad_()
+    rows = part({"x": torch.arange(3. * sum(sizes)).reshape(-1, 3)}, sizes,
+                rank)["x"].requires_grad_()
     whole = gather_features(rows)
     weight = torch.arange(1., whole.numel() + 1).reshape(whole.shape)
     ((rank + 1) * whole * weight).sum().backward()
@@ -71,26 +72,33 @@ def refuse(rank):
 
 
 def training_step(rows):
-    "One step of `spil` in the training loop: terms, gradients, which utterances the label memory has seen."
+    """One step of `spil` in the training loop: terms, gradients, which utterances the label
+    memory has seen."""
     chosen = choose("spil", dict(modes="V-A/T+A", shared_weight=100.0))
     ready, words = read(simulate(n=(24, 12, 12), seed=2), chosen["model"])
-    model = build("spil", ModelSpec.of(ready, chosen["model"], words), chosen, seed=3).calibrate(ready)
+    model = build("spil", ModelSpec.of(ready, chosen["model"], words), chosen,
+                  seed=3).calibrate(ready)
     for module in model.modules():
-        if isinstance(module, (nn.Dropout, nn.MultiheadAttention)): setattr(module, "p" if isinstance(module, nn.Dropout) else "dropout", 0.0)
+        if isinstance(module, (nn.Dropout, nn.MultiheadAttention)):
+            setattr(module, "p" if isinstance(module, nn.Dropout) else "dropout", 0.0)
     loop = Loop(model, ready.without("test"), chosen["train"], seed=3, progress=False)
     loop.begin()
     terms = train_step(loop, make_batch(ready.splits["train"], rows))
-    return terms, {n: p.grad for n, p in model.named_parameters() if p.grad is not None}, model.generator.visits
+    return (terms, {n: p.grad for n, p in model.named_parameters() if p.grad is not None},
+            model.generator.visits)
 
 
 def process(rank, folder):
     "Everything that needs two processes, in one go."
     torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="0",
-                      ACCELERATE_USE_CPU="1")  # the group exists already when accelerate looks for it
+    # the group exists already when accelerate looks for it
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1",
+                      MASTER_PORT="0",
+                      ACCELERATE_USE_CPU="1")
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     torch.save({"gathered": [gather_only(sizes, rank) for sizes in SIZES], "refused": refuse(rank),
-                "steps": [losses_and_gradients(sizes, modes, rank) for sizes, modes in STEPS], "trained": training_step(ROWS[rank::2])}, f"{folder}/{rank}.pt")
+                "steps": [losses_and_gradients(sizes, modes, rank) for sizes, modes in STEPS],
+                "trained": training_step(ROWS[rank::2])}, f"{folder}/{rank}.pt")
     dist.barrier()  # nobody leaves while the other is still listening
     dist.destroy_process_group()
 
@@ -109,7 +117,8 @@ def test_rows_arrive_in_order_and_gradients_return(found, case):
     assert_close(whole_0, rows)
     assert_close(whole_1, rows)
     weight = torch.arange(1., rows.numel() + 1).reshape(rows.shape)
-    assert_close(torch.cat([grad_0, grad_1]), 3 * weight)  # process 0 asks for it once, process 1 twice
+    # process 0 asks for it once, process 1 twice
+    assert_close(torch.cat([grad_0, grad_1]), 3 * weight)
 
 
 @pytest.mark.parametrize("case", range(len(STEPS)), ids=map(str, STEPS))
@@ -133,7 +142,9 @@ def test_bad_features_in_one_process_stop_both(found):
 def test_two_processes_train_like_one(found):
     terms, grads, visits = training_step(ROWS)
     for there_terms, there, seen in (f["trained"] for f in found):
-        for name in ("shared_vision_audio", "private_text_audio"): assert there_terms[name] == pytest.approx(terms[name], rel=1e-4, abs=1e-9)
+        for name in ("shared_vision_audio", "private_text_audio"):
+            assert there_terms[name] == pytest.approx(terms[name], rel=1e-4, abs=1e-9)
         for name, grad in grads.items(): assert_close(there[name], grad, rtol=1e-3, atol=1e-6)
         assert torch.equal(seen, visits)
-    assert all(any(grads[n].any() for n in grads if n.startswith(f"encoders.{m}")) for m in ("text", "audio", "vision"))
+    assert all(any(grads[n].any() for n in grads if n.startswith(f"encoders.{m}"))
+               for m in ("text", "audio", "vision"))

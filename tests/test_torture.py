@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_eight_accidents_end_well():
-    done = subprocess.run([sys.executable, "tests/torture.py", "--few"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "tests/torture.py", "--few"], cwd=ROOT,
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "8 accidents, 0 not well" in done.stdout
 

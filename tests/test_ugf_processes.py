@@ -1,4 +1,5 @@
-"""UGF over several processes: every process must apply the same factors, those of the whole batch."""
+"""UGF over several processes: every process must apply the same factors, those of the whole
+batch."""
 import torch
 import torch.multiprocessing as mp
 from torch.testing import assert_close
@@ -10,12 +11,13 @@ NAMES = ("text", "audio", "vision")
 
 def _batches():
     g = torch.Generator().manual_seed(0)
-    draw = lambda: torch.randn(16, generator=g)
+    def draw(): return torch.randn(16, generator=g)
     return [({m: draw() for m in NAMES}, draw()) for _ in range(3)]
 
 
 def _process(rank, folder):
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous",
+                                         rank=rank, world_size=2)
     judge = RunningConfidence(NAMES, alpha=0.5)
     for preds, target in _batches():
         got = judge({m: p[rank::2] for m, p in preds.items()}, target[rank::2])

@@ -17,7 +17,9 @@ BLOCKED = """
 import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"nbdev", "fastcore", "execnb", "IPython", "ipykernel", "jupyter_core", "jupyterlab", "nbformat", "nbclient", "ipywidgets"}:
+        if name.split(".")[0] in {"nbdev", "fastcore", "execnb", "IPython", "ipykernel",
+                                  "ipywidgets", "jupyter_core", "jupyterlab", "nbformat",
+                                  "nbclient"}:
             raise ModuleNotFoundError(f"{name} is not part of the installed package's needs")
 sys.meta_path.insert(0, Blocked())
 import msa_lit
@@ -26,18 +28,22 @@ assert Path(msa_lit.__file__).is_relative_to(sys.argv[1]), msa_lit.__file__
 from msa_lit.model.contract import import_all
 import_all()
 from msa_lit.cli.program import main
-status = main(["compare", "--methods", "late_fusion,self_mm", "--seeds", "1", "--n", "60,30,30", "--epochs", "1", "--quiet", "--out", sys.argv[2]])
+status = main(["compare", "--methods", "late_fusion,self_mm", "--seeds", "1", "--n", "60,30,30",
+               "--epochs", "1", "--quiet", "--out", sys.argv[2]])
 sys.exit(status or main(["equations", "UGF-4"]))
 """
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    out, copy = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source")  # a copy: an older build/ would slip into the wheel
-    for name in ("setup.py", "settings.ini", "README.md", "LICENSE"):
+    # a copy: an older build/ would slip into the wheel
+    out, copy = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "setup.py", "settings.ini", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy / name)
-    shutil.copytree(ROOT / "msa_lit", copy / "msa_lit", ignore=shutil.ignore_patterns("__pycache__"))
-    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, copy], capture_output=True, text=True)
+    shutil.copytree(ROOT / "msa_lit", copy / "msa_lit",
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps",
+                           "--wheel-dir", out, copy], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return next(out.glob("msa_lit-*.whl"))
 
@@ -51,12 +57,14 @@ def site(wheel, tmp_path_factory):
 
 def test_the_wheel_holds_every_module_and_nothing_else(wheel):
     inside = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
-    ours = {p.relative_to(ROOT).as_posix() for p in (ROOT / "msa_lit").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    ours = {p.relative_to(ROOT).as_posix()
+            for p in (ROOT / "msa_lit").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     assert inside == ours
 
 
 def test_the_wheel_works_without_jupyter_and_nbdev(site, tmp_path):
-    done = subprocess.run([sys.executable, "-c", BLOCKED, site, tmp_path / "out"], cwd=tmp_path, env=clean(site), capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", BLOCKED, site, tmp_path / "out"], cwd=tmp_path,
+                          env=clean(site), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "out" / "report.html").exists() and "confidence" in done.stdout.lower()
 
@@ -68,14 +76,18 @@ ELSEWHERE = {
     # the address is the one in settings.ini; a clone needs the network
     r"git clone (?P<url>\S+) && cd msa_lit": lambda m: m["url"] == settings("git_url"),
     # `make demo`, `make test` are what CI runs on a fresh clone (.ci/run); here: the target exists
-    r"make (?P<target>\w+)": lambda m: re.search(rf"^{m['target']}:", (ROOT / "Makefile").read_text(), re.M),
-    # changes the git configuration of the clone it runs in; here: the command exists beside this Python
+    r"make (?P<target>\w+)": lambda m: re.search(rf"^{m['target']}:",
+                                                 (ROOT / "Makefile").read_text(), re.M),
+    # changes the git configuration of the clone it runs in; here: the command exists beside this
+    # Python
     r"\.venv/bin/(?P<name>nbdev_\w+)": lambda m: (Path(sys.executable).parent / m["name"]).exists(),
     # no program of ours; here: the files it names have their place in the documented layout
-    r"sha256sum data/(?P<corpus>\w+)/Processed/\*\.pkl": lambda m: m["corpus"] in ("MOSI", "MOSEI", "SIMS"),
+    r"sha256sum data/(?P<corpus>\w+)/Processed/\*\.pkl": lambda m: m["corpus"]
+    in ("MOSI", "MOSEI", "SIMS"),
 }
 
-# Every block of the documents, in order, in one process: the lines as they stand, only the defaults behind them are small.
+# Every block of the documents, in order, in one process: the lines as they stand, only the defaults
+# behind them are small.
 READER = """
 import contextlib, io, json, shlex, sys
 items, site = json.load(open(sys.argv[1])), sys.argv[2]
@@ -89,7 +101,8 @@ from msa_lit.data.layouts import write_mmsa
 msa_lit.train.runs.simulate = partial(simulate, n=(352, 8, 8))  # MUG draws 352 clips at a time
 options = msa_lit.train.loop.TrainOptions
 options.epochs = 1
-options.__init__.__defaults__ = tuple(1 if f.name == "epochs" else f.default for f in fields(options))
+options.__init__.__defaults__ = tuple(1 if f.name == "epochs" else f.default
+                                      for f in fields(options))
 from msa_lit.mug.method import MUGOptions
 from msa_lit.ugf.method import UGFOptions
 for own in (MUGOptions, UGFOptions):
@@ -124,19 +137,24 @@ def blocks(name):
 
 
 def to_run():
-    "What a reader would type: Python blocks whole, our shell lines one by one, and commands that stand in a sentence."
+    """What a reader would type: Python blocks whole, our shell lines one by one, and commands
+    that stand in a sentence."""
     items = []
     for name in DOCUMENTS:
         for _, language, text in blocks(name):
-            assert language in ("python", "sh", "text"), f"{name}: a block in {language!r}; nobody runs it"
+            assert language in ("python", "sh",
+                                "text"), f"{name}: a block in {language!r}; nobody runs it"
             if language == "python": items.append((name, language, text))
-            if language == "sh": items += [(name, "sh", line) for line in text.splitlines() if not elsewhere(name, line)]
+            if language == "sh":
+                items += [(name, "sh", line)
+                          for line in text.splitlines() if not elsewhere(name, line)]
         items += [(name, "sh", line) for line in commands_in_sentences(name)]
     return items
 
 
 def commands_in_sentences(name):
-    "Whole commands within a line of text; those that are only named, or stand for others, must exist."
+    """Whole commands within a line of text; those that are only named, or stand for others, must
+    exist."""
     from msa_lit.cli.program import COMMANDS
     known = {word for command in COMMANDS for word in command.split()[:1]}
     for line in re.findall(r"`(msa_lit [^`]+)`", (ROOT / name).read_text(encoding="utf8")):
@@ -152,12 +170,14 @@ def elsewhere(name, line):
         if found := re.fullmatch(pattern, plain):
             assert check(found), f"{name}: {plain}"
             return True
-    raise AssertionError(f"{name}: {plain!r} is neither ours nor on the list of lines that are checked otherwise")
+    raise AssertionError(
+        f"{name}: {plain!r} is neither ours nor on the list of lines that are checked otherwise")
 
 
 def clean(place):
     "The environment of a user: the wheel, this Python's packages, no checkout."
-    keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "IN_TEST", "MSA_LIT_WRITE")}
+    keep = {k: v
+            for k, v in os.environ.items() if k not in ("PYTHONPATH", "IN_TEST", "MSA_LIT_WRITE")}
     return keep | {"PYTHONPATH": str(place)}
 
 
@@ -165,24 +185,29 @@ def test_every_block_of_the_documents_runs_from_the_wheel(site, tmp_path):
     items = to_run()
     assert {"python", "sh"} == {kind for _, kind, _ in items} and len(items) > 8
     (tmp_path / "items.json").write_text(json.dumps(items), encoding="utf8")
-    done = subprocess.run([sys.executable, "-W", "error::SyntaxWarning", "-c", READER, tmp_path / "items.json", site],
+    done = subprocess.run([sys.executable, "-W", "error::SyntaxWarning", "-c", READER,
+                           tmp_path / "items.json", site],
                           cwd=tmp_path, env=clean(site), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
     assert (tmp_path / "results" / "mine" / "results.csv").exists()
 
 
 def test_the_first_line_of_the_readme_s_python_is_an_import_that_works():
-    first = next(text for _, language, text in blocks("README.md") if language == "python").splitlines()[0]
+    first = next(text for _, language, text in blocks("README.md")
+                 if language == "python").splitlines()[0]
     import msa_lit
     assert first.startswith("from msa_lit import ")
     assert set(first.removeprefix("from msa_lit import ").split(", ")) <= set(msa_lit.__all__)
 
 
-@pytest.mark.parametrize("words", [["--version"], ["verdict", "U4"], ["methods", "ugf"], ["fit", "ugf", "--help"]], ids=lambda w: w[0])
+@pytest.mark.parametrize("words", [["--version"], ["verdict", "U4"], ["methods", "ugf"],
+                                   ["fit", "ugf", "--help"]], ids=lambda w: w[0])
 def test_commands_answer_anywhere_the_wheel_is_installed(site, tmp_path, words):
-    done = subprocess.run([sys.executable, "-m", "msa_lit", *words], cwd=tmp_path, env=clean(site), capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "msa_lit", *words], cwd=tmp_path, env=clean(site),
+                          capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert {"--version": settings("version"), "verdict": "U4", "methods": "--pretrain-decay", "fit": "--zero-length"}[words[0]] in done.stdout
+    assert {"--version": settings("version"), "verdict": "U4", "methods": "--pretrain-decay",
+            "fit": "--zero-length"}[words[0]] in done.stdout
 
 
 def test_a_line_nobody_runs_is_found():

@@ -1,4 +1,4 @@
-"""Kill runs at named moments, interrupt them, fill their disk; every one must end in the bits of an undisturbed run.
+"""Kill runs, interrupt them, fill their disk; each must end in the bits of an undisturbed run.
 
 python tests/torture.py          all accidents, rows into results/torture/table.csv (make torture)
 python tests/torture.py --few    eight of them, nothing is written (part of the tests)
@@ -70,7 +70,8 @@ class Disk:
     def __init__(self, megabytes=24):
         self.place = Path(tempfile.mkdtemp(prefix="torture-"))
         mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(self.place)]
-        self.real = shutil.which("mount") and not subprocess.run(mount, capture_output=True).returncode
+        self.real = shutil.which("mount") and not subprocess.run(
+            mount, capture_output=True).returncode
 
     def fill(self):
         "No byte is left; or no file may grow."
@@ -121,7 +122,8 @@ QUICK = dict(epochs=2, batch_size=16, progress=False)
 
 
 def one_run(method, place, save_seconds=60):
-    runs.fit(method, CORPUS, 1, place / "run", save_seconds=save_seconds, **QUICK, **METHODS[method])
+    runs.fit(method, CORPUS, 1, place / "run", save_seconds=save_seconds, **QUICK,
+             **METHODS[method])
 
 
 def one_run_saved_often(method, place):
@@ -143,11 +145,13 @@ def conversion(_, place):
 
 def one_series(_, place):
     jobs = [{"trial": t, "weight": w} for t in "ab" for w in (0.1234567, 1 / 3)]
-    series.run_missing(place / "run" / "rows.csv", jobs, lambda t, w: {"value": w**2}, progress=False)
+    series.run_missing(place / "run" / "rows.csv", jobs, lambda t, w: {"value": w**2},
+                       progress=False)
 
 
 WORK = {"a step": one_run_saved_often, "writing a checkpoint": one_run_saved_often,
-        "at any time": one_run_saved_often, "results.csv of compare": whole_comparison, "a page of report": one_report,
+        "at any time": one_run_saved_often, "results.csv of compare": whole_comparison,
+        "a page of report": one_report,
         "converting a corpus": conversion, "a row of a series": one_series}
 
 
