@@ -20,7 +20,7 @@ def _labels(scheme, rng):
     if split.labels is not None:
         return split.labels
     above, zero, below = split.counts
-    draw = lambda n: np.clip(np.round(3 * rng.gamma(2.0, 1.0, n)) / 3, 1 / 3, 3)
+    def draw(n): return np.clip(np.round(3 * rng.gamma(2.0, 1.0, n)) / 3, 1 / 3, 3)
     return np.concatenate([draw(above), np.zeros(zero), -draw(below)])
 
 

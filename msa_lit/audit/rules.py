@@ -5,7 +5,7 @@
 # %% ../../nbs/03_audit.rules.ipynb #imports
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from html import escape
 from importlib import resources
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .table import ResultTable, is_percent, metric_name, read_lines, read_table
+from .table import ResultTable, is_percent, read_lines, read_table
 from ..measure.metrics import METRICS, as_vector, evaluate, higher_is_better
-from ..base.notices import collect, notice
+from ..base.notices import collect
 from ..measure.plausible import SIMILAR, constant_f1, print_range
 from ..papers.reported import BLOCK, GRADES, MARKS, explain_count, explain_pair
 from ..measure.statistics import seeds_needed
@@ -252,11 +252,12 @@ class Job:
     def held(self):
         "The values that stand in each row, as dicts."
         metrics, values = list(self.table.values), self.table.values.to_numpy(float)
-        return [{m: float(v) for m, v in zip(metrics, row) if v == v} for row in values]
+        return [{m: float(v) for m, v in zip(metrics, row, strict=True) if v == v}
+                for row in values]
 
     def rows(self):
         "Number, name, and the values that stand there, row by row."
-        return zip(range(len(self.table)), self.table.names, self.held)
+        return zip(range(len(self.table)), self.table.names, self.held, strict=True)
 
     @cached_property
     def constant(self):
@@ -435,7 +436,7 @@ def check_order(job: Job):  # -> iterator of Flag
     "More classes, yet more hits."
     for i, name, held in job.rows():
         several = [m for m in ("acc7", "acc5", "acc3") if m in held]
-        for fine, coarse in zip(several, several[1:]):
+        for fine, coarse in zip(several, several[1:], strict=False):
             if (
                 print_range(held[fine], job.digits[i])[0]
                 > print_range(held[coarse], job.digits[i])[1]

@@ -14,14 +14,13 @@ import traceback
 import warnings
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from .. import __version__
 from ..base import catalogue
-from . import commands
 from ..base.catalogue import near
-from .flags import as_flag, as_given, help_group, join_words, training_groups
 from ..base.notices import MsaWarning
+from . import commands
+from .flags import as_flag, as_given, help_group, join_words, training_groups
 
 # %% auto #0
 __all__ = ['COMMANDS', 'BARE', 'Grammar', 'word_list', 'number_list', 'sizes', 'at_least_one', 'parser', 'named', 'run_audit',

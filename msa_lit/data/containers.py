@@ -121,8 +121,9 @@ def _copy(path, what, out, most):
         while piece := packed.read(1 << 20):
             out.write(piece)
             if out.tell() > most:
-                raise ValueError(f"{path.name} is {what} and unpacks to more than {GROWTH} times its "
-                                 "size: unpack it by hand if that is right")
+                raise ValueError(
+                    f"{path.name} is {what} and unpacks to more than {GROWTH} times its "
+                    "size: unpack it by hand if that is right")
 
 # %% ../../nbs/01_data.containers.ipynb #refuse
 def readable(

@@ -14,7 +14,6 @@ import numpy as np
 from .corpus import Corpus, Ragged, Split
 from .readers import locate, read_with_findings
 from .soundness import CorpusError, Observation, faults
-from .sources import reading
 from .store import read_manifest, verify_files
 from .untrusted import safe, verbatim
 from .values import repeated_clips, scan, value_findings
@@ -57,7 +56,9 @@ def shared_videos(
         if rows:
             first = split.videos[rows[0]]
             count = len({split.videos[i] for i in rows})
-            out.append(Observation("noted", name, "video", rows, f"{count} video{'s' * (count > 1)} also in another fold, like {first!r} in {others[first]}"))
+            out.append(Observation("noted", name, "video", rows,
+                                   f"{count} video{'s' * (count > 1)} also in another fold, like "
+                                   f"{first!r} in {others[first]}"))
     return out
 
 # %% ../../nbs/01_data.doctor.ipynb #observe
@@ -97,9 +98,12 @@ def fold_row(
     y = y[np.isfinite(y)]
     n, share = label_grid(y)
     some = len(y) > 0
-    return {"fold": name, "utterances": len(split), "videos": len(set(split.videos)), "labels": " ".join(split.labels),
-            "zero": int((y == 0).sum()), "min": float(y.min()) if some else np.nan, "mean": float(y.mean()) if some else np.nan,
-            "max": float(y.max()) if some else np.nan, "multiples of": f"1/{n}: {100 * share:.1f} %"}
+    return {"fold": name, "utterances": len(split), "videos": len(set(split.videos)),
+            "labels": " ".join(split.labels),
+            "zero": int((y == 0).sum()), "min": float(y.min()) if some else np.nan,
+            "mean": float(y.mean()) if some else np.nan,
+            "max": float(y.max()) if some else np.nan,
+            "multiples of": f"1/{n}: {100 * share:.1f} %"}
 
 # %% ../../nbs/01_data.doctor.ipynb #sequence-row
 def sequence_row(
@@ -110,7 +114,8 @@ def sequence_row(
 ) -> dict:            # one row of the table of sequences
     "Width and lengths of one sequence."
     low, few, half, most, high = length_quantiles(rows.lengths)
-    return {"fold": name, "sequence": key, "width": rows.width or "ids", "frames": int(rows.offsets[-1]), "shortest": low, "5 %": few, "median": half,
+    return {"fold": name, "sequence": key, "width": rows.width or "ids",
+            "frames": int(rows.offsets[-1]), "shortest": low, "5 %": few, "median": half,
             "95 %": most, "longest": high, "constant columns": len(constant)}
 
 # %% ../../nbs/01_data.doctor.ipynb #print
@@ -118,7 +123,7 @@ def cells(
     rows: list[dict],  # a table
 ) -> list[list[str]]:  # header and rows as text
     "A table as strings, numbers with three decimals at most."
-    text = lambda v: f"{v:.3f}".rstrip("0").rstrip(".") if isinstance(v, float) else str(v)
+    def text(v): return f"{v:.3f}".rstrip("0").rstrip(".") if isinstance(v, float) else str(v)
     return [list(rows[0]), *([text(v) for v in r.values()] for r in rows)] if rows else []
 
 # %% ../../nbs/01_data.doctor.ipynb #text-table
@@ -127,17 +132,20 @@ def text_table(
 ) -> str:              # lines of equal width
     "A table as plain text."
     grid = cells(rows)
-    widths = [max(map(len, column)) for column in zip(*grid)]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in grid)
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+                     for line in grid)
 
 # %% ../../nbs/01_data.doctor.ipynb #html-table
 def html_table(
     rows: list[dict],  # a table
 ) -> str:              # HTML, escaped
     "A table as HTML."
-    line = lambda tag, values: "<tr>" + "".join(f"<{tag}>{html.escape(v)}</{tag}>" for v in values) + "</tr>"
+    def line(tag, values):
+        return "<tr>" + "".join(f"<{tag}>{html.escape(v)}</{tag}>" for v in values) + "</tr>"
     grid = cells(rows)
-    return "<table>" + "".join(line("td" if i else "th", values) for i, values in enumerate(grid)) + "</table>"
+    return "<table>" + "".join(line("td" if i else "th", values)
+                               for i, values in enumerate(grid)) + "</table>"
 
 # %% ../../nbs/01_data.doctor.ipynb #report
 @dataclass(frozen=True)
@@ -153,11 +161,14 @@ class Report:
 
     @property
     def verdict(self):
-        count = {a: sum(f.action == a for f in self.findings) for a in ("refused", "repaired", "noted")}
-        return ("sound" if self.ok else "NOT usable") + " (" + ", ".join(f"{n} {a}" for a, n in count.items()) + ")"
+        count = {a: sum(f.action == a for f in self.findings)
+                 for a in ("refused", "repaired", "noted")}
+        return ("sound" if self.ok else "NOT usable") + " (" + ", ".join(
+            f"{n} {a}" for a, n in count.items()) + ")"
 
     def __str__(self):
-        parts = [self.title, text_table(self.folds), text_table(self.sequences), "\n".join(map(str, self.findings)), f"verdict: {self.verdict}"]
+        parts = [self.title, text_table(self.folds), text_table(self.sequences),
+                 "\n".join(map(str, self.findings)), f"verdict: {self.verdict}"]
         return "\n\n".join(p for p in parts if p)
 
     def _repr_html_(self):
@@ -171,8 +182,11 @@ class Report:
     ):                           # pandas.DataFrame
         "One part of the report as a table; raises ValueError for another name."
         import pandas as pd
-        if part == "findings": return pd.DataFrame([vars(f) for f in self.findings], columns=["action", "file", "split", "field", "rows", "what"])
-        if part not in ("folds", "sequences"): raise ValueError(f"part is 'findings', 'folds' or 'sequences', not {part!r}")
+        if part == "findings":
+            return pd.DataFrame([vars(f) for f in self.findings],
+                                columns=["action", "file", "split", "field", "rows", "what"])
+        if part not in ("folds", "sequences"):
+            raise ValueError(f"part is 'findings', 'folds' or 'sequences', not {part!r}")
         return pd.DataFrame(getattr(self, part))
 
 # %% ../../nbs/01_data.doctor.ipynb #describe
@@ -212,5 +226,7 @@ def examine(
         if kind == "store": verify_files(place, read_manifest(place))
         corpus, found = read_with_findings(what, name, scheme, how)
     except CorpusError as error: return Report(place.name, [], [], error.findings)
-    except (ValueError, OSError) as error: return Report(place.name, [], [], (Observation("refused", "", "", (), str(error), place.name),))
+    except (ValueError, OSError) as error:
+        return Report(place.name, [], [],
+                      (Observation("refused", "", "", (), str(error), place.name),))
     return describe_corpus(corpus, found)

@@ -64,9 +64,11 @@ def as_labels(
         return label_cells([_text(c) for c in cells], split, name, log)
     array = as_numbers(value, split, name, log)
     if array.ndim == 0 or array.size != len(array):
-        seven = "; 7 columns are MOSEI's raw label, sentiment and six emotions: keep column 0, never their mean"
+        seven = ("; 7 columns are MOSEI's raw label, sentiment and six emotions: keep column 0, "
+                 "never their mean")
         wide = seven if array.ndim and array.size == 7 * len(array) else ""
-        log.stop(split, name, f"one number per row is needed, the shape is {list(array.shape)}{wide}")
+        log.stop(split, name,
+                 f"one number per row is needed, the shape is {list(array.shape)}{wide}")
     if array.dtype.kind == "b":
         log.stop(split, name, "numbers are needed, these are True and False")
     with np.errstate(over="ignore"): return array.reshape(-1).astype(np.float32)

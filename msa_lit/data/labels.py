@@ -11,7 +11,6 @@ import numpy as np
 
 from .corpus import SCHEMES, SPLITS
 from .reading import Log, Reading
-from .sources import FoldTable
 
 # %% auto #0
 __all__ = ['CLASSES', 'all_labels', 'guess_scheme', 'scheme_words', 'beyond', 'settle_labels', 'settle_unimodal', 'is_labelled',

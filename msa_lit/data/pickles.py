@@ -176,7 +176,7 @@ def ordered(
 ) -> dict:                      # the same
     "A dictionary from its entries."
     pairs = [] if pairs is None else pairs
-    pair = lambda p: isinstance(p, (list, tuple)) and len(p) == 2
+    def pair(p): return isinstance(p, (list, tuple)) and len(p) == 2
     if not isinstance(pairs, list) or not all(map(pair, pairs)):
         raise ValueError("the entries of a dictionary are not pairs")
     check_keys([k for k, _ in pairs])
@@ -349,7 +349,8 @@ class Resolver:
             out.append(resolved)
             size += more
         if isinstance(thing, dict):
-            return dict(zip(thing, out)), size + sum(1 + self._length(k) for k in thing)
+            return (dict(zip(thing, out, strict=True)),
+                    size + sum(1 + self._length(k) for k in thing))
         if not isinstance(thing, np.ndarray): return type(thing)(out), size
         return build_array(out, TypeStandIn("O"), thing.shape), size
 

@@ -15,7 +15,8 @@ import numpy as np
 from .containers import UNPACKERS, name_file, readable
 from .corpus import SCHEMES, Corpus, Split
 from .frames import bad_rows, gather
-from .labels import (folds_needed, guess_scheme, is_labelled, scheme_words, settle_labels,
+from .labels import (folds_needed, guess_scheme, is_labelled, scheme_words,
+                                 settle_labels,
                             settle_unimodal)
 from ..base.notices import notice
 from .reading import Log, Reading, changed, reading

@@ -22,7 +22,8 @@ __all__ = ['COMMON_HAN', 'ENCODING_MARKS', 'DELIMITERS', 'FOLD_WORDS', 'BLANK', 
            'cells_up_to', 'read_records', 'check_width', 'name_columns', 'read_sheet']
 
 # %% ../../nbs/01_data.sheets.ipynb #chinese
-COMMON_HAN = set("的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之"
+COMMON_HAN = set(
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之"
              "年过发后作里她好没什么很吗吧呢啊")
 ENCODING_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"),
          (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
@@ -37,7 +38,8 @@ def looks_chinese(
     letters = [c for c in text if "\u4e00" <= c <= "\u9fff"]
     core = len(re.findall(rb"[\xa1-\xf7][\xa1-\xfe]", raw))
     foreign = sum(c > "\x7f" for c in text)
-    return core >= 0.9 * foreign and 20 * sum(c in COMMON_HAN for c in letters) >= max(1, len(letters))
+    return core >= 0.9 * foreign and 20 * sum(c in COMMON_HAN for c in letters) >= max(
+        1, len(letters))
 
 # %% ../../nbs/01_data.sheets.ipynb #decode
 def find_encoding(
@@ -70,7 +72,8 @@ def decode(
     if guessed: log.note("encoding", f"read as {name}, which was guessed; {way}")
     if "\0" in text:
         line = text[:text.index("\0")].count("\n") + 1
-        log.note("", f"line {line}: there are NUL characters, kept as they are: is the table damaged?")
+        log.note("",
+                 f"line {line}: there are NUL characters, kept as they are: is the table damaged?")
     return text
 
 # %% ../../nbs/01_data.sheets.ipynb #header

@@ -29,8 +29,10 @@ class Observation:
     file: str = ""     # name of the file, "" for a corpus in memory
 
     def __str__(self):
-        rows = ", ".join(map(str, self.rows[:5])) + (f" and {len(self.rows) - 5} more" if len(self.rows) > 5 else "")
-        place = (self.file, self.split, self.field, rows and f"row{'s' if len(self.rows) > 1 else ''} {rows}")
+        rows = ", ".join(map(str, self.rows[:5])) + (
+            f" and {len(self.rows) - 5} more" if len(self.rows) > 5 else "")
+        place = (self.file, self.split, self.field,
+                 rows and f"row{'s' if len(self.rows) > 1 else ''} {rows}")
         return f"{self.action}: {', '.join(p for p in place if p)}: {self.what}"
 
 # %% ../../nbs/01_data.soundness.ipynb #error
@@ -42,7 +44,8 @@ class CorpusError(ValueError):
         findings: Sequence[Observation],  # what was refused, at least one
     ):
         self.findings = tuple(findings)
-        lines = [str(f) for f in self.findings[:20]] + [f"... and {len(findings) - 20} more"] * (len(findings) > 20)
+        lines = [str(f) for f in self.findings[:20]] + [f"... and {len(findings) - 20} more"] * (
+            len(findings) > 20)
         super().__init__("\n".join(lines))
 
 # %% ../../nbs/01_data.soundness.ipynb #count
@@ -51,9 +54,12 @@ def count_faults(
     split: Split,  # the fold
 ) -> list[Observation]:
     "Fields whose number of rows is not the number of ids."
-    counts = {"videos": len(split.videos), **({"transcripts": len(split.text)} if split.text is not None else {}),
-              **{f"label {k}": len(v) for k, v in split.labels.items()}, **{k: len(s) for k, s in split.sequences.items()}}
-    out = [Observation("refused", name, k, (), f"{n} rows, but there are {len(split)} ids") for k, n in counts.items() if n != len(split)]
+    counts = {"videos": len(split.videos),
+              **({"transcripts": len(split.text)} if split.text is not None else {}),
+              **{f"label {k}": len(v) for k, v in split.labels.items()},
+              **{k: len(s) for k, s in split.sequences.items()}}
+    out = [Observation("refused", name, k, (), f"{n} rows, but there are {len(split)} ids")
+           for k, n in counts.items() if n != len(split)]
     return out if len(split) else [Observation("refused", name, "id", (), "the fold is empty")]
 
 # %% ../../nbs/01_data.soundness.ipynb #label
@@ -63,13 +69,18 @@ def label_faults(
     rho: float,    # largest |label| of the scheme
 ) -> list[Observation]:
     "Labels that are missing, NaN or beyond the scale."
-    out = [] if "multimodal" in split.labels else [Observation("refused", name, "label", (), "there are no multimodal labels")]
+    out = [] if "multimodal" in split.labels else [
+        Observation("refused", name, "label", (), "there are no multimodal labels")]
     for key, y in split.labels.items():
         y = np.asarray(y, np.float64)
         nan, far = np.flatnonzero(~np.isfinite(y)), np.flatnonzero(np.abs(y) > rho + 1e-4)
-        if len(nan): out.append(Observation("refused", name, f"label {key}", tuple(nan.tolist()), "NaN or infinite: remove the rows or find their labels"))
+        if len(nan):
+            out.append(Observation("refused", name, f"label {key}", tuple(nan.tolist()),
+                                   "NaN or infinite: remove the rows or find their labels"))
         far = [int(i) for i in far if np.isfinite(y[i])]
-        if far: out.append(Observation("refused", name, f"label {key}", tuple(far), f"{y[far[0]]:g} lies beyond ±{rho:g}: is the scheme right?"))
+        if far:
+            out.append(Observation("refused", name, f"label {key}", tuple(far),
+                                   f"{y[far[0]]:g} lies beyond ±{rho:g}: is the scheme right?"))
     return out
 
 # %% ../../nbs/01_data.soundness.ipynb #length
@@ -79,7 +90,8 @@ def length_faults(
 ) -> list[Observation]:
     "Sequences without a single frame."
     empty = {k: tuple(np.flatnonzero(s.lengths == 0).tolist()) for k, s in split.sequences.items()}
-    return [Observation("refused", name, k, rows, "no frames: remove the rows, or read them as one zero frame with zero_length='frame'")
+    return [Observation("refused", name, k, rows, "no frames: remove the rows, or read them as one "
+                        "zero frame with zero_length='frame'")
             for k, rows in empty.items() if rows]
 
 # %% ../../nbs/01_data.soundness.ipynb #ids
@@ -88,9 +100,12 @@ def id_faults(
 ) -> list[Observation]:
     "Ids that occur twice, within a fold or across folds."
     seen = Counter(i for s in splits.values() for i in s.ids)
-    rows = {name: tuple(n for n, i in enumerate(s.ids) if seen[i] > 1) for name, s in splits.items()}
-    return [Observation("refused", name, "id", r, f"{splits[name].ids[r[0]]!r} and others occur more than once" if len(r) > 1
-                    else f"{splits[name].ids[r[0]]!r} occurs more than once") for name, r in rows.items() if r]
+    rows = {name: tuple(n for n, i in enumerate(s.ids) if seen[i] > 1)
+            for name, s in splits.items()}
+    return [Observation("refused", name, "id", r,
+                        f"{splits[name].ids[r[0]]!r} and others occur more than once" if len(r) > 1
+                    else f"{splits[name].ids[r[0]]!r} occurs more than once")
+            for name, r in rows.items() if r]
 
 # %% ../../nbs/01_data.soundness.ipynb #shape
 def shape_faults(
@@ -98,8 +113,12 @@ def shape_faults(
     wanted: Sequence[str] = SPLITS,  # folds that must be there
 ) -> list[Observation]:
     "Missing folds, and folds that differ from the first in modalities, labels or widths."
-    out = [Observation("refused", name, "", (), f"the fold is missing, there are only {list(splits)}") for name in wanted if name not in splits]
-    look = lambda s: {"labels": sorted(s.labels), "transcripts": s.text is not None, "widths": {k: v.width for k, v in sorted(s.sequences.items())}}
+    out = [Observation("refused", name, "", (),
+                       f"the fold is missing, there are only {list(splits)}")
+           for name in wanted if name not in splits]
+    def look(s):
+        return {"labels": sorted(s.labels), "transcripts": s.text is not None,
+                "widths": {k: v.width for k, v in sorted(s.sequences.items())}}
     looks = {name: look(s) for name, s in splits.items()}
     first = next(iter(looks), None)
     return out + [Observation("refused", name, k, (), f"{v[k]}, but {first} has {looks[first][k]}")
@@ -112,9 +131,12 @@ def faults(
 ) -> list[Observation]:
     "Everything that makes a corpus unusable."
     out = shape_faults(corpus.splits, wanted) + id_faults(corpus.splits)
-    if corpus.scheme not in SCHEMES: return [Observation("refused", "", "scheme", (), f"{corpus.scheme!r} is none of {list(SCHEMES)}"), *out]
+    if corpus.scheme not in SCHEMES:
+        return [Observation("refused", "", "scheme", (),
+                            f"{corpus.scheme!r} is none of {list(SCHEMES)}"), *out]
     for name, split in corpus.splits.items():
-        out += count_faults(name, split) + label_faults(name, split, corpus.rho) + length_faults(name, split)
+        out += count_faults(name, split) + label_faults(name, split, corpus.rho) + length_faults(
+            name, split)
     return out
 
 # %% ../../nbs/01_data.soundness.ipynb #check
@@ -133,7 +155,8 @@ def differences(
     b: Corpus,  # the other
 ) -> list[str]:  # what is not the same, one line each; empty when the contents agree
     "Compare scheme, folds, ids, videos, transcripts, labels and sequences value by value."
-    out = [f"{k}: {x!r} and {y!r}" for k, x, y in (("scheme", a.scheme, b.scheme), ("folds", sorted(a.splits), sorted(b.splits))) if x != y]
+    out = [f"{k}: {x!r} and {y!r}" for k, x, y in (
+        ("scheme", a.scheme, b.scheme), ("folds", sorted(a.splits), sorted(b.splits))) if x != y]
     for name in sorted(set(a.splits) & set(b.splits)):
         s, t = a.splits[name], b.splits[name]
         out += [f"{name} {k}" for k in ("ids", "videos", "text") if getattr(s, k) != getattr(t, k)]

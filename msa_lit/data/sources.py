@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from .fields import (as_labels, as_numbers, as_strings, check_ids, feature_windo
                             label_cells, token_windows, whole_numbers)
 from .frames import Windows
 from .layouts import LABEL_FIELDS
-from .reading import Log, Reading, reading
+from .reading import Log, Reading
 from .sheets import FOLD_WORDS, Sheet, read_sheet
 from .tensors import load_torch
 from .untrusted import map_array
@@ -47,7 +47,7 @@ class FoldTable:
         rows: np.ndarray,  # rows to keep, in this order
     ) -> FoldTable:            # the same fold with these rows; nothing is read
         "Select rows."
-        pick = lambda values: None if values is None else [values[i] for i in rows]
+        def pick(values): return None if values is None else [values[i] for i in rows]
         windows = {k: w.take(rows) for k, w in self.windows.items()}
         labels = {k: y[rows] for k, y in self.labels.items()}
         return FoldTable(pick(self.ids), pick(self.text), labels, windows, self.rows[rows])
@@ -199,14 +199,16 @@ def load_content(
         inside, advice = name_bytes(bytes(raw[:4096]))
         if inside == "zip": inside, advice = name_zip(io.BytesIO(raw))
         if inside not in ("pickle", "torch"):
-            raise ValueError(f"{path.name} is {what}, and inside it is {inside}: {advice or 'unpack it'}")
+            raise ValueError(
+                f"{path.name} is {what}, and inside it is {inside}: {advice or 'unpack it'}")
         what = inside
     try: return load_torch(path, what == "torch", raw)
     except ValueError as error:
         if not sent_as_text(bytes(raw[:1 << 20]) if raw else beginning(path)): raise
-        raise ValueError(f"{path.name} is damaged: every line feed became a carriage return and a line "
-                         "feed (\\r\\n), as in a transfer in text mode: download it again in binary "
-                         "mode") from error
+        raise ValueError(
+            f"{path.name} is damaged: every line feed became a carriage return and a line "
+            "feed (\\r\\n), as in a transfer in text mode: download it again in binary "
+            "mode") from error
 
 def beginning(path):  # -> bytes
     "The first megabyte of a file."
@@ -278,7 +280,8 @@ def table_ids(
         if marked: log.stop("", column, "$_$ stands between video and clip, not in a name", marked)
         quoted = [i for i, c in enumerate(cells) if '"' in c]
         log.add("noted", "", column, quoted, "a quotation mark in a name, kept as it is")
-    return [f"{v}$_${c}" for v, c in zip(sheet.columns["video_id"], sheet.columns["clip_id"])]
+    return [f"{v}$_${c}"
+            for v, c in zip(sheet.columns["video_id"], sheet.columns["clip_id"], strict=True)]
 
 # %% ../../nbs/01_data.sources.ipynb #folds
 def table_folds(

@@ -215,7 +215,7 @@ def names_of(
     known: tuple,  # all names there are
 ) -> Callable:     # value -> whether it is a list of them
     "A test for lists of known names, each at most once."
-    single = lambda v: isinstance(v, str) and v in known
+    def single(v): return isinstance(v, str) and v in known
     return lambda v: is_list_of(v, single) and len(set(v)) == len(v)
 
 def is_line(
@@ -367,7 +367,7 @@ def open_split(
 ) -> Split:          # sequences mapped, the rest in memory
     "Open one fold of a store."
     rows, fold = read_rows(store, name), manifest["splits"][name]
-    entry = lambda file: manifest["files"][file.name]
+    def entry(file): return manifest["files"][file.name]
     files = {k: own_file(store, f"{name}.label.{k}.npy") for k in fold["labels"]}
     labels = {k: np.array(open_array(file, entry(file))) for k, file in files.items()}
     sequences = {k: open_sequence(store, manifest, f"{name}.{k}") for k in fold["sequences"]}

@@ -49,7 +49,7 @@ class Storage:
     def fill(
         self,
         raw: memoryview,  # its bytes
-    ) -> "Storage":       # itself
+    ) -> Storage:       # itself
         "Take the numbers; raises ValueError when there are more or fewer than announced."
         dtype = np.dtype(STORAGES[self.kind.name])
         if len(raw) != self.numel * dtype.itemsize:
@@ -76,7 +76,7 @@ def rebuild_tensor(
     if not sound or not plain_ints(size) or not plain_ints(stride) or len(size) != len(stride):
         raise ValueError("a tensor has no sound storage, size or stride")
     flat, count = storage.array, math.prod(size)
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if count else 0
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if count else 0
     if len(size) > 8 or count > len(flat) or (count and last >= len(flat)):
         raise ValueError(f"a tensor of size {size[:9]} does not lie in its storage; {INSTEAD}")
     steps = [s * flat.itemsize if count else 0 for s in stride]

@@ -100,7 +100,8 @@ def map_array(
     if have != want:
         longer = "cut short" if have < want else "longer than it says"
         raise ValueError(f"{path.name} is {longer}: {have} bytes of numbers, {want} expected")
-    if want == 0 and max(shape) > LONGEST_EMPTY: raise ValueError(f"{path.name} has no entries: {shape}")
+    if want == 0 and max(shape) > LONGEST_EMPTY:
+        raise ValueError(f"{path.name} has no entries: {shape}")
     order = "F" if fortran else "C"
     if want == 0: return np.empty(shape, dtype, order)
     return np.memmap(path, dtype, "r", start, shape, order)

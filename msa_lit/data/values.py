@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from .corpus import SPLITS, Corpus, Ragged, Split
+from .corpus import SPLITS, Corpus, Ragged
 from .frames import row_blocks
 from ..base.notices import notice
 from .soundness import CorpusError, Observation
@@ -89,7 +89,7 @@ class Range:
         cls,
         rows: Ragged,          # training frames of one sequence, [sum T, d]
         factor: float = FAR,   # usual gaps from the centre to the border
-    ) -> "Range":
+    ) -> Range:
         "Measure training frames."
         centre, gap = typical(rows)
         unknown = factor / FAR * 1e6 * np.maximum(1, np.abs(centre))
@@ -168,7 +168,8 @@ def _judge(name, key, rows, usual, limit): # findings about one sequence of one 
 # %% ../../nbs/01_data.values.ipynb #findings-rest
 def _not_finite(name, key, rows):
     found = find_bad(rows, np.full(rows.width, -np.finfo(np.float64).max), np.finfo(np.float64).max)
-    return [Observation("refused", name, key, found.rows, f"NaN or infinite numbers: {found}; {WAYS}")]
+    return [Observation("refused", name, key, found.rows,
+                        f"NaN or infinite numbers: {found}; {WAYS}")]
 
 def _finite(rows, centre): # the same rows, with what is not finite out of the way
     values = np.asarray(rows.values)
@@ -188,7 +189,8 @@ def _still(name, key, low, high):
     dead, faint = low == high, (low < high) & (high - low <= 1e-6 * size)
     says = {"never change: they are left out": dead,
             "hardly change, by less than a millionth of their size": faint}
-    return [Observation("noted", name, key, (), f"columns {_some(np.flatnonzero(c).tolist())} {what}")
+    return [Observation("noted", name, key, (),
+                        f"columns {_some(np.flatnonzero(c).tolist())} {what}")
             for what, c in says.items() if c.any()]
 
 # %% ../../nbs/01_data.values.ipynb #repeated
@@ -219,8 +221,8 @@ def _looks(split): # per clip: what equal clips share at least; None for a few w
     frames = list(split.sequences.values())
     texts = split.text or (None,) * len(split)
     if any(len(field) != len(split) for field in (*frames, texts)): return [None] * len(split)
-    first = lambda s, i: np.asarray(s[i][:1]).tobytes()
-    length = lambda s, i: int(s.offsets[i + 1] - s.offsets[i])
+    def first(s, i): return np.asarray(s[i][:1]).tobytes()
+    def length(s, i): return int(s.offsets[i + 1] - s.offsets[i])
     looks = [(t, *(length(s, i) for s in frames), *(first(s, i) for s in frames))
              for i, t in enumerate(texts)]
     return [None if not frames and len((look[0] or "").split()) < 5 else look for look in looks]

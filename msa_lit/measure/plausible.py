@@ -50,7 +50,7 @@ def _f1_range(hits, n_pos, n_neg):
     best = np.clip(
         n * root[0] / root.sum() - (n - hits) / 2, first, last
     )  # u_pos / u_neg = sqrt(n_pos / n_neg)
-    part = lambda h: 2 * h / np.maximum(2 * h + n - hits, 1e-300)  # F of one class, 0 for 0/0
+    def part(h): return 2 * h / np.maximum(2 * h + n - hits, 1e-300)  # F of one class, 0 for 0/0
     f = [100 * (n_pos * part(h) + n_neg * part(hits - h)) / n for h in (first, last, best)]
     return np.min(f, axis=0), np.max(f, axis=0)
 
@@ -67,7 +67,7 @@ def _frontier(n_pos, n_neg):
 def _lower_chain(x, y):
     "Corners of the lower convex hull of points with rising x, [2, K]."
     kept = []
-    for p in zip(x, y):
+    for p in zip(x, y, strict=True):
         while len(kept) > 1 and _above(kept[-1], kept[-2], p):
             kept.pop()
         kept.append(p)
@@ -94,7 +94,8 @@ def f1_mean_bounds(
     first, last = floor(n * (low - reach) / 100), ceil(n * (high + reach) / 100)
     k = np.arange(max(0, first), min(n, last) + 1)
     (a, f), (b, g) = (
-        _hull_side(k, side, low, high, n) for side in zip(_frontier(n_pos, n_neg), (1, -1))
+        _hull_side(k, side, low, high, n)
+        for side in zip(_frontier(n_pos, n_neg), (1, -1), strict=True)
     )
     ranges = {"true": (f.min(), g.max()), "predicted": ((2 * b - g).min(), (2 * a - f).max())}
     return {name: (float(least), float(most)) for name, (least, most) in ranges.items()}
@@ -146,7 +147,7 @@ def f1_apart(
     "How far from their mean some runs must lie for a pair to fit; raises as f1_bounds does."
     if not f1_weightings(acc2, f1, n_pos, n_neg, decimals, None):
         return None
-    fits = lambda s: f1_weightings(acc2, f1, n_pos, n_neg, decimals, s)
+    def fits(s): return f1_weightings(acc2, f1, n_pos, n_neg, decimals, s)
     return next(s for s in range(101) if fits(s))
 
 # %% ../../nbs/03_measure.plausible.ipynb #f1-constant-code

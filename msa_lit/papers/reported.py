@@ -318,7 +318,8 @@ def stated_differences(
 ):  # -> DataFrame: the printed differences, with a column "computed" from the tables
     "Differences that a text states, beside the same differences taken from the tables."
     values = cells[~cells.table.isin(["text", "fig4", "fig6"])]
-    stated = cells[cells.metric.str.fullmatch(STATED_GAIN) & cells.model.str.contains(" minus ")].copy()
+    stated = (
+        cells[cells.metric.str.fullmatch(STATED_GAIN) & cells.model.str.contains(" minus ")].copy())
 
     def value(row, name, metric):
         same = (
@@ -538,7 +539,8 @@ def quotes(
 def settings() -> dict:  # the file as it is; treat it as read-only
     "All statements about settings, nested by paper."
     return json.loads(
-        resources.files("msa_lit.papers").joinpath("hyperparameters.json").read_text(encoding="utf8")
+        resources.files("msa_lit.papers").joinpath("hyperparameters.json")
+        .read_text(encoding="utf8")
     )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from ..data.corpus import MODALITIES, SCHEMES, SPLITS, Corpus, Ragged, Split
-from .sentences import DRAWS, REACH, TOPICS, salient_words, word_scores, write_sentence
+from .sentences import (DRAWS, REACH, TOPICS, salient_words, word_scores,
+                                        write_sentence)
 
 # %% auto #0
 __all__ = ['WORLD_PRESETS', 'LOUDEST', 'stream', 'check_knob', 'World', 'world', 'to_grid', 'draw_truth', 'draw_bursts',
@@ -25,23 +26,32 @@ def stream(
     *names: str,  # which quantity is drawn, for example "train", "noise", "audio"
 ) -> np.random.Generator:  # a generator of its own for this quantity
     "An independent random stream per named quantity."
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=[zlib.crc32(n.encode()) for n in names]))
+    return np.random.default_rng(
+        np.random.SeedSequence(seed, spawn_key=[zlib.crc32(n.encode()) for n in names]))
 
 # %% ../../nbs/02_simulate.world.ipynb #rules
 _ASPECTS = min(len(aspects) for aspects, _ in TOPICS.values())
 _FEATURES = MODALITIES[1:]  # the modalities that are sequences of feature frames
-_KEYS = dict(kappa=MODALITIES, signal=MODALITIES, noise=MODALITIES, burst=MODALITIES, width=_FEATURES, length=_FEATURES)
+_KEYS = dict(kappa=MODALITIES, signal=MODALITIES, noise=MODALITIES, burst=MODALITIES,
+             width=_FEATURES, length=_FEATURES)
 _SD = (lambda v: 0 <= v < np.inf, "use a finite number, 0 or more")
 _SHARE = (lambda v: 0 <= v <= 1, "a share lies between 0 and 1")
-_RANGE = (lambda v: len(v) == 2 and 1 <= v[0] <= v[1], "give (shortest, longest) with 1 <= shortest <= longest")
+_RANGE = (lambda v: len(v) == 2 and 1 <= v[0] <= v[1],
+          "give (shortest, longest) with 1 <= shortest <= longest")
 _RULES = dict(
-    scheme=(lambda v: v in SCHEMES, f"use one of {tuple(SCHEMES)}"), kappa=_SD, noise=_SD, burst=_SD, grid=_SD,
-    shared_gain=_SD, private_gain=_SD, conflict=_SHARE, burst_rate=_SHARE, salient=_SHARE, length=_RANGE,
-    clauses=(lambda v: _RANGE[0](v) and v[1] <= _ASPECTS, f"give (fewest, most), from 1 to {_ASPECTS}"),
-    sizes=(lambda v: len(v) == len(SPLITS) and min(v) >= 1, f"give the size of each of {SPLITS}, at least 1"),
-    sigma_y=(lambda v: 0 < v < np.inf, "use a positive number"), signal=(np.isfinite, "use a finite number"),
+    scheme=(lambda v: v in SCHEMES, f"use one of {tuple(SCHEMES)}"), kappa=_SD, noise=_SD,
+    burst=_SD, grid=_SD,
+    shared_gain=_SD, private_gain=_SD, conflict=_SHARE, burst_rate=_SHARE, salient=_SHARE,
+    length=_RANGE,
+    clauses=(lambda v: _RANGE[0](v) and v[1] <= _ASPECTS,
+             f"give (fewest, most), from 1 to {_ASPECTS}"),
+    sizes=(lambda v: len(v) == len(SPLITS) and min(v) >= 1,
+           f"give the size of each of {SPLITS}, at least 1"),
+    sigma_y=(lambda v: 0 < v < np.inf, "use a positive number"),
+    signal=(np.isfinite, "use a finite number"),
     shared=(lambda v: set(v) <= set(MODALITIES), f"a tuple of modalities among {MODALITIES}"),
-    latents=(lambda v: v >= 0, "a width is 0 or more"), width=(lambda v: v >= 1, "a frame has at least one feature"))
+    latents=(lambda v: v >= 0, "a width is 0 or more"),
+    width=(lambda v: v >= 1, "a frame has at least one feature"))
 
 # %% ../../nbs/02_simulate.world.ipynb #check-knob
 def check_knob(
@@ -51,28 +61,33 @@ def check_knob(
     "Refuse an impossible value of one knob: ValueError naming field, value and fix."
     keys = _KEYS.get(name)
     if keys and not (isinstance(value, dict) and set(value) == set(keys)):
-        raise ValueError(f"{name}={value!r}: give a dict with a value for each of {keys} and for nothing else")
-    for label, v in ({f"{name}[{m!r}]": v for m, v in value.items()} if keys else {name: value}).items():
+        raise ValueError(
+            f"{name}={value!r}: give a dict with a value for each of {keys} and for nothing else")
+    for label, v in ({f"{name}[{m!r}]": v for m, v in value.items()} if keys
+                     else {name: value}).items():
         good, fix = _RULES.get(name, (lambda v: True, ""))
         try: ok = good(v)
         except TypeError: ok = False
         if not ok: raise ValueError(f"{label}={v!r}: {fix}")
 
 # %% ../../nbs/02_simulate.world.ipynb #world
-_per = lambda *values: field(default_factory=lambda: dict(zip(MODALITIES[-len(values):], values)))
+def _per(*values):
+    return field(default_factory=lambda: dict(zip(MODALITIES[-len(values):], values, strict=True)))
 
 @dataclass(frozen=True)
 class World:
     "Every knob of the simulated world; ValueError when one is out of range."
-    scheme: str = "mosi"                   # label scheme, sets the bound rho: "mosi", "mosei" or "sims"
+    scheme: str = "mosi"  # label scheme, sets the bound rho: "mosi", "mosei" or "sims"
     sizes: tuple = (1284, 229, 686)        # utterances in train, valid, test
     sigma_y: float = 1.6                   # sd of the common sentiment before clipping, label units
-    grid: float = 0.0                      # step that y and the labels are rounded to, label units; 0: continuous
-    unimodal_labels: bool = False          # True: each modality's own label is part of the corpus (as in SIMS)
+    grid: float = 0.0  # step that y and the labels are rounded to, label units; 0: continuous
+    unimodal_labels: bool = False          # True: each modality's own label is part of the corpus
+                                           # (as in SIMS)
     kappa: dict = _per(0.4, 1.1, 1.5)      # sd of a modality's deviation from y, label units
-    conflict: float = 0.05                 # share of utterances in which one modality has the opposite sign
+    conflict: float = 0.05  # share of utterances in which one modality has the opposite sign
     signal: dict = _per(1.0, 1.0, 1.0)     # factor on all that a modality says; 0: pure noise
-    noise: dict = _per(0.4, 0.7, 1.0)      # sd of the observation noise; text in label units, others per feature
+    noise: dict = _per(0.4, 0.7, 1.0)      # sd of the observation noise; text in label units,
+                                           # others per feature
     burst: dict = _per(0.0, 0.0, 0.0)      # sd added in the utterances hit by a burst, same units
     burst_rate: float = 0.1                # share of utterances hit, in each modality with a burst
     shared: tuple = ("audio", "vision")    # modalities that see the shared latent g
@@ -82,9 +97,9 @@ class World:
     width: dict = _per(16, 20)             # features per frame
     length: dict = _per((8, 28), (6, 20))  # shortest and longest sequence, frames
     clauses: tuple = (1, 3)                # fewest and most opinions in a sentence
-    salient: float = 0.4                   # share of frames that carry the message, at least one frame
+    salient: float = 0.4  # share of frames that carry the message, at least one frame
     aligned: bool = False                  # True: one frame per word, salient where the words are
-    world_seed: int = 0                    # seed of the loadings, so that corpora of many seeds share a world
+    world_seed: int = 0  # seed of the loadings, so that corpora of many seeds share a world
 
     def __post_init__(self):
         for f in fields(self):
@@ -99,23 +114,26 @@ class World:
 WORLD_PRESETS = {
     "mosi": {},
     "mosei": dict(scheme="mosei", sizes=(16326, 1871, 4659), width=dict(audio=74, vision=35)),
-    "sims": dict(scheme="sims", sizes=(1368, 456, 457), sigma_y=0.5, unimodal_labels=True, width=dict(audio=33, vision=64),
+    "sims": dict(scheme="sims", sizes=(1368, 456, 457), sigma_y=0.5, unimodal_labels=True,
+                 width=dict(audio=33, vision=64),
                  kappa=dict(text=0.125, audio=0.34, vision=0.47), noise=dict(text=0.125)),
 }
 
 def world(
     scheme: str | World = "mosi",  # a preset's name, or a world to change
-    **knobs,                       # fields of World to change; a dict changes only the modalities it names
+    **knobs,  # fields of World to change; a dict changes only the modalities it names
 ) -> World:                        # the preset with these changes
     "A preset world with some knobs turned; ValueError for an unknown preset or knob."
     if isinstance(scheme, World): return _turn(scheme, knobs)
-    if scheme not in WORLD_PRESETS: raise ValueError(f"scheme={scheme!r}: the presets are {tuple(WORLD_PRESETS)}")
+    if scheme not in WORLD_PRESETS:
+        raise ValueError(f"scheme={scheme!r}: the presets are {tuple(WORLD_PRESETS)}")
     return _turn(_turn(World(), WORLD_PRESETS[scheme]), knobs)
 
 def _turn(world, knobs):
     unknown = set(knobs) - {f.name for f in fields(World)}
     if unknown: raise ValueError(f"{sorted(unknown)}: World has {[f.name for f in fields(World)]}")
-    return replace(world, **{k: {**getattr(world, k), **v} if isinstance(v, dict) and k in _KEYS else v for k, v in knobs.items()})
+    return replace(world, **{k: {**getattr(world, k), **v} if isinstance(v, dict) and k in _KEYS
+                             else v for k, v in knobs.items()})
 
 # %% ../../nbs/02_simulate.world.ipynb #truth
 def to_grid(
@@ -130,10 +148,11 @@ def draw_truth(
     n: int,        # utterances
     seed: int,     # corpus seed
     split: str,    # fold name, part of every stream's name
-) -> dict:         # "multimodal" y and each u_s [n], "conflict" [n] modality or "", "shared" g [n, r], "private" {s: q_s [n, r]}
+) -> dict:         # "multimodal" y and each u_s [n], "conflict" [n] modality or "", "shared" g
+                   # [n, r], "private" {s: q_s [n, r]}
     "What the speaker feels, what each modality means, and what else it shows."
-    normal = lambda *name, shape=n: stream(seed, split, *name).standard_normal(shape)
-    clip = lambda x: np.clip(x, -world.rho, world.rho)
+    def normal(*name, shape=n): return stream(seed, split, *name).standard_normal(shape)
+    def clip(x): return np.clip(x, -world.rho, world.rho)
     y = clip(to_grid(clip(world.sigma_y * normal("sentiment")), world.grid))
     chance = stream(seed, split, "conflict").random((n, 2))
     who = np.array(MODALITIES)[(chance[:, 1] * len(MODALITIES)).astype(int)]
@@ -142,7 +161,8 @@ def draw_truth(
         u = clip(y + world.kappa[m] * normal("deviation", m))
         truth[m] = np.where(truth["conflict"] == m, -np.copysign(u, y), u)
     shape = (n, world.latents)
-    return truth | {"shared": normal("shared", shape=shape), "private": {m: normal("private", m, shape=shape) for m in MODALITIES}}
+    return truth | {"shared": normal("shared", shape=shape),
+                    "private": {m: normal("private", m, shape=shape) for m in MODALITIES}}
 
 # %% ../../nbs/02_simulate.world.ipynb #noise
 def draw_bursts(
@@ -152,7 +172,8 @@ def draw_bursts(
     split: str,    # fold name
 ) -> dict:         # modality -> bool [n], True where a burst hits
     "Which utterances are hit by a burst, in each modality that has one."
-    return {m: (stream(seed, split, "burst", m).random(n) < world.burst_rate) & (world.burst[m] > 0) for m in MODALITIES}
+    return {m: (stream(seed, split, "burst", m).random(n) < world.burst_rate) & (world.burst[m] > 0)
+            for m in MODALITIES}
 
 def noise_sd(
     world: World,     # noise and burst are used
@@ -171,8 +192,10 @@ def draw_topics(
 ) -> np.ndarray:   # [n] names of topics
     "The topic shows one latent coordinate, in six equally likely bins."
     latent = truth["shared"] if "text" in world.shared else truth["private"]["text"]
-    level = [(1 + math.erf(x / math.sqrt(2))) / 2 for x in latent[:, 0]] if world.latents else stream(seed, split, "topic").random(len(latent))
-    return np.array(list(TOPICS))[np.minimum(np.array(level) * len(TOPICS), len(TOPICS) - 1).astype(int)]
+    level = ([(1 + math.erf(x / math.sqrt(2))) / 2 for x in latent[:, 0]] if world.latents
+             else stream(seed, split, "topic").random(len(latent)))
+    return np.array(list(TOPICS))[np.minimum(np.array(level) * len(TOPICS), len(TOPICS) - 1)
+                                  .astype(int)]
 
 # %% ../../nbs/02_simulate.world.ipynb #text
 LOUDEST = REACH * _ASPECTS  # the strongest valence a sentence can state
@@ -184,15 +207,16 @@ def draw_text(
     hit: np.ndarray,     # [n] bool, True where a burst hits the text
     seed: int,           # corpus seed
     split: str,          # fold name
-) -> tuple:              # sentences [n], their scores [n] in label units, salient words (Ragged of bool)
+) -> tuple:  # sentences [n], their scores [n] in label units, salient words (Ragged of bool)
     "Put each text sentiment, plus its reading error, into words."
     n, unit, (low, high) = len(hit), world.rho / 3, world.clauses
     error = noise_sd(world, "text", hit) * stream(seed, split, "noise", "text").standard_normal(n)
     wanted = np.clip((world.signal["text"] * truth["text"] + error) / unit, -LOUDEST, LOUDEST)
     clauses = low + (stream(seed, split, "clauses").random(n) * (high - low + 1)).astype(int)
     draws = stream(seed, split, "words").random((n, DRAWS))
-    text = tuple(write_sentence(*row) for row in zip(wanted, topics, clauses, draws))
-    return text, unit * np.array([word_scores(s).sum() for s in text]), Ragged.from_rows([salient_words(s) for s in text])
+    text = tuple(write_sentence(*row) for row in zip(wanted, topics, clauses, draws, strict=True))
+    return (text, unit * np.array([word_scores(s).sum() for s in text]),
+            Ragged.from_rows([salient_words(s) for s in text]))
 
 # %% ../../nbs/02_simulate.world.ipynb #timing
 def salient_count(
@@ -211,7 +235,8 @@ def draw_timing(
 ) -> Ragged:        # bool [sum T], True in the salient frames
     "Sequence lengths, and the random frames that carry the message."
     low, high = world.length[modality]
-    lengths = low + (stream(seed, split, "length", modality).random(n) * (high - low + 1)).astype(int)
+    lengths = low + (stream(seed, split, "length", modality).random(n) * (high - low + 1)).astype(
+        int)
     offsets, row = np.concatenate([[0], np.cumsum(lengths)]), np.repeat(np.arange(n), lengths)
     order = np.lexsort((stream(seed, split, "salient", modality).random(len(row)), row))
     rank = np.arange(len(row)) - offsets[row]
@@ -223,12 +248,15 @@ def draw_timing(
 def loading(
     world: World,   # world_seed fixes the directions; signal, gains and shared their lengths
     modality: str,  # "text", "audio" or "vision"
-) -> np.ndarray:    # W_s [d, 1 + 2r], acts on (u_s / sigma_y, g, q_s); d = 1 for text, whose one feature is the score
+) -> np.ndarray:    # W_s [d, 1 + 2r], acts on (u_s / sigma_y, g, q_s); d = 1 for text, whose one
+                    # feature is the score
     "How sentiment, shared and private latents of a modality look in one salient frame."
     r, seen = world.latents, modality in world.shared
     if modality == "text": return world.signal["text"] * world.sigma_y * np.eye(1, 1 + 2 * r)
-    gains = world.signal[modality] * np.repeat([1.0, world.shared_gain * seen, world.private_gain], [1, r, r])
-    directions = stream(world.world_seed, "loading", modality).standard_normal((1 + 2 * r, world.width[modality])).T
+    gains = world.signal[modality] * np.repeat(
+        [1.0, world.shared_gain * seen, world.private_gain], [1, r, r])
+    directions = stream(world.world_seed, "loading", modality).standard_normal(
+        (1 + 2 * r, world.width[modality])).T
     return gains * directions / np.linalg.norm(directions, axis=0)
 
 # %% ../../nbs/02_simulate.world.ipynb #frames
@@ -242,10 +270,13 @@ def draw_frames(
     split: str,       # fold name
 ) -> Ragged:          # float32 [sum T, d]
     "Noise in every frame, the message in the salient ones."
-    state = np.column_stack([truth[modality] / world.sigma_y, truth["shared"], truth["private"][modality]])  # [n, 1 + 2r]
-    message = (state @ loading(world, modality).T).astype(np.float32)                                       # [n, d]
-    row = np.repeat(np.arange(len(hit)), salient.lengths)                                                   # [sum T]
-    noise = stream(seed, split, "noise", modality).standard_normal((len(row), world.width[modality]), dtype=np.float32)
+    # [n, 1 + 2r]
+    state = np.column_stack([truth[modality] / world.sigma_y, truth["shared"],
+                             truth["private"][modality]])
+    message = (state @ loading(world, modality).T).astype(np.float32)  # [n, d]
+    row = np.repeat(np.arange(len(hit)), salient.lengths)  # [sum T]
+    noise = stream(seed, split, "noise", modality).standard_normal(
+        (len(row), world.width[modality]), dtype=np.float32)
     values = noise_sd(world, modality, hit).astype(np.float32)[row, None] * noise
     values[salient.values] += message[row[salient.values]]
     return Ragged(values, salient.offsets)
@@ -260,7 +291,7 @@ def draw_videos(
     video = np.cumsum(stream(seed, split, "videos").random(n) < 1 / 12)
     clip = np.arange(n) - np.searchsorted(video, video)
     videos = tuple(f"{split}{v:04d}" for v in video)
-    return tuple(f"{v}$_${c}" for v, c in zip(videos, clip)), videos
+    return tuple(f"{v}$_${c}" for v, c in zip(videos, clip, strict=True)), videos
 
 # %% ../../nbs/02_simulate.world.ipynb #split
 def draw_split(
@@ -273,29 +304,35 @@ def draw_split(
     truth, hit = draw_truth(world, n, seed, split), draw_bursts(world, n, seed, split)
     topics = draw_topics(world, truth, seed, split)
     text, scores, words = draw_text(world, truth, topics, hit["text"], seed, split)
-    salient = {"text": words} | {m: words if world.aligned else draw_timing(world, n, m, seed, split) for m in _FEATURES}
-    sequences = {m: draw_frames(world, truth, m, salient[m], hit[m], seed, split) for m in _FEATURES}
+    salient = {"text": words} | {m: words if world.aligned
+                                 else draw_timing(world, n, m, seed, split) for m in _FEATURES}
+    sequences = {m: draw_frames(world, truth, m, salient[m], hit[m], seed, split)
+                 for m in _FEATURES}
     truth |= {k: truth[k].astype(np.float32) for k in ("multimodal", *MODALITIES)}
     truth |= dict(burst=hit, salient=salient, sentence=scores.astype(np.float32), topic=topics)
     names = ("multimodal", *MODALITIES) if world.unimodal_labels else ("multimodal",)
-    labels = {k: np.clip(to_grid(truth[k], world.grid), -world.rho, world.rho).astype(np.float32) for k in names}
+    labels = {k: np.clip(to_grid(truth[k], world.grid), -world.rho, world.rho).astype(np.float32)
+              for k in names}
     return Split(*draw_videos(n, seed, split), labels, sequences, text), truth
 
 # %% ../../nbs/02_simulate.world.ipynb #simulate
 def simulate(
-    n: tuple | int | None = None,  # utterances in (train, valid, test); an int is their total, shared out as in the preset; None: the preset's
-    seed: int = 0,                 # everything random except the loadings; the same seed gives the same bits
+    n: tuple | int | None = None,  # utterances in (train, valid, test); an int is their total,
+                                   # shared out as in the preset; None: the preset's
+    seed: int = 0,  # everything random except the loadings; the same seed gives the same bits
     scheme: str | World = "mosi",  # a preset's name ("mosi", "mosei", "sims"), or a World
     **knobs,                       # fields of World to change, for example noise={"audio": 2.0}
-) -> Corpus:                       # text, audio, vision and labels, with the truth in `.truth[split]`
-    "A corpus with known truth; ValueError for an unknown preset, an unknown knob or one out of range."
+) -> Corpus:  # text, audio, vision and labels, with the truth in `.truth[split]`
+    """A corpus with known truth;
+    ValueError for an unknown preset, an unknown knob or one out of range."""
     w = world(scheme, **knobs)
     if isinstance(n, (int, np.integer)):
         if n < len(SPLITS): raise ValueError(f"n={n}: at least one utterance for each of {SPLITS}")
         n = [max(1, round(n * size / sum(w.sizes))) for size in w.sizes]
     if n is not None: w = replace(w, sizes=tuple(n))
-    folds = {s: draw_split(w, size, seed, s) for s, size in zip(SPLITS, w.sizes)}
-    return Corpus(f"simulated-{w.scheme}", w.scheme, {s: f for s, (f, _) in folds.items()}, {s: t for s, (_, t) in folds.items()})
+    folds = {s: draw_split(w, size, seed, s) for s, size in zip(SPLITS, w.sizes, strict=True)}
+    return Corpus(f"simulated-{w.scheme}", w.scheme, {s: f for s, (f, _) in folds.items()},
+                  {s: t for s, (_, t) in folds.items()})
 
 # %% ../../nbs/02_simulate.world.ipynb #figure
 def _bars(ax, text, unit):
@@ -303,12 +340,14 @@ def _bars(ax, text, unit):
     ax.bar(range(len(words)), scores, color=["tab:green" if s > 0 else "tab:red" for s in scores])
     ax.axhline(0, color="black", lw=0.5)
     ax.set_xticks(range(len(words)), words, rotation=40, ha="right", fontsize=8)
-    for tick, salient in zip(ax.get_xticklabels(), salient_words(text)): tick.set_fontweight("bold" if salient else "normal")
+    for tick, salient in zip(ax.get_xticklabels(), salient_words(text), strict=True):
+        tick.set_fontweight("bold" if salient else "normal")
     ax.set_ylabel("valence\n(label units)", fontsize=8)
 
 def _heat(ax, frames, salient, name):
     high = abs(frames).max()
-    image = ax.imshow(frames.T, aspect="auto", cmap="RdBu_r", vmin=-high, vmax=high, interpolation="nearest")
+    image = ax.imshow(frames.T, aspect="auto", cmap="RdBu_r", vmin=-high, vmax=high,
+                      interpolation="nearest")
     ax.plot(np.flatnonzero(salient), np.full(salient.sum(), -1.2), "kv", ms=4, clip_on=False)
     ax.set_xlabel(f"{name} frame (triangle: salient)", fontsize=8)
     ax.set_ylabel("feature", fontsize=8)
@@ -319,15 +358,18 @@ def utterance_figure(
     row: int = 0,         # which utterance of the fold
     split: str = "train", # fold name
 ):                        # a matplotlib figure
-    "Words with their valence, audio and vision with their salient frames, and the truth in the title."
+    """Words with their valence, audio and vision with their salient frames, and the truth in the
+    title."""
     import matplotlib.pyplot as plt
     fold, truth = corpus.splits[split], corpus.truth[split]
-    fig, ax = plt.subplot_mosaic([["text", "text"], list(_FEATURES)], figsize=(7, 3.6), height_ratios=[1, 1.3], layout="constrained")
+    fig, ax = plt.subplot_mosaic([["text", "text"], list(_FEATURES)], figsize=(7, 3.6),
+                                 height_ratios=[1, 1.3], layout="constrained")
     _bars(ax["text"], fold.text[row], corpus.rho / 3)
     for m in _FEATURES: _heat(ax[m], fold.sequences[m][row], truth["salient"][m][row], m)
     for a in ax.values(): a.tick_params(labelsize=7)
     meant = ", ".join(f"{m} {truth[m][row]:+.1f}" for m in MODALITIES)
-    fig.suptitle(f"The speaker feels y = {truth['multimodal'][row]:+.1f}; meant by {meant}", fontsize=10)
+    fig.suptitle(f"The speaker feels y = {truth['multimodal'][row]:+.1f}; meant by {meant}",
+                 fontsize=10)
     return fig
 
 # %% ../../nbs/02_simulate.world.ipynb #corrupt
@@ -340,22 +382,27 @@ def add_burst(
     split: str = "train",  # fold name
 ) -> Corpus:               # the same corpus with noise in these rows, flagged in truth["burst"]
     "A noise burst in chosen rows; ValueError for text, a row that is not there or a negative sd."
-    if modality not in _FEATURES: raise ValueError(f"modality={modality!r}: one of {_FEATURES}; for text use simulate's burst")
+    if modality not in _FEATURES:
+        raise ValueError(
+            f"modality={modality!r}: one of {_FEATURES}; for text use simulate's burst")
     check_knob("burst", dict.fromkeys(MODALITIES, sd))
     fold, truth = corpus.splits[split], corpus.truth[split]
     hit, rows = np.zeros(len(fold), bool), np.asarray(rows, int)
-    if rows.size and (rows.min() < 0 or rows.max() >= len(fold)): raise ValueError(f"rows={rows}: {split} has rows 0 to {len(fold) - 1}")
+    if rows.size and (rows.min() < 0 or rows.max() >= len(fold)):
+        raise ValueError(f"rows={rows}: {split} has rows 0 to {len(fold) - 1}")
     hit[rows] = True
     old = fold.sequences[modality]
     touched, values = np.repeat(hit, old.lengths), np.array(old.values)
-    values[touched] += sd * stream(seed, split, "corrupt", modality).standard_normal(values[touched].shape, dtype=np.float32)
+    values[touched] += sd * stream(seed, split, "corrupt", modality).standard_normal(
+        values[touched].shape, dtype=np.float32)
     flags = truth["burst"] | {modality: truth["burst"][modality] | hit}
     return _with(corpus, split, truth | {"burst": flags}, {modality: Ragged(values, old.offsets)})
 
 def _with(corpus, split, truth, sequences):
     fold = corpus.splits[split]
     fold = replace(fold, sequences=fold.sequences | sequences)
-    return replace(corpus, splits=corpus.splits | {split: fold}, truth=corpus.truth | {split: truth})
+    return replace(corpus, splits=corpus.splits | {split: fold},
+                   truth=corpus.truth | {split: truth})
 
 # %% ../../nbs/02_simulate.world.ipynb #misalign
 def misalign(
