@@ -309,7 +309,8 @@ def _announced(module, node):
             continue
         folder = module.split(".")[1]
         says = (ast.get_docstring(node) or "").partition("\n")[0]
-        yield Entry(called, mark.args[0].value, module, node.name, PAPER_FOLDERS.get(folder, ""), says)
+        yield Entry(called, mark.args[0].value, module, node.name,
+                    PAPER_FOLDERS.get(folder, ""), says)
 
 # %% ../../nbs/00_base.catalogue.ipynb #others
 @cache
@@ -477,9 +478,10 @@ def arguments(
     if not isinstance(node, ast.FunctionDef):
         raise ValueError(f"{module} has no function {function!r}")
     a = node.args
-    pairs = list(zip(a.args[len(a.args) - len(a.defaults) :], a.defaults))
-    pairs += [(arg, value) for arg, value in zip(a.kwonlyargs, a.kw_defaults) if value is not None]
-    kind = lambda arg: ast.unparse(arg.annotation) if arg.annotation else ""
+    pairs = list(zip(a.args[len(a.args) - len(a.defaults) :], a.defaults, strict=True))
+    pairs += [(arg, value)
+              for arg, value in zip(a.kwonlyargs, a.kw_defaults, strict=True) if value is not None]
+    def kind(arg): return ast.unparse(arg.annotation) if arg.annotation else ""
     return {
         arg.arg: Option(
             owner, arg.arg, constant(here.module, value), kind(arg), _beside(arg, here.notes)
