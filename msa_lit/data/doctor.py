@@ -13,6 +13,7 @@ import numpy as np
 
 from .corpus import Corpus, Ragged, Split
 from .readers import locate, read_with_findings
+from .reading import reading
 from .soundness import CorpusError, Observation, faults
 from .store import read_manifest, verify_files
 from .untrusted import safe, verbatim
