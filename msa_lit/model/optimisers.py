@@ -15,7 +15,7 @@ from .encoders import parameter_groups
 
 # %% auto #0
 __all__ = ['OPTIMISERS', 'SCHEDULES', 'COVERS', 'OWNED', 'UpdateOptions', 'check_rate', 'owner', 'update_groups',
-           'make_optimiser', 'rate_factor', 'set_rates', 'grouped', 'batch_shares']
+           'make_optimiser', 'can_fuse', 'rate_factor', 'set_rates', 'grouped', 'batch_shares']
 
 # %% ../../nbs/07_model.optimisers.ipynb #options
 OPTIMISERS = ("adamw", "adam", "amsgrad")
@@ -116,11 +116,21 @@ def _group(o, part, params, decayed):
 def make_optimiser(
     model: nn.Module,  # a method
     options,           # TrainOptions
+    fused: bool | None = None,  # one pass over all weights; None: where torch can; False: plain
 ) -> torch.optim.Optimizer:
     "The optimiser of a stage over the groups of `update_groups`."
     groups = update_groups(model, options)
-    if options.optimiser == "adamw": return torch.optim.AdamW(groups)
-    return torch.optim.Adam(groups, amsgrad=options.optimiser == "amsgrad")
+    if fused is None: fused = can_fuse(groups)
+    how = {"fused": True} if fused else {}
+    if options.optimiser == "adamw": return torch.optim.AdamW(groups, **how)
+    return torch.optim.Adam(groups, amsgrad=options.optimiser == "amsgrad", **how)
+
+def can_fuse(
+    groups: list,  # of parameters, from `update_groups`
+) -> bool:
+    "Whether torch has one kernel for the whole step of all these weights."
+    weights = [p for g in groups for p in g["params"]]
+    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in weights)
 
 # %% ../../nbs/07_model.optimisers.ipynb #schedule
 def rate_factor(
