@@ -52,14 +52,16 @@ def check_offsets(
     offsets: np.ndarray,  # [N + 1] row boundaries
     size: int,            # entries along the first axis of the flat array
 ) -> None:                # raises ValueError when the boundaries do not cut the array into rows
-    "Refuse boundaries that do not start at 0, that fall, or that end elsewhere than the array does."
+    """Refuse boundaries that do not start at 0, that fall, or that end elsewhere than the array
+    does."""
     if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0:
         raise ValueError(f"offsets must be a vector that starts at 0, not {offsets[:3]!r}")
     falls = np.flatnonzero(np.diff(offsets) < 0)
     if len(falls):
         raise ValueError(f"offsets fall after row {falls[0]}: give the running sum of the lengths")
     if offsets[-1] != size:
-        raise ValueError(f"offsets end at {offsets[-1]}, but the array has {size} entries: lengths and array do not belong together")
+        raise ValueError(f"offsets end at {offsets[-1]}, but the array has {size} entries: lengths "
+                         f"and array do not belong together")
 
 # %% ../../nbs/01_data.corpus.ipynb #spans
 def spans(
@@ -86,7 +88,7 @@ class Ragged(Shown):
     def from_rows(
         cls,
         rows: Sequence[np.ndarray],  # N arrays, each [T_i, d] or [T_i]
-    ) -> "Ragged":                   # the same rows, stored flat
+    ) -> Ragged:                   # the same rows, stored flat
         "Store a list of arrays flat."
         if len(rows) == 0: raise ValueError("no rows: a width cannot be read off an empty list")
         return cls(np.concatenate(list(rows)), np.cumsum([0] + [len(r) for r in rows]))
@@ -108,11 +110,12 @@ class Ragged(Shown):
     def take(
         self,
         index: Sequence[int],  # K rows to keep, in this order
-    ) -> "Ragged":             # a new storage with these rows only
+    ) -> Ragged:             # a new storage with these rows only
         "Select rows."
         index = np.asarray(index, np.int64)
         lengths = self.lengths[index]
-        return Ragged(self.values[spans(self.offsets[:-1][index], lengths)], np.concatenate([[0], np.cumsum(lengths)]))
+        return Ragged(self.values[spans(self.offsets[:-1][index], lengths)],
+                      np.concatenate([[0], np.cumsum(lengths)]))
 
 # %% ../../nbs/01_data.corpus.ipynb #split
 @dataclass(frozen=True)
@@ -120,24 +123,26 @@ class Split(Shown):
     "One fold of a corpus; row i of every field belongs to the same utterance."
     ids: tuple                # [N] unique utterance names, "video$_$clip"
     videos: tuple             # [N] the video each utterance was cut from
-    labels: dict              # "multimodal" (and a modality's name where it has its own) -> float32 [N]
-    sequences: dict           # modality -> Ragged; "text" holds features or token ids, "text_bert" BERT ids
+    labels: dict  # "multimodal" (and a modality's name where it has its own) -> float32 [N]
+    sequences: dict  # modality -> Ragged; "text" holds features or token ids, "text_bert" BERT ids
     text: tuple | None = None # [N] transcripts
 
     def __len__(self): return len(self.ids)
 
     def __repr__(self):
         said = [*self.sequences, *(["transcripts"] if self.text is not None else [])]
-        return f"Split({counted(len(self), 'utterance')}, labels {brief(list(self.labels))}, {brief(said)})"
+        return (f"Split({counted(len(self), 'utterance')}, labels {brief(list(self.labels))}, "
+                f"{brief(said)})")
 
     def take(
         self,
         index: Sequence[int],  # rows to keep, in this order
-    ) -> "Split":              # the same fields with these rows
+    ) -> Split:              # the same fields with these rows
         "Select rows of every field."
         index = [int(i) for i in index]
-        pick = lambda seq: None if seq is None else tuple(seq[i] for i in index)
-        return Split(pick(self.ids), pick(self.videos), {k: v[index] for k, v in self.labels.items()},
+        def pick(seq): return None if seq is None else tuple(seq[i] for i in index)
+        return Split(pick(self.ids), pick(self.videos),
+                     {k: v[index] for k, v in self.labels.items()},
                      {k: v.take(index) for k, v in self.sequences.items()}, pick(self.text))
 
 # %% ../../nbs/01_data.corpus.ipynb #corpus
@@ -154,7 +159,8 @@ class Corpus(Shown):
         sizes = ", ".join(f"{k} {len(s):,}" for k, s in self.splits.items()) or "no fold"
         kinds = "+".join(self.modalities) if self.splits else ""
         more = f", {counted(len(self.notes), 'note')}" if self.notes else ""
-        return f"Corpus({brief(self.name)}, scheme {self.scheme!r}: {sizes}; {kinds or 'no modality'}{more})"
+        return (f"Corpus({brief(self.name)}, scheme {self.scheme!r}: {sizes}; "
+                f"{kinds or 'no modality'}{more})")
 
     @property
     def rho(self): return SCHEMES[self.scheme]
@@ -162,7 +168,8 @@ class Corpus(Shown):
     @property
     def modalities(self):
         first = next(iter(self.splits.values()))
-        has = set(first.sequences) | ({"text"} if first.text is not None or "text_bert" in first.sequences else set())
+        has = set(first.sequences) | ({"text"} if first.text is not None
+                                      or "text_bert" in first.sequences else set())
         return tuple(m for m in MODALITIES if m in has)
 
     @property
@@ -173,20 +180,21 @@ class Corpus(Shown):
     def only(
         self,
         *modalities: str,  # names to keep, any subset of the corpus's own
-    ) -> "Corpus":         # the same utterances with fewer modalities
+    ) -> Corpus:         # the same utterances with fewer modalities
         "Drop all other modalities."
         unknown = [m for m in modalities if m not in self.modalities]
         if unknown or not modalities:
-            raise ValueError(f"corpus {self.name!r} has {self.modalities}, not {unknown or 'an empty choice'}")
+            raise ValueError(
+                f"corpus {self.name!r} has {self.modalities}, not {unknown or 'an empty choice'}")
         keep = set(modalities) | ({"text_bert"} if "text" in modalities else set())
-        cut = lambda s: replace(s, sequences={k: v for k, v in s.sequences.items() if k in keep},
-                                text=s.text if "text" in modalities else None)
+        def cut(s): return replace(s, sequences={k: v for k, v in s.sequences.items() if k in keep},
+                                   text=s.text if "text" in modalities else None)
         return replace(self, splits={k: cut(s) for k, s in self.splits.items()})
 
     def without(
         self,
         *splits: str,  # folds to leave out
-    ) -> "Corpus":     # a corpus that cannot show them
+    ) -> Corpus:     # a corpus that cannot show them
         "Hide folds, as the training loop hides the test fold."
         return replace(self, splits={k: s for k, s in self.splits.items() if k not in splits})
 
@@ -246,7 +254,8 @@ def sampled_hash(
     h = hashlib.sha256(repr((corpus.scheme, corpus.modalities, corpus.widths)).encode())
     for name, s in sorted(corpus.splits.items()):
         h.update(repr((name, s.ids, s.text)).encode("utf8", "surrogatepass"))
-        for _, y in sorted(s.labels.items()): h.update(np.ascontiguousarray(y, np.float32).tobytes())
+        for _, y in sorted(s.labels.items()):
+            h.update(np.ascontiguousarray(y, np.float32).tobytes())
         for key, rows in sorted(s.sequences.items()):
             some = np.ascontiguousarray(rows.values[::max(1, len(rows.values) // 1000)])
             lengths = np.ascontiguousarray(rows.lengths, np.int64)
@@ -263,11 +272,12 @@ class Padded:
     @property
     def mask(self):
         "[N, T], True where a frame is real."
-        return torch.arange(self.values.shape[1], device=self.lengths.device) < self.lengths[:, None]
+        return torch.arange(self.values.shape[1],
+                            device=self.lengths.device) < self.lengths[:, None]
 
     @cached_property
     def sizes(self):
-        "The lengths as plain numbers; known before a batch goes to a GPU, so that nobody waits for it."
+        "The lengths as plain numbers; taken before a batch goes to a GPU: nobody waits for it."
         return self.lengths.tolist()
 
     def to(self, device, **kw):
@@ -287,17 +297,19 @@ class Batch:
     def __len__(self): return len(self.index)
 
     def to(self, device, **kw):
-        move = lambda d: {k: v.to(device, **kw) for k, v in d.items()}
+        def move(d): return {k: v.to(device, **kw) for k, v in d.items()}
         return Batch(self.index.to(device, **kw), self.ids, move(self.inputs), move(self.labels))
 
 # %% ../../nbs/01_data.corpus.ipynb #pad
 def pad(
     rows: Sequence[np.ndarray],  # N arrays, each [T_i, d] or [T_i], T_i at least 1
 ) -> Padded:                     # values [N, max T, d] or [N, max T], zeros after each row's end
-    "Pad rows with zeros to the longest of them; raises ValueError for an empty row or an empty batch."
+    """Pad rows with zeros to the longest of them;
+    raises ValueError for an empty row or an empty batch."""
     lengths = [len(r) for r in rows]
     if not lengths or min(lengths) == 0:
-        raise ValueError(f"row {lengths.index(0)} has no frames" if lengths else "a batch needs at least one row")
+        raise ValueError(f"row {lengths.index(0)} has no frames" if lengths
+                         else "a batch needs at least one row")
     first = np.asarray(rows[0])
     out = np.zeros((len(rows), max(lengths), *first.shape[1:]), first.dtype)
     for i, r in enumerate(rows): out[i, :len(r)] = r
@@ -305,28 +317,35 @@ def pad(
 
 # %% ../../nbs/01_data.corpus.ipynb #make-batch
 def make_batch(
-    split: Split,          # where the rows come from; its "text" sequence is what the text encoder reads
+    split: Split,  # where the rows come from; its "text" sequence is what the text encoder reads
     index: Sequence[int],  # N row numbers
 ) -> Batch:                # the rows, padded to the longest among them
     "Collect rows of a split into one batch."
     index = [int(i) for i in index]
-    inputs = {m: pad([split.sequences[m][i] for i in index]) for m in MODALITIES if m in split.sequences}
+    inputs = {m: pad([split.sequences[m][i] for i in index])
+              for m in MODALITIES if m in split.sequences}
     labels = {k: torch.as_tensor(np.asarray(v[index], np.float32)) for k, v in split.labels.items()}
     return Batch(torch.tensor(index), tuple(split.ids[i] for i in index), inputs, labels)
 
 # %% ../../nbs/01_data.corpus.ipynb #example
-def example_corpus() -> Corpus:  # train 3, valid 1, test 2 utterances; audio width 2, vision 3, text features 2
+def example_corpus() -> Corpus:  # train 3, valid 1, test 2 utterances; audio width 2, vision 3,
+                                 # text features 2
     "Six hand-made utterances with all modalities, for examples and tests."
-    said = ("so so", "I loved every minute", "a dull film", "not bad at all", "terrible", "what a joy")
-    ids, labels = ("a$_$1", "a$_$2", "b$_$1", "c$_$1", "d$_$1", "d$_$2"), np.array([0, 2.6, -1.4, 0.8, -3, 2.2], np.float32)
-    frame = lambda i, t: (i + 1, t + 1)
+    said = ("so so", "I loved every minute", "a dull film", "not bad at all",
+            "terrible", "what a joy")
+    ids, labels = (("a$_$1", "a$_$2", "b$_$1", "c$_$1", "d$_$1", "d$_$2"),
+                   np.array([0, 2.6, -1.4, 0.8, -3, 2.2], np.float32))
+    def frame(i, t): return (i + 1, t + 1)
     audio = [[frame(i, t) for t in range(n)] for i, n in enumerate((2, 3, 1, 4, 2, 3))]
-    vision = [[(*frame(i, t), (i + 1) * (t + 1)) for t in range(n)] for i, n in enumerate((3, 1, 2, 2, 1, 4))]
+    vision = [[(*frame(i, t), (i + 1) * (t + 1)) for t in range(n)]
+              for i, n in enumerate((3, 1, 2, 2, 1, 4))]
     sizes = [[1, *map(len, s.split()), 1] for s in said]
     text = [[(n, t + 1) for t, n in enumerate(row)] for row in sizes]
     tokens = [[101, *(1000 + n for n in row[1:-1]), 102] for row in sizes]
-    flat = lambda rows, dtype: Ragged.from_rows([np.array(r, dtype) for r in rows])
+    def flat(rows, dtype): return Ragged.from_rows([np.array(r, dtype) for r in rows])
     whole = Split(ids, tuple(i.split("$_$")[0] for i in ids), {"multimodal": labels},
-                  {"text": flat(text, np.float32), "audio": flat(audio, np.float32), "vision": flat(vision, np.float32),
+                  {"text": flat(text, np.float32), "audio": flat(audio, np.float32),
+                   "vision": flat(vision, np.float32),
                    "text_bert": flat(tokens, np.int64)}, said)
-    return Corpus("example", "mosi", {"train": whole.take([0, 1, 2]), "valid": whole.take([3]), "test": whole.take([4, 5])})
+    return Corpus("example", "mosi", {"train": whole.take([0, 1, 2]), "valid": whole.take([3]),
+                                      "test": whole.take([4, 5])})

@@ -192,8 +192,8 @@ def chunks_of_tokens(
 @cache
 def foreign_to_mkl() -> bool:  # the same on every call
     "True on an x86 processor that is not Intel's, where torch multiplies by MKL and has oneDNN."
-    info = Path("/proc/cpuinfo")
-    if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()): return False
+    info, have = Path("/proc/cpuinfo"), torch.backends
+    if not (have.mkl.is_available() and have.mkldnn.is_available()): return False
     return info.exists() and "AuthenticAMD" in info.read_text(errors="replace")[:4096]
 
 class OneDnnLinear(nn.Linear):

@@ -104,7 +104,7 @@ class Encoder(nn.Module):
 # %% ../../nbs/04_model.encoders.ipynb #lstm
 @equation("MUG-2", "SPIL-2", "SPIL-3")
 class FrameLSTM(Encoder):
-    "Standardise, run an LSTM to each utterance's own end, take its last state through a linear layer."
+    "Standardise, run an LSTM to each clip's own end, take its last state through a linear layer."
     pooling = "last"
     fast = True  # False: the plain form, a packed sequence
 

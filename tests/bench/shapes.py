@@ -1,4 +1,4 @@
-"""Corpora with the shapes of MOSI and MOSEI and with noise for frames: for times, not for scores."""
+"""Corpora with the shapes of MOSI and MOSEI and noise for frames: for times, not for scores."""
 import numpy as np
 
 from msa_lit.data import Corpus, Ragged, Split
