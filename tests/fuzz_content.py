@@ -11,7 +11,7 @@ from unicodedata import normalize
 import numpy as np
 from fuzz import REFUSED, Case, kind
 from msa_lit.data.corpus import Ragged
-from msa_lit.model.encoders import WordTokeniser, check_ids, cut_tokens, split_words
+from msa_lit.model.encoders import WordTokeniser, check_vocabulary, cut_tokens, split_words
 from msa_lit.base.notices import collect
 from msa_lit.data.readers import read_corpus
 from msa_lit.simulate.world import simulate
@@ -119,7 +119,7 @@ def foreign_ids(rng, folder):
 
     def read(path):
         tokens = Ragged.from_rows([np.array(r, np.int64) for r in json.loads(path.read_text())])
-        check_ids({"valid": tokens}, size, "some-bert", "text_bert")
+        check_vocabulary({"valid": tokens}, size, "some-bert", "text_bert")
         return cut_tokens(tokens, 8, close=True)[0]
 
     def differ(_, got):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msa_lit.data.corpus import Ragged, pad
 from msa_lit.model.encoders import (
     WordTokeniser,
-    check_ids,
+    check_vocabulary,
     cut_tokens,
     network_limits,
     read_text,
@@ -221,7 +221,7 @@ def test_ids_of_another_vocabulary_are_found_where_they_are(data):
         planted[name] = row
     tokens = {k: Ragged.from_rows([np.array(r, np.int64) for r in f]) for k, f in folds.items()}
     try:
-        check_ids(tokens, size, "some-bert", "text_bert")
+        check_vocabulary(tokens, size, "some-bert", "text_bert")
         found = {}
     except CorpusError as e:
         found = {f.split: f.rows for f in e.findings}

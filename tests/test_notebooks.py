@@ -1,4 +1,5 @@
 "Notebooks and package are in step; notebooks are executed, light, clean and free of machine paths."
+import ast
 import json
 import os
 import re
@@ -134,3 +135,31 @@ def test_what_a_notebook_sets_it_puts_back(path):
             needed = back.format(found[1])
             done = any(word in code[found.end():] for word in needed.split(" or "))
             assert done, f"{found[0]}… is never put back: {needed}"
+
+
+def public_names(path):
+    "The names in a module's `__all__` that it defines itself; what it passes on belongs elsewhere."
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    listed, own = set(), set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            own.add(node.name)
+        for target in getattr(node, "targets", [getattr(node, "target", None)]):
+            names = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)} if target else set()
+            own |= names
+            if "__all__" in names and path.name != "__init__.py":
+                listed = set(ast.literal_eval(node.value))
+    return listed & own
+
+
+def test_one_name_has_one_meaning(tmp_path):
+    "No public name stands in two modules; the check itself sees one that does."
+    homes = {}
+    for path in sorted((ROOT / "msa_lit").rglob("*.py")):
+        for name in public_names(path):
+            homes.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
+    assert len(homes) > 900
+    assert not {name: places for name, places in homes.items() if len(places) > 1}
+    (tmp_path / "m.py").write_text("__all__ = ['A', 'B', 'C', 'f', 'g']\nA, B = 1, 2\n"
+                                   "C: int = 3\ndef f(): pass\nfrom x import g\n")
+    assert public_names(tmp_path / "m.py") == {"A", "B", "C", "f"}

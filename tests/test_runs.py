@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msa_lit.train import runs
 from msa_lit.train.comparison import compare, read_results
 from msa_lit.data.corpus import Ragged
-from msa_lit.train.folders import difference, read_record, read_table, write_table
+from msa_lit.train.folders import difference, read_record, read_run_table, write_table
 from msa_lit.train.report import write_report
 from msa_lit.train.runs import choose, fit, load_run, predict_with
 from msa_lit.train.series import run_missing
@@ -171,7 +171,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 def test_ids_come_back_as_they_went(tmp_path, ids):
     table = pd.DataFrame({"split": "test", "id": ids, "label": np.arange(float(len(ids)))})
     write_table(table, tmp_path / "predictions.csv", "%.6f")
-    back = read_table(tmp_path / "predictions.csv", ("split", "id", "label"))
+    back = read_run_table(tmp_path / "predictions.csv", ("split", "id", "label"))
     assert back.id.tolist() == ids and back.label.tolist() == table.label.tolist()
 
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 # %% auto #0
 __all__ = ['PACKAGE', 'PAPER_FOLDERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meaning', 'Source', 'files', 'source', 'follow',
            'home', 'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins',
-           'registry', 'names', 'check_name', 'load', 'entry_of', 'split_name', 'options_of', 'flat_name',
+           'registry', 'names', 'check_name', 'load_module', 'entry_of', 'split_name', 'options_of', 'flat_name',
            'shared_options', 'own_options', 'arguments', 'reading_options', 'run_options', 'near_path', 'no_corpus',
            'simulated_presets', 'claims', 'check_claims']
 
@@ -349,7 +349,7 @@ def check_name(
         raise ValueError(f"unknown {kind} {name!r}; {near(name, known)}")
 
 
-def load(
+def load_module(
     kind: str,  # "method" or "piece"
     name: str,  # of the package or of a plugin
 ) -> None:
@@ -368,7 +368,7 @@ def entry_of(
     "What is known of a method or a piece."
     if (kind, name) in entries():
         return entries()[kind, name]
-    load(kind, name)
+    load_module(kind, name)
     cls = registry(kind)[name]
     return Entry(
         kind, name, cls.__module__, cls.__qualname__, "", (cls.__doc__ or "").partition("\n")[0]
@@ -438,7 +438,7 @@ def own_options(
         return _declared_options(entry.module, entry.cls, owner)
     except NotLiteral:
         importlib.import_module(f"{PACKAGE}.model.contract")
-        load(kind, name)
+        load_module(kind, name)
         return of_class(registry(kind)[name].Options, owner)
 
 

@@ -21,8 +21,8 @@ from ..spil.modes import TABLE_II
 from ..measure.statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['MODES', 'ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'weighted', 'measure_arm', 'arm_key',
-           'run_arms']
+__all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'weighted', 'measure_arm',
+           'arm_key', 'run_arms']
 
 # %% ../../nbs/34_book.probes.ipynb #encode
 @torch.no_grad()
@@ -102,7 +102,7 @@ def arm_key(
     weight = trial.options.get("shared_weight", 1.0)
     return {"modes": name.partition(", weight")[0], "weight": weight}
 
-ARMS = Trials({modes: weighted(modes) for modes in MODES}
+PROBE_ARMS = Trials({modes: weighted(modes) for modes in MODES}
               | {f"V-A, weight {10**k}": weighted("V-A", 10.0**k) for k in range(1, 5)},
               measure_arm, "spil/modes.csv", arm_key)
 
@@ -115,5 +115,5 @@ def run_arms(
 ):                                       # DataFrame, all rows of the file
     "Run what the file lacks."
     import pandas as pd
-    fill(ARMS, results, seeds, names, progress, **options)
-    return pd.read_csv(Path(results) / ARMS.file)
+    fill(PROBE_ARMS, results, seeds, names, progress, **options)
+    return pd.read_csv(Path(results) / PROBE_ARMS.file)

@@ -18,8 +18,8 @@ from .flags import as_flag, help_group, share_out
 
 # %% auto #0
 __all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare',
-           'check_rows', 'verdict_sections', 'predictions', 'find_run', 'run_predict', 'read_predictions', 'run_score',
-           'run_methods', 'run_verdict', 'run_equations', 'run_check', 'run_convert']
+           'check_rows', 'verdict_sections', 'fold_predictions', 'find_run', 'run_predict', 'read_predictions',
+           'run_score', 'run_methods', 'run_verdict', 'run_equations', 'run_check', 'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -191,7 +191,7 @@ def verdict_sections(folder):  # of `--verdicts` -> parts of the report; none wi
     return sections(folder)
 
 # %% ../../nbs/93_cli.commands.ipynb #predict
-def predictions(
+def fold_predictions(
     run,  # a finished run with weights
     corpus,  # a Corpus with its modalities
     splits: list | None = None,  # folds to predict; None: all there are
@@ -242,7 +242,7 @@ def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     asked = {"modalities": tuple(run.spec["modalities"])}
     if not check_corpus_name(args.corpus):
         asked["scheme"] = run.corpus["scheme"]  # on its scale it predicts; nothing to guess
-    table = predictions(run, open_corpus(args, asked | how), args.splits)
+    table = fold_predictions(run, open_corpus(args, asked | how), args.splits)
     text = table.to_csv(index=False, float_format="%.6f", **csv_style(table.id))
     if args.out is None:
         print(text, end="")

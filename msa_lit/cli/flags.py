@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from ..base.catalogue import Option, entries, near, own_options
 
 # %% auto #0
-__all__ = ['WORDS', 'join_words', 'as_flag', 'as_given', 'typed', 'share_out', 'help_group', 'training_groups']
+__all__ = ['TRUTH_WORDS', 'join_words', 'as_flag', 'as_given', 'typed_flag', 'share_out', 'help_group', 'training_groups']
 
 # %% ../../nbs/92_cli.flags.ipynb #join
-WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+TRUTH_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def join_words(
@@ -35,7 +35,7 @@ def join_words(
         flag = flag.replace("_", "-")
         if not equals and flag not in bare:
             follows = bool(rest) and not rest[0].startswith("--")
-            if flag in switches and not (follows and rest[0].lower() in WORDS):
+            if flag in switches and not (follows and rest[0].lower() in TRUTH_WORDS):
                 value = "True"
             elif follows:
                 value = rest.pop(0)
@@ -65,7 +65,7 @@ def as_given(
     return given
 
 # %% ../../nbs/92_cli.flags.ipynb #typed
-def typed(
+def typed_flag(
     name: str,  # of the option, for the message
     option: Option,  # what is declared
     text: str,  # what was typed
@@ -96,7 +96,7 @@ def _list(text):
 
 
 _READ = {
-    "bool": lambda text: WORDS[text.lower()],
+    "bool": lambda text: TRUTH_WORDS[text.lower()],
     "int": int,
     "float": float,
     "Sequence[str]": _list,
@@ -119,7 +119,7 @@ def share_out(
         if name not in known:
             raise ValueError(_unknown(name, known, reading, training))
         kind, key, option = known[name]
-        values[kind][key] = typed(name, option, text)
+        values[kind][key] = typed_flag(name, option, text)
     return values
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 # %% auto #0
 __all__ = ['AGAIN', 'TABLE', 'ARRAY', 'CONTAINER_MARKS', 'READ', 'MARKUP', 'UNPACKERS', 'GROWTH', 'SPARE', 'MEMORY', 'name_bytes',
-           'name_zip', 'name_file', 'sent_as_text', 'unpack', 'readable']
+           'name_zip', 'name_file', 'sent_as_text', 'unpack_file', 'readable']
 
 # %% ../../nbs/01_data.containers.ipynb #marks
 AGAIN = "download it again, and compare its size with what the source says"
@@ -98,7 +98,7 @@ UNPACKERS = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 GROWTH, SPARE = 100, 1 << 20  # most bytes unpacked: GROWTH times the size and SPARE
 MEMORY = 64 << 20             # bytes unpacked in memory, more of them on disk
 
-def unpack(
+def unpack_file(
     path: Path,            # a compressed file
     what: str,             # one of UNPACKERS
 ) -> bytes | mmap.mmap:    # its content

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .containers import (UNPACKERS, name_bytes, name_file, name_zip, readable,
-                                sent_as_text, unpack)
+                                sent_as_text, unpack_file)
 from .corpus import MODALITIES, SEQUENCES, SPLITS, check_offsets
 from .fields import (as_labels, as_numbers, as_strings, check_ids, feature_windows,
                             label_cells, token_windows, whole_numbers)
@@ -195,7 +195,7 @@ def load_content(
     "Read a file with features; ValueError, with the file's name, for what is none."
     what, raw = readable(path), None
     if what in UNPACKERS:
-        raw = unpack(path, what)
+        raw = unpack_file(path, what)
         inside, advice = name_bytes(bytes(raw[:4096]))
         if inside == "zip": inside, advice = name_zip(io.BytesIO(raw))
         if inside not in ("pickle", "torch"):

@@ -25,7 +25,7 @@ from .release import FormOptions, Pyramid, make_guided, make_teacher
 from ..base.notices import notice
 
 # %% auto #0
-__all__ = ['ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'CommonWidth', 'present_guide',
+__all__ = ['MFON_ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'StateMLP', 'present_guide',
            'GuidedModel', 'answers', 'TaughtModel', 'MFON', 'unused_rows']
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon-loss
@@ -85,7 +85,7 @@ class MFONOptions(FormOptions):
         for name in ("alpha", "beta"):
             if not getattr(self, name) >= 0: raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
-ABLATIONS = {  # rows of Tables 4 and 5 -> options
+MFON_ABLATIONS = {  # rows of Tables 4 and 5 -> options
     "mfon": {}, "w/o distillation": {"alpha": 0.0}, "w/o contrast": {"beta": 0.0}, "w/o both losses": {"alpha": 0.0, "beta": 0.0},
     "w/o prompt": {"prompt": "none"}, "shared prompt": {"prompt": "shared"},
     "vision as query": {"guide": "vision"}, "audio as query": {"guide": "audio"},
@@ -109,7 +109,7 @@ class Frames(Encoder):
     def states(self, padded): # Padded [N, T, width] -> [N, T, width]
         return self.scaler(padded.values)
 
-class CommonWidth(Encoder):
+class StateMLP(Encoder):
     "An encoder's states, position by position in the common width."
     pooling = "mean"
 
@@ -152,7 +152,7 @@ class GuidedModel(CommonModel):
         Method.__init__(self, spec, options)
         o, shared = options, spec.model
         inner = lambda m: make_encoder(m, spec) if m == "text" else Frames(spec.widths[m])
-        self.encoders = nn.ModuleDict({m: CommonWidth(inner(m), o.common_width, o.frame_layers) for m in spec.modalities})
+        self.encoders = nn.ModuleDict({m: StateMLP(inner(m), o.common_width, o.frame_layers) for m in spec.modalities})
         self.guided = nn.ModuleDict({m: make_guided(m, o, shared.dropout, self.new_prompt())
                                      for m in spec.modalities if m != o.guide})
         branch = lambda width_in, width: Branch(width_in, width, shared.head_depth, shared.dropout)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..base.catalogue import entries, load
+from ..base.catalogue import entries, load_module
 from ..data.corpus import MODALITIES, Batch, Corpus
 from .encoders import Standardise
 from .options import ModelOptions, ModelSpec
@@ -361,7 +361,7 @@ def parse(
 
 def _find(registry, name):
     announced = (registry.kind, name) in entries()
-    if announced or name not in registry: load(registry.kind, name)
+    if announced or name not in registry: load_module(registry.kind, name)
     return registry[name]
 
 def import_all() -> list:  # names of the modules imported

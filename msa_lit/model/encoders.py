@@ -32,8 +32,8 @@ from ..data.soundness import CorpusError, Observation
 # %% auto #0
 __all__ = ['ETHIOPIC_SPACE', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
            'split_words', 'WordTokeniser', 'TinyText', 'PretrainedText', 'text_config', 'text_network',
-           'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'read_text', 'check_ids', 'FeatureText',
-           'text_states', 'freeze_text', 'parameter_groups']
+           'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'read_text', 'check_vocabulary',
+           'FeatureText', 'text_states', 'freeze_text', 'parameter_groups']
 
 # %% ../../nbs/04_model.encoders.ipynb #pool
 def pool(
@@ -515,7 +515,7 @@ def read_text(
     _say_cut(cut, corpus, most, max_tokens)
     changed = any(cut.values())
     if form == "features": return _with_text(corpus, rows.get) if changed else corpus, None
-    check_ids(rows, size, text, form)
+    check_vocabulary(rows, size, text, form)
     _say_unknown(rows, getattr(tokeniser, "unknown", None))
     return _with_text(corpus, rows.get), getattr(tokeniser, "words", None)
 
@@ -568,7 +568,7 @@ def _rows(form, split, tokeniser, most): # (Ragged, {row that was cut: its full 
     return cut_tokens(split.sequences[name], most, close=form == "text_bert")
 
 # %% ../../nbs/04_model.encoders.ipynb #looked-at
-def check_ids(
+def check_vocabulary(
     tokens: dict,       # fold name -> Ragged of ids
     size: int | None,   # ids of the vocabulary; None: unknown, nothing is checked above 0
     text: str,          # name of the text encoder, for the message

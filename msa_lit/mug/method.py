@@ -26,9 +26,9 @@ from .mucn import MUCN, check_representations
 from .projection import ACTIVATIONS, STOPS, ContrastiveProjection, contrastive_loss, projected_predictions, stage1_loss
 
 # %% auto #0
-__all__ = ['STEP_FORMS', 'ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory', 'LabelLearner',
-           'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels', 'BridgedModel', 'check_room',
-           'LabelledModel', 'MUG', 'size_table']
+__all__ = ['STEP_FORMS', 'MUG_ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory',
+           'LabelLearner', 'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels', 'BridgedModel',
+           'check_room', 'LabelledModel', 'MUG', 'size_table']
 
 # %% ../../nbs/44_mug.method.ipynb #stage3
 @equation("MUG-27")
@@ -399,7 +399,7 @@ class MUG(LabelledModel):
         return self.learner.step(gather(batch.index))
 
 # %% ../../nbs/44_mug.method.ipynb #ablations
-ABLATIONS = {  # rows of Tables 4 and 5 -> options of `mug`
+MUG_ABLATIONS = {  # rows of Tables 4 and 5 -> options of `mug`
     "mug": {}, "w/o unimodal tasks": {"beta": 0.0}, "w/o multimodal denoising": {"examine": False}, "w/o contrast": {"gamma": 0.0},
     "labels copied": {"labels": "copy"}, "true labels": {"labels": "true"},
 }

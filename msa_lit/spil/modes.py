@@ -18,7 +18,7 @@ from ..data.corpus import MODALITIES
 from .covariance import covariance_alignment, covariance_pair
 
 # %% auto #0
-__all__ = ['LETTERS', 'TABLE_II', 'KINDS', 'Mode', 'parse_modes', 'covariance_overlap', 'CommonWidth', 'gather_features',
+__all__ = ['LETTERS', 'TABLE_II', 'MODE_LOSSES', 'Mode', 'parse_modes', 'covariance_overlap', 'CommonWidth', 'gather_features',
            'mode_losses']
 
 # %% ../../nbs/32_spil.modes.ipynb #mode
@@ -124,7 +124,7 @@ def gather_features(
     return _Gather.apply(features, [int(n) for n in sizes])
 
 # %% ../../nbs/32_spil.modes.ipynb #losses
-KINDS = {"shared": covariance_alignment, "private": covariance_overlap}  # kind of mode -> its loss
+MODE_LOSSES = {"shared": covariance_alignment, "private": covariance_overlap}  # kind of mode -> its loss
 
 def mode_losses(
     features: dict,               # modality -> [N, d], equal widths
@@ -136,8 +136,8 @@ def mode_losses(
     needed = [m for m in MODALITIES if any(m in mode.pair for mode in modes)]
     if missing := [m for m in needed if m not in features]:
         raise ValueError(f"modes need {missing}, but the features are {sorted(features)}; choose modes among those")
-    if unknown := set(weights) - {*KINDS, *(mode.name for mode in modes)}:
-        raise ValueError(f"weights name {sorted(unknown)}; the names here are {[*KINDS, *(mode.name for mode in modes)]}")
+    if unknown := set(weights) - {*MODE_LOSSES, *(mode.name for mode in modes)}:
+        raise ValueError(f"weights name {sorted(unknown)}; the names here are {[*MODE_LOSSES, *(mode.name for mode in modes)]}")
     whole = {m: gather_features(features[m]) for m in needed}
     weight = lambda mode: weights.get(mode.name, weights.get(mode.kind, 1.0))
-    return {mode.name: weight(mode) * KINDS[mode.kind](whole[mode.first], whole[mode.second]) for mode in modes}
+    return {mode.name: weight(mode) * MODE_LOSSES[mode.kind](whole[mode.first], whole[mode.second]) for mode in modes}

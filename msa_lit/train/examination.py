@@ -18,11 +18,12 @@ from ..model.common import ModelOptions, ModelSpec
 from ..model.contract import parse, total_losses
 from .runs import build, choose, fit, load_run, read
 from ..simulate.world import simulate
+from .listeners import Cut
 from .loop import Loop, epoch_batches, train_step
 
 # %% auto #0
 __all__ = ['CLOSE', 'Setting', 'predictions', 'asks_batch_mates', 'spoil', 'asks_padding', 'main_loop', 'asks_inputs',
-           'asks_gradients', 'asks_saving', 'Cut', 'asks_subsets', 'examine_method']
+           'asks_gradients', 'asks_saving', 'asks_subsets', 'examine_method']
 
 # %% ../../nbs/08_train.examination.ipynb #setting
 class Setting:
@@ -150,8 +151,6 @@ def asks_saving(
         continued = fit(setting.name, setting.corpus, folder=f"{folder}/cut", **arguments)
     for k, v in whole.state.items():
         if not torch.equal(v, continued.state[k]): raise AssertionError(f"{setting.name}: {k} differs after a cut and a resume")
-
-class Cut(Exception): "The power cut of `asks_saving`."
 
 def _cut(setting, folder, arguments):
     "Start the same run and stop it after four steps of the last stage."

@@ -18,7 +18,7 @@ from ..data.untrusted import check_fields, is_list_of, is_size, is_text
 
 # %% auto #0
 __all__ = ['FORMAT', 'TABLES', 'FILES', 'CHECKPOINT', 'RUN', 'digest_of', 'sealed', 'write_record', 'read_record', 'difference',
-           'look', 'claimed', 'write_table', 'read_table', 'is_table_of', 'is_number', 'is_plain', 'has_spec',
+           'look', 'claimed', 'write_table', 'read_run_table', 'is_table_of', 'is_number', 'is_plain', 'has_spec',
            'has_corpus', 'check_run', 'write_run', 'read_run']
 
 # %% ../../nbs/08_train.folders.ipynb #record-code
@@ -170,7 +170,7 @@ def write_table(
     words = (c for name in _TEXT if name in table for c in table[name])
     table.to_csv(path, index=False, float_format=numbers, **csv_style(words))
 
-def read_table(
+def read_run_table(
     path: Path,    # .csv
     needs: tuple,  # columns that must be there
 ):                 # DataFrame, names as text
@@ -283,7 +283,7 @@ def read_run(
     files = record.get("files", {})
     for name in FILES: _compare(folder / name, files.get(name))
     needs = {"history.csv": ("stage", "epoch"), "predictions.csv": ("split", "id", "label")}
-    tables = {name: read_table(folder / name, needs[name]) for name in TABLES}
+    tables = {name: read_run_table(folder / name, needs[name]) for name in TABLES}
     _complete(folder, record, tables["predictions.csv"])
     return record, tables, _weights(folder / "weights.safetensors", record)
 

@@ -12,9 +12,9 @@ from .. import reported
 from ..base.catalogue import near
 
 # %% auto #0
-__all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FILES', 'SCORES', 'TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'FOR', 'PRESETS',
-           'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply', 'split_preset', 'statements', 'preset_options',
-           'with_preset', 'suits', 'preset_table', 'preset_differences']
+__all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FROM_FILES', 'SCORES', 'IN_TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'FOR',
+           'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply', 'split_preset', 'statements',
+           'preset_options', 'with_preset', 'suits', 'preset_table', 'preset_differences']
 
 # %% ../../nbs/09_train.presets.ipynb #rules
 DATASETS = ("MOSI", "MOSEI", "SIMS")
@@ -66,9 +66,9 @@ def apply(
 
 # %% ../../nbs/09_train.presets.ipynb #ugf
 HARDWARE = "hardware, no setting"
-FILES = "built in: read off the corpus's files"
+FROM_FILES = "built in: read off the corpus's files"
 SCORES = "built in: all scores are computed, msa_lit.measure.metrics"
-TABLES = "one run is one seed; msa_lit.book.tables runs five"
+IN_TABLES = "one run is one seed; msa_lit.book.tables runs five"
 
 STATED = {
     "UGF": {
@@ -78,7 +78,7 @@ STATED = {
         "fusion_lr": ("lr", "text_lr"),
         "batch_size": ("batch_size",),
         "gpu": HARDWARE,
-        "modalities": FILES,
+        "modalities": FROM_FILES,
         "K": "built in: the number of modalities, UGF-6 and 9",
         "masking_active": "built in: ufm masks in training only",
         "loss_weights": "built in: UGF-3 has none",
@@ -115,8 +115,8 @@ STATED["MUG"] = {
     "optimizer": Means("AdamW", {"optimiser": "adamw"}),
     "framework": "software, no setting; the bi-level step is msa_lit.mug.meta",
     "gpu": HARDWARE,
-    "seeds": TABLES,
-    "n_runs": TABLES,
+    "seeds": IN_TABLES,
+    "n_runs": IN_TABLES,
     "hyperparameter_search": "msa_lit.book.tables.search, trials=50",
     "early_stop_patience_epochs": ("patience",),
     "b": ("b",),
@@ -148,10 +148,10 @@ STATED["MUG"] = {
     "d_l": ("text_width",),
     "beta_unimodal_weight": ("beta",),
     "rho": "built in: the largest |label| of the corpus's scheme",
-    "input_dims": FILES,
-    "aligned": FILES,
-    "visual_features": FILES,
-    "acoustic_features": FILES,
+    "input_dims": FROM_FILES,
+    "aligned": FROM_FILES,
+    "visual_features": FROM_FILES,
+    "acoustic_features": FROM_FILES,
 }
 
 OPEN["MUG"] = {
@@ -180,10 +180,10 @@ STATED["MFON"] = {
     "batch_size": ("batch_size",),
     "gpu": HARDWARE,
     "hyperparameter_search": "msa_lit.book.tables.search, trials=100",
-    "n_runs": TABLES,
-    "acoustic_features": FILES,
-    "visual_features": FILES,
-    "feature_extraction": FILES,
+    "n_runs": IN_TABLES,
+    "acoustic_features": FROM_FILES,
+    "visual_features": FROM_FILES,
+    "feature_extraction": FROM_FILES,
     "text_encoder": ("text",),
     "loss": "built in: MFON-13",
     "task_loss": "built in: MFON-12",
@@ -238,7 +238,7 @@ STATED["MFON release"] = STATED["MFON"] | {
     "heads": ("heads",),
     "layers_vision_text_audio_text": ("vision_layers", "audio_layers"),
     "layers_frozen_vision_audio": ("teacher_vision_layers", "teacher_audio_layers"),
-    "input_dims_vision_audio": FILES,
+    "input_dims_vision_audio": FROM_FILES,
     "prompt": Means(
         "learnable, one row per time step (T_m x d), uniform [0,1) start",
         {"prompt": "step", "start": "uniform"},
@@ -330,7 +330,7 @@ STATED["SPIL"] = {
     "alignment_scale": "built in: SPIL-14",
     "loss_weights": Parts({"l2": "unimodal_weight", "l3": "shared_weight"}),
     "sharing": "built in: a head per modality reads the encoder that the fusion reads",
-    "data_setting": FILES,
+    "data_setting": FROM_FILES,
     "f1": SCORES,
 }
 

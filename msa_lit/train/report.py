@@ -19,7 +19,7 @@ from .folders import read_record
 from .runs import load_run
 
 # %% auto #0
-__all__ = ['load_runs', 'plain_text', 'plot_curves', 'plot_predictions', 'plot_heads', 'embed', 'page', 'write_report']
+__all__ = ['load_runs', 'plain_text', 'plot_curves', 'plot_predictions', 'plot_heads', 'embed', 'html_page', 'write_report']
 
 # %% ../../nbs/08_train.report.ipynb #load
 def load_runs(
@@ -121,7 +121,7 @@ def embed(
     picture = base64.b64encode(buffer.getvalue()).decode()
     return f'<img alt="{html.escape(says, quote=True)}" src="data:image/png;base64,{picture}">'
 
-def page(
+def html_page(
     title: str,      # heading of the page
     sections: list,  # (heading, html) pairs
 ) -> str:            # a whole HTML document
@@ -149,7 +149,7 @@ def write_report(
     results = results.sort_values(["method", "seed"], kind="stable")
     sections = [*_scores(results, runs), *_figures(results, runs), *more,
                 ("How it was made", _settings(runs) + _elsewhere(folder))]
-    write_text(path, page(f"Comparison on {runs[0].corpus['name']}", sections))
+    write_text(path, html_page(f"Comparison on {runs[0].corpus['name']}", sections))
     return path
 
 def _scores(results, runs):

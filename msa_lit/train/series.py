@@ -17,7 +17,7 @@ from ..base.files import csv_style, held, write_text
 from ..base.notices import notice
 
 # %% auto #0
-__all__ = ['spelled', 'says', 'read_rows', 'write_rows', 'run_missing', 'lacking']
+__all__ = ['spelled', 'says', 'read_series', 'write_rows', 'run_missing', 'lacking']
 
 # %% ../../nbs/08_train.series.ipynb #cells-code
 def spelled(
@@ -42,7 +42,7 @@ def says(
     except ValueError: return False
 
 # %% ../../nbs/08_train.series.ipynb #rows-code
-def read_rows(
+def read_series(
     path: Path,  # a file of rows, possibly absent
 ) -> tuple:      # its columns, and its whole rows as dicts of text
     "Read a series; rows that were cut are left out, and said. Raises ValueError for no table."
@@ -98,7 +98,7 @@ def lacking(
     jobs: list,   # all jobs of the series
 ) -> list:        # those without a row
     "Which jobs have no row yet. Raises ValueError for a file without a job's columns."
-    columns, rows = read_rows(path)
+    columns, rows = read_series(path)
     absent = sorted({k for job in some for k in job} - set(columns)) if columns else []
     if absent:
         raise ValueError(f"{path} has no column {absent}; it has {columns}: give another path or "
@@ -128,7 +128,7 @@ def _one(path, job, jobs, run, patient):
 _TAKEN = "another process is at this job"
 
 def _append(path, job, row):
-    columns, rows = read_rows(path)
+    columns, rows = read_series(path)
     columns += [k for k in row if k not in columns]
     rows.append({k: spelled(v, exact=k in job) for k, v in row.items()})
     write_rows(path, columns, rows)

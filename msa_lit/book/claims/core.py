@@ -15,9 +15,9 @@ from ...train.trials import Trials, again, fill, side_by_side
 from ...measure.statistics import mean_interval
 
 # %% auto #0
-__all__ = ['STATES', 'ENOUGH', 'VERDICTS', 'PAPERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'above', 'below', 'within', 'few',
-           'decide', 'Claim', 'claim', 'run_claim', 'trials_of', 'known', 'rows_of', 'Joined', 'verdict_of', 'recheck',
-           'repeats']
+__all__ = ['STATES', 'ENOUGH', 'VERDICTS', 'PAPER_LETTERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'above', 'below', 'within',
+           'few', 'decide', 'Claim', 'claim', 'run_claim', 'trials_of', 'known', 'rows_of', 'Joined', 'verdict_of',
+           'recheck', 'repeats']
 
 # %% ../../../nbs/70_book.claims.core.ipynb #finding
 STATES = ("shown", "contradicted", "not seen")
@@ -116,9 +116,9 @@ class Claim:
     reason: str                   # why it, or a part of it, cannot be tested here
 
     @property
-    def paper(self): return PAPERS[self.id[0]]
+    def paper(self): return PAPER_LETTERS[self.id[0]]
 
-PAPERS = {"U": "UGF", "M": "MUG", "F": "MFON", "S": "SPIL"}
+PAPER_LETTERS = {"U": "UGF", "M": "MUG", "F": "MFON", "S": "SPIL"}
 CLAIMS: dict[str, Claim] = {}
 
 def claim(
@@ -131,7 +131,7 @@ def claim(
     reason: str = "",                 # why it, or a part of it, cannot be tested here
 ) -> Callable:                        # decorator of measure(seed) -> dict
     "Register a claim. Raises ValueError for an id of no paper, and for a claim with neither judge nor reason."
-    if id[0] not in PAPERS or not id[1:].isdigit(): raise ValueError(f"id={id!r}: a letter of {list(PAPERS)} and a number")
+    if id[0] not in PAPER_LETTERS or not id[1:].isdigit(): raise ValueError(f"id={id!r}: a letter of {list(PAPER_LETTERS)} and a number")
     if judge is None and not reason: raise ValueError(f"{id}: a claim without a judge needs a reason")
     def keep(measure):
         CLAIMS[id] = Claim(id, statement, criterion, measure, judge, tuple(seeds), source, reason)

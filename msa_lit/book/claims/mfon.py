@@ -23,8 +23,8 @@ from ...model.encoders import WordTokeniser, pool
 from ...model.losses import info_nce, info_nce_floor
 from ...mfon.attention import PromptAttention, prompt_attention, salient_mass
 from ...mfon.distillation import distillation
-from ..experiments.mfon import RIDGE, TRIALS, retrieval
-from ...mfon.method import ABLATIONS, MFONOptions
+from ..experiments.mfon import RIDGE, MFON_TRIALS, retrieval
+from ...mfon.method import MFON_ABLATIONS, MFONOptions
 from ...mfon.prompt import FrameMLP, ModalPrompt
 from ...measure.plausible import reachable_counts
 from ...papers.reported import TEST_CLASSES, TEST_CLIPS, records
@@ -32,14 +32,14 @@ from ...simulate.world import simulate
 from ...measure.statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['LOSSES', 'MINIATURES', 'GUIDED', 'ONE_FRAME', 'WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'bags', 'clips', 'vectors',
-           'OneFrame', 'extra_loss', 'fit_arm', 'answers', 'measure_arm', 'main', 'joined', 'both_ways', 'first_line',
-           'second_line', 'guided_attention', 'salient_first', 'arranged', 'OneLook', 'fit_look', 'prompt_steers',
-           'prompt_gains', 'prompt_helps', 'kept', 'kept_small', 'distillation_keeps', 'on_distributions', 'separated',
-           'contrast_separates', 'guide_gains', 'best_guide', 'removal_losses', 'printed_worse', 'both_losses',
-           'under_optimised', 'under_optimised_small', 'under_optimisation', 'spread_ratio', 'setting_errors',
-           'direction_gain', 'settings_matter', 'printed_accuracies', 'single_run', 'single_share', 'as_many',
-           'means_of_five', 'figure']
+__all__ = ['LOSSES', 'MINIATURES', 'GUIDED', 'ONE_FRAME', 'GUIDE_WORLDS', 'GUIDES', 'REMOVED', 'SETTINGS', 'bags', 'clips',
+           'vectors', 'OneFrame', 'extra_loss', 'fit_arm', 'arm_answers', 'measure_miniature', 'run_miniature',
+           'joined', 'both_ways', 'first_line', 'second_line', 'guided_attention', 'salient_first', 'arranged',
+           'OneLook', 'fit_look', 'prompt_steers', 'prompt_gains', 'prompt_helps', 'kept', 'kept_small',
+           'distillation_keeps', 'on_distributions', 'separated', 'contrast_separates', 'guide_gains', 'best_guide',
+           'removal_losses', 'printed_worse', 'both_losses', 'under_optimised', 'under_optimised_small',
+           'under_optimisation', 'spread_ratio', 'setting_errors', 'direction_gain', 'settings_matter',
+           'printed_accuracies', 'single_run', 'single_share', 'as_many', 'means_of_five', 'mfon_figure']
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #bag
 def bags(
@@ -90,7 +90,7 @@ class OneFrame(nn.Module):
         return self.head(torch.cat(list(z.values()), 1))[:, 0], z, own
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #arms
-LOSSES = {name: options for name, options in ABLATIONS.items() if set(options) <= {"alpha", "beta"}}
+LOSSES = {name: options for name, options in MFON_ABLATIONS.items() if set(options) <= {"alpha", "beta"}}
 _late = lambda *modalities: Trial("late_fusion", modalities=modalities)
 MINIATURES = {
     **{name: Trial("mfon", options) for name, options in LOSSES.items()},
@@ -120,7 +120,7 @@ def fit_arm(
     x, y = vectors(train), train[3]
     if arm.modalities: x = {m: x[m] for m in arm.modalities}
     taught = guided and MFONOptions(**arm.options).alpha
-    said = answers(x, seed, steps) if taught else {}
+    said = arm_answers(x, seed, steps) if taught else {}
     torch.manual_seed(seed)
     net = OneFrame({m: v.shape[1] for m, v in x.items()}, guided=guided)
     optimiser = torch.optim.AdamW(net.parameters(), 5e-3)
@@ -132,7 +132,7 @@ def fit_arm(
         optimiser.zero_grad(); loss.backward(); optimiser.step()
     return net
 
-def answers(
+def arm_answers(
     x: dict,     # vectors of the training clips
     seed: int,   # as for `fit_arm`
     steps: int,  # as for `fit_arm`
@@ -143,7 +143,7 @@ def answers(
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #arm-row
 @torch.no_grad()
-def measure_arm(
+def measure_miniature(
     arm: Trial,        # one of MINIATURES
     seed: int,         # of everything
     steps: int = 200,  # of training
@@ -163,13 +163,13 @@ def measure_arm(
         row["silhouette_vision"] = float(silhouette_score(z_test["vision"].numpy(), thirds))
     return row
 
-ONE_FRAME = Trials(MINIATURES, measure_arm, "mfon/one_frame.csv")
+ONE_FRAME = Trials(MINIATURES, measure_miniature, "mfon/one_frame.csv")
 
-def main(
+def run_miniature(
     argv: list | None = None,  # command line; None: the process's own
 ) -> None:
     "Run the arms and seeds of the miniature that a result file lacks."
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = argparse.ArgumentParser(description=run_miniature.__doc__)
     parser.add_argument("path", help="result file, for example results/mfon/one_frame.csv")
     parser.add_argument("--seeds", type=int, default=ENOUGH, help="how many, from 0")
     parsed = parser.parse_args(argv)
@@ -185,9 +185,9 @@ def joined(
     arms: list = (),   # names in ONE_FRAME that it needs
 ) -> Joined:           # columns of both, those of the miniature begin with "small_"
     "Differences of the full method and of the miniature, matched by seed."
-    if small is None: return Joined(((TRIALS, list(trials)),), full)
+    if small is None: return Joined(((MFON_TRIALS, list(trials)),), full)
     def both(table, little): return full(table) | {f"small_{k}": v for k, v in small(little).items()}
-    return Joined(((TRIALS, list(trials)), (ONE_FRAME, list(arms))), both)
+    return Joined(((MFON_TRIALS, list(trials)), (ONE_FRAME, list(arms))), both)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #again
 def both_ways(
@@ -328,7 +328,7 @@ def prompt_gains(
     "What either shape of prompt does to the error."
     return {shape: table["mae"][trial] - table["mae"]["w/o prompt"] for shape, trial in (("step", "mfon"), ("shared", "shared prompt"))}
 
-_F3_ROWS = Joined(((TRIALS, ["mfon", "shared prompt", "w/o prompt"]), (trials_of("F2"), None)),
+_F3_ROWS = Joined(((MFON_TRIALS, ["mfon", "shared prompt", "w/o prompt"]), (trials_of("F2"), None)),
                   lambda full, looks: prompt_gains(full) | {
                       "look": looks["mae_anywhere"]["F2"] - looks["mae_none"]["F2"]})
 
@@ -411,8 +411,8 @@ def contrast_separates(
     return _F6_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f7-measure
-WORLDS = {"text": {"text": "mfon", "audio": "audio as query", "vision": "vision as query"}, "audio": {m: f"audio strong, {m} guides" for m in ("text", "audio", "vision")}}
-GUIDES = {f"{strong}_{m}": (trials[strong], trials[m]) for strong, trials in WORLDS.items() for m in trials if m != strong}
+GUIDE_WORLDS = {"text": {"text": "mfon", "audio": "audio as query", "vision": "vision as query"}, "audio": {m: f"audio strong, {m} guides" for m in ("text", "audio", "vision")}}
+GUIDES = {f"{strong}_{m}": (trials[strong], trials[m]) for strong, trials in GUIDE_WORLDS.items() for m in trials if m != strong}
 
 def guide_gains(
     table,  # side by side
@@ -593,7 +593,7 @@ def means_of_five(
     return {f"{k}_{d}": v for d in ("SIMS", "MOSI") for k, v in (("share", single_share(d)), ("chance", as_many(d, seed)))}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #figure
-def figure(
+def mfon_figure(
     folder: str | Path = FOLDER,  # holds the claims' rows
 ):                                # matplotlib Figure
     "A prompt marks places: it finds salient frames only where they have one."
@@ -611,4 +611,4 @@ def figure(
     return fig
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #command
-if __name__ == "__main__" and "__file__" in globals(): main()
+if __name__ == "__main__" and "__file__" in globals(): run_miniature()

@@ -19,7 +19,7 @@ from ...train import loop as training
 from .core import FOLDER, above, below, claim, exactly, few, rows_of, Joined
 from ...model.common import ModelOptions, ModelSpec, count_parameters
 from ...mug.denoising import denoiser_weights, denoising_loss
-from ..experiments.mug import GAPS, TRIALS, pretrained, step_cost, three_kinds
+from ..experiments.mug import GAPS, MUG_TRIALS, pretrained, mug_step_cost, three_kinds
 from ...mug.meta import inner_step, meta_update
 from ...mug.method import MUG, TABLE_2, LabelLearner, MUGOptions, size_table
 from ...mug.mlc import MLCLearner, MLCOptions
@@ -30,15 +30,16 @@ from ...selfmm.method import SelfMM
 from ...simulate.world import simulate
 
 # %% auto #0
-__all__ = ['KINDS', 'SIGMA', 'KAPPA', 'RHO', 'EPOCHS', 'RATES', 'SMALL', 'COUNTS', 'LAMBDAS', 'MLC_RATES', 'STAGE3', 'SWEEP',
-           'PRINTED', 'PRINTED_RATIO', 'given_vectors', 'same_decay', 'learner_for', 'learned', 'average',
-           'stage1_vectors', 'change', 'gap_measures', 'gap', 'encoder_gradient', 'gradient_stop', 'noise', 'per_kind',
-           'closer', 'neutral', 'examination', 'second_order_error', 'stability', 'mixing', 'bound', 'against_mlc',
-           'errors', 'stage3', 'sweep', 'parameters', 'step_ratio', 'count_calls', 'stage3_calls', 'figure']
+__all__ = ['READINGS', 'SIGMA_LABEL', 'KAPPA', 'RHO', 'EPOCHS', 'STAGE_RATES', 'SMALL_SIZES', 'LABEL_COUNTS', 'LAMBDAS',
+           'MLC_RATES', 'STAGE3', 'SWEEP', 'PRINTED', 'PRINTED_RATIO', 'given_vectors', 'same_decay', 'learner_for',
+           'learn_labels', 'modality_mean', 'stage1_vectors', 'change', 'gap_measures', 'gap', 'encoder_gradient',
+           'gradient_stop', 'noise', 'per_kind', 'closer', 'neutral', 'examination', 'second_order_error', 'stability',
+           'mixing', 'bound', 'against_mlc', 'errors', 'stage3', 'beta_sweep', 'parameters', 'step_ratio',
+           'count_calls', 'stage3_calls', 'mug_figure']
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #given
-KINDS = {"readable": 0.4, "weak": 1.5, "silent": math.inf}  # nu, error of the reading
-SIGMA, KAPPA, RHO = 1.6, 0.9, 3.0                           # of y, of u around y, end of the scale
+READINGS = {"readable": 0.4, "weak": 1.5, "silent": math.inf}  # nu, error of the reading
+SIGMA_LABEL, KAPPA, RHO = 1.6, 0.9, 3.0                           # of y, of u around y, end of the scale
 
 def given_vectors(
     seed: int,       # of everything
@@ -48,9 +49,9 @@ def given_vectors(
     "Labels, true unimodal sentiments and the vectors that stage 2 would find stored."
     g = torch.Generator().manual_seed(seed)
     normal = lambda *shape: torch.randn(*shape, generator=g)
-    y = (SIGMA * normal(n)).clamp(-RHO, RHO)
+    y = (SIGMA_LABEL * normal(n)).clamp(-RHO, RHO)
     u = (y + KAPPA * normal(3, n)).clamp(-RHO, RHO)
-    nu = torch.tensor(list(KINDS.values()))[:, None]
+    nu = torch.tensor(list(READINGS.values()))[:, None]
     ways = normal(3, 1, width)
     show = lambda value: torch.tanh(0.4 * value[..., None] * ways + 0.1 * normal(3, n, width))
     heard = torch.where(nu.isinf(), 0.0, u + nu.nan_to_num(posinf=0.0) * normal(3, n))
@@ -58,7 +59,7 @@ def given_vectors(
     return y, u, show(heard), show(known), known
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #learn
-EPOCHS, RATES = 30, dict(inner_lr=0.02, outer_lr=0.004, mucn_hidden=32)
+EPOCHS, STAGE_RATES = 30, dict(inner_lr=0.02, outer_lr=0.004, mucn_hidden=32)
 
 def same_decay(
     lam: float,  # lambda_init of 65 epochs
@@ -76,14 +77,14 @@ def learner_for(
     torch.manual_seed(seed)
     Learner, o = (LabelLearner, MUGOptions) if rate is None else (MLCLearner, lambda **k: MLCOptions(meta_lr=rate, **k))
     options = {"lambda_init": same_decay(0.9)} | options
-    learner = Learner(dict.fromkeys(KINDS, stored[0].shape[-1]), len(y), RHO, o(meta_epochs=EPOCHS, **RATES, **options))
+    learner = Learner(dict.fromkeys(READINGS, stored[0].shape[-1]), len(y), RHO, o(meta_epochs=EPOCHS, **STAGE_RATES, **options))
     learner.labels.copy_(y)
-    learner.store(*(dict(zip(KINDS, part)) for part in stored), y)
+    learner.store(*(dict(zip(READINGS, part)) for part in stored), y)
     return learner, y, u
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #learned
 @lru_cache(maxsize=None)
-def learned(
+def learn_labels(
     seed: int,          # of vectors, weights and order
     rate: float = None, # as in `learner_for`
     **options,          # of MUGOptions
@@ -95,26 +96,26 @@ def learned(
     label, way = learner.labels, learner.trajectory
     other = learner.stack(learner.x.roll(1, 1), learner.y)
     post, part = np.array([step["post"] for step in log]), math.ceil(len(y) / 32)
-    mean = lambda value: dict(zip(KINDS, value.abs().mean(-1).tolist()))
+    mean = lambda value: dict(zip(READINGS, value.abs().mean(-1).tolist()))
     return {"error": mean(label - u), "error_y": mean(y - u), "distance": mean(label - y), "size": mean(label / y.abs().mean()), "swap": mean(other - label),
-            "neutral": dict(zip(KINDS, (label.abs() < 0.5).float().mean(1).tolist())), "slope": dict(zip(KINDS, ((label * y).sum(1) / (y * y).sum()).tolist())),
-            "moves": float((way[2 * EPOCHS // 3:] - way[2 * EPOCHS // 3 - 1:-1]).abs().mean()), "refused": float(np.mean([step[f"refused_{m}"] for step in log for m in KINDS])),
+            "neutral": dict(zip(READINGS, (label.abs() < 0.5).float().mean(1).tolist())), "slope": dict(zip(READINGS, ((label * y).sum(1) / (y * y).sum()).tolist())),
+            "moves": float((way[2 * EPOCHS // 3:] - way[2 * EPOCHS // 3 - 1:-1]).abs().mean()), "refused": float(np.mean([step[f"refused_{m}"] for step in log for m in READINGS])),
             "first_post": float(post[:part].mean()), "last_post": float(post[-part:].mean()), "shrinkage": denoiser_weights(float(y.std()), 1.0)[0]}
 
-def average(
+def modality_mean(
     per_modality: dict,  # modality -> number
 ) -> float:              # their mean
     "Mean over the modalities."
     return sum(per_modality.values()) / len(per_modality)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #stage1
-SMALL = (352, 40, 200)  # clips in train, valid, test
+SMALL_SIZES = (352, 40, 200)  # clips in train, valid, test
 
 @lru_cache(maxsize=None)
 def stage1_vectors(
     trial: str,             # one of GAPS: "no contrast", "printed", "both stopped", ...
     seed: int,              # of corpus and training
-    sizes: tuple = SMALL,   # clips in train, valid, test
+    sizes: tuple = SMALL_SIZES,   # clips in train, valid, test
     **changes,              # of the experiment's options
 ) -> tuple:                 # (x_m, x_m'), each {modality: [n_test, d_m]}
     "Vectors of the test clips after stage 1."
@@ -125,7 +126,7 @@ def change(
     old: dict,  # the same before
 ) -> float:     # 0: equal; 1: as far apart as old vectors are from their mean
     "Relative change of vectors, averaged over modalities."
-    return average({m: float((new[m] - x).norm() / (x - x.mean(0)).norm()) for m, x in old.items()})
+    return modality_mean({m: float((new[m] - x).norm() / (x - x.mean(0)).norm()) for m, x in old.items()})
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m1-measure
 def gap_measures(
@@ -134,7 +135,7 @@ def gap_measures(
 ) -> dict:          # cosine, rank (share of chance), classifier, mmd, length; means over modalities
     "Five measures of the gap."
     gaps = {m: modality_gap(bridged[m], x[m]) for m in x}
-    mean = lambda of: average({m: of(g) for m, g in gaps.items()})
+    mean = lambda of: modality_mean({m: of(g) for m, g in gaps.items()})
     return {"cosine": mean(lambda g: g["paired"]), "rank": mean(lambda g: g["rank"] / g["chance_rank"]), "classifier": mean(lambda g: g["classifier"]),
             "mmd": mean(lambda g: g["mmd"]), "length": mean(lambda g: abs(math.log(g["norm_ratio"])))}
 
@@ -183,8 +184,8 @@ def noise(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M3 once."
-    runs = {1: learned(seed), 0: learned(seed, noise=0.0)}
-    return {f"{k}_{s}": average(run[k]) for k in ("distance", "swap") for s, run in runs.items()}
+    runs = {1: learn_labels(seed), 0: learn_labels(seed, noise=0.0)}
+    return {f"{k}_{s}": modality_mean(run[k]) for k in ("distance", "swap") for s, run in runs.items()}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m4-measure
 def per_kind(
@@ -192,7 +193,7 @@ def per_kind(
     rows,       # DataFrame with a column per kind
 ) -> list:      # a Finding per kind: below zero?
     "Is the difference negative for every kind of modality?"
-    return [below(f"{what}, {kind}", rows[kind]) for kind in KINDS]
+    return [below(f"{what}, {kind}", rows[kind]) for kind in READINGS]
 
 @claim("M4", "learned labels are closer to the modality's own sentiment than the common label", "error of the learned minus error of the common label below 0, for each kind of modality",
        lambda rows: per_kind("error of label minus error of y", rows))
@@ -200,8 +201,8 @@ def closer(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M4 once."
-    run = learned(seed)
-    return {kind: run["error"][kind] - run["error_y"][kind] for kind in KINDS}
+    run = learn_labels(seed)
+    return {kind: run["error"][kind] - run["error_y"][kind] for kind in READINGS}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m5-measure
 @claim("M5", "a modality without information gets near-neutral labels", "silent modality: more than half of the labels below 0.5 in size; slope below that of pure shrinkage; smaller than the readable one's",
@@ -211,8 +212,8 @@ def neutral(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M5 once."
-    run = learned(seed)
-    return {k: run[k]["silent"] for k in ("neutral", "slope", "size")} | {"size_readable": run["size"]["readable"], "shrinkage": run["shrinkage"], "slope_unexamined": learned(seed, examine=False)["slope"]["silent"]}
+    run = learn_labels(seed)
+    return {k: run[k]["silent"] for k in ("neutral", "slope", "size")} | {"size_readable": run["size"]["readable"], "shrinkage": run["shrinkage"], "slope_unexamined": learn_labels(seed, examine=False)["slope"]["silent"]}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m6-measure
 @claim("M6", "the multimodal denoising task improves the labels", "error to the true sentiment, with minus without, below 0 for each kind of modality",
@@ -221,8 +222,8 @@ def examination(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M6 once."
-    with_exam, without = learned(seed), learned(seed, examine=False)
-    return {kind: with_exam["error"][kind] - without["error"][kind] for kind in KINDS}
+    with_exam, without = learn_labels(seed), learn_labels(seed, examine=False)
+    return {kind: with_exam["error"][kind] - without["error"][kind] for kind in READINGS}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m7-measure
 def second_order_error(
@@ -253,22 +254,22 @@ def stability(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M7 once."
-    run = learned(seed)
+    run = learn_labels(seed)
     return {"error": second_order_error(seed)} | {k: run[k] for k in ("first_post", "last_post", "moves", "refused")} | {
-        "moves_first": learned(seed, first_order=True)["moves"], "moves_plain": learned(seed, examine=False)["moves"]}
+        "moves_first": learn_labels(seed, first_order=True)["moves"], "moves_plain": learn_labels(seed, examine=False)["moves"]}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m8-measure
-COUNTS = {"printed": "start", "ours": "switch"}
+LABEL_COUNTS = {"printed": "start", "ours": "switch"}
 LAMBDAS = (0.9, 0.99)
 
 @claim("M8", "mixing in the network's earlier label moves labels away from the common label", "distance to y, minus that for lambda 0, above 0 for lambda_init 0.9 and 0.99, counted as printed and as we do",
-       lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"] - rows["zero"]) for lam in LAMBDAS for count in COUNTS])
+       lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"] - rows["zero"]) for lam in LAMBDAS for count in LABEL_COUNTS])
 def mixing(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M8 once."
-    distance = lambda lam, count: average(learned(seed, count_from=COUNTS[count], lambda_init=same_decay(lam))["distance"])
-    return {"zero": average(learned(seed, lambda_init=0.0)["distance"])} | {f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in COUNTS}
+    distance = lambda lam, count: modality_mean(learn_labels(seed, count_from=LABEL_COUNTS[count], lambda_init=same_decay(lam))["distance"])
+    return {"zero": modality_mean(learn_labels(seed, lambda_init=0.0)["distance"])} | {f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in LABEL_COUNTS}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m9-measure
 @claim("M9", "the last layer keeps the label in the scale", "|label| - rho at most 0 for random networks and inputs",
@@ -295,16 +296,16 @@ def against_mlc(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M10 once."
-    mug, mlc = learned(seed), [learned(seed, rate=r) for r in MLC_RATES]
-    best = {kind: min(run["error"][kind] for run in mlc) for kind in KINDS}
-    return {kind: mug["error"][kind] - best[kind] for kind in KINDS} | {f"{kind}_mlc_minus_y": best[kind] - mug["error_y"][kind] for kind in KINDS}
+    mug, mlc = learn_labels(seed), [learn_labels(seed, rate=r) for r in MLC_RATES]
+    best = {kind: min(run["error"][kind] for run in mlc) for kind in READINGS}
+    return {kind: mug["error"][kind] - best[kind] for kind in READINGS} | {f"{kind}_mlc_minus_y": best[kind] - mug["error_y"][kind] for kind in READINGS}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #trials
 def errors(
     *names: str,  # of TRIALS; a seed must have them all
 ) -> Joined:      # a column per trial
     "Test MAE of some trials, a row per seed."
-    return Joined(((TRIALS, list(names)),), lambda t: {name: t["mae"][name] for name in names})
+    return Joined(((MUG_TRIALS, list(names)),), lambda t: {name: t["mae"][name] for name in names})
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m11-measure
 STAGE3 = ("labels copied", "mug", "true labels")
@@ -328,7 +329,7 @@ def _m12(rows):
 
 @claim("M12", "beta between 0.01 and 1 is good, small values are bad", "MAE falls from 0.0001 to 0.001 to 0.01; mean of the large values below mean of the small ones", _m12,
        seeds=range(20), source=errors(*SWEEP), reason="stage 3 is trained in full for every row")
-def sweep(
+def beta_sweep(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M12 once."
@@ -365,7 +366,7 @@ def step_ratio(
 ) -> dict:     # one row
     "Measure M14 once."
     torch.manual_seed(seed)
-    cost = step_cost("tiny", repeats=5)
+    cost = mug_step_cost("tiny", repeats=5)
     return {"ratio": cost["self_mm"] / cost["mug"]}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m15-measure
@@ -407,18 +408,18 @@ def stage3_calls(
     return {s: mug["entered"][s] for s in ("pretrain", "meta", "joint")} | {f"mucn_{s}": mug["mucn"][s] for s in ("meta", "joint")} | {"parts": mug["parts"]["joint"], "parts_plain": plain["parts"]["joint"]}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #figure
-def figure(
+def mug_figure(
     folder: str | Path = FOLDER,  # holds the claims' rows
 ):                                # matplotlib Figure
     "The examination helps the modality that can be read and misleads the others."
     import matplotlib.pyplot as plt
     with_exam, effect = rows_of("M4", folder), rows_of("M6", folder)
-    bars = {"without examination": {k: with_exam[k] - effect[k] for k in KINDS}, "with examination": {k: with_exam[k] for k in KINDS}}
+    bars = {"without examination": {k: with_exam[k] - effect[k] for k in READINGS}, "with examination": {k: with_exam[k] for k in READINGS}}
     spread = np.linspace(-0.12, 0.12, len(with_exam))
     fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
     ax.axhline(0, color="black", lw=1)
     for j, (name, values) in enumerate(bars.items()):
-        for k, kind in enumerate(KINDS):
+        for k, kind in enumerate(READINGS):
             x = k + 0.4 * j - 0.2
             ax.plot(x + spread, values[kind], "o", ms=3.5, alpha=0.6, color=f"C{j}", label=name if not k else None)
             ax.hlines(values[kind].mean(), x - 0.16, x + 0.16, color=f"C{j}", lw=2)

@@ -22,18 +22,18 @@ from ...simulate.world import misalign, simulate
 from ...spil.covariance import covariance_alignment, covariance_alignment_grad, printed_alignment_grad, two_term_covariance
 from ...spil.modes import TABLE_II, covariance_overlap
 from ...spil.optimal_map import attainable_loss, map_loss, optimal_alignment, printed_alignment, transport
-from ..probes import ARMS, linear_cka
+from ..probes import PROBE_ARMS, linear_cka
 from ...measure.statistics import linear_probe, r_squared
 from ...train.loop import Loop, predict, run_epoch
 
 # %% auto #0
-__all__ = ['INVARIANCES', 'PRIVATE_ARMS', 'latent_pair', 'relative_error', 'sample_covariance', 'true_gradients', 'gradients',
-           'random_rotation', 'invariances', 'of_modes', 'pair_sight', 'shared_changes', 'shared_information',
-           'covariance_of_rank', 'descend_maps', 'optimal_map', 'rank_of', 'rank_after', 'align_alone',
-           'joint_training', 'push_apart', 'growth', 'private_changes', 'private_information', 'LabelPath',
-           'label_path', 'partial_correlation', 'right_side', 'before_averaging', 'weight_error', 'momentum',
-           'rank_correlation', 'focus', 'all_below', 'mode_errors', 'best_mode', 'always_better', 'message_last',
-           'alignment_helps', 'figure']
+__all__ = ['INVARIANCES', 'PRIVATE_ARMS', 'latent_pair', 'relative_error', 'sample_covariance', 'true_gradients',
+           'alignment_gradients', 'random_rotation', 'invariances', 'of_modes', 'pair_sight', 'shared_changes',
+           'shared_information', 'covariance_of_rank', 'descend_maps', 'optimal_map', 'rank_of', 'rank_after',
+           'align_alone', 'joint_training', 'push_apart', 'growth', 'private_changes', 'private_information',
+           'LabelPath', 'label_path', 'partial_correlation', 'right_side', 'before_averaging', 'weight_error',
+           'momentum', 'rank_correlation', 'focus', 'all_below', 'mode_errors', 'best_mode', 'always_better',
+           'message_last', 'alignment_helps', 'spil_figure']
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #pair
 def latent_pair(
@@ -82,7 +82,7 @@ def _conforms(a, v):
        lambda rows: [exactly("share of cases in which the products exist", rows["exists"] == 1, rows["exists"].mean()),
                      exactly("least relative error of eq 15", rows["eq15"] < 1e-6, rows["eq15"].min()), exactly("least relative error of eq 16", rows["eq16"] < 1e-6, rows["eq16"].min())],
        reason="with a transpose in both and a minus sign in eq 16 they are")
-def gradients(
+def alignment_gradients(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S2 once."
@@ -122,7 +122,7 @@ def of_modes(
     beside=None,    # seed -> further columns
 ) -> Joined:        # for a claim
     "Rows made of the mode experiment."
-    return Joined(((ARMS, list(names)),), columns, beside)
+    return Joined(((PROBE_ARMS, list(names)),), columns, beside)
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s4-measure
 def pair_sight(
@@ -473,7 +473,7 @@ def alignment_helps(
     return {"aligned": score(corpus), "shuffled": score(misalign(corpus, seed)), "last": score(message_last(corpus))}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #figure
-def figure(
+def spil_figure(
     folder: str | Path = FOLDER,  # holds the claims' rows
 ):                                # matplotlib Figure
     "A loss that cannot see pairs teaches nothing about what pairs share."

@@ -15,21 +15,21 @@ from torch import Tensor
 from .core import FOLDER, Finding, above, below, claim, exactly, few, rows_of, within, Joined, trials_of
 from ...papers.reported import TEST_CLIPS, cell
 from ...measure.statistics import resample_counts
-from ..experiments.ugf import COMPARISONS, NOISY, small_corpus, trace
+from ..experiments.ugf import COMPARISONS, NOISY, small_corpus, trace_confidence
 from ...ugf.masking import discard_probability
 from ...ugf.uncertainty import confidence, joint_loss, modulation_factor, relative_confidence, running_mean
 
 # %% auto #0
-__all__ = ['SIGMA_Y', 'GRID', 'SIGMA', 'BURST', 'WORLDS', 'HEADS', 'FORMS', 'SINGLES', 'PAIRS', 'CLIPS', 'bayes_error',
+__all__ = ['SIGMA_Y', 'GRID', 'SIGMA', 'BURST', 'WORLDS', 'HEADS', 'FORMS', 'SINGLES', 'PAIRS', 'CLIPS', 'head_floor',
            'best_head', 'graded_confidences', 'confidence_is_order', 'average', 'relative', 'settled', 'learning',
            'in_method', 'guidance', 'averages', 'magnified', 'auc', 'bursts', 'masked', 'share_valid', 'probability',
-           'cells', 'weakest', 'effect', 'lifted', 'against_dropout', 'alpha_matters', 'subsets', 'printed_count',
-           'step_interval', 'printed_steps', 'figure']
+           'comparison_cells', 'weakest', 'effect', 'lifted', 'against_dropout', 'alpha_matters', 'subsets',
+           'printed_count', 'step_interval', 'printed_steps', 'ugf_figure']
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #heads
 SIGMA_Y = 1.6  # label points, as on MOSI
 
-def bayes_error(
+def head_floor(
     sigma: float,  # noise of the modality, label points
 ) -> float:        # root mean square error of the best head
     "What the best possible head is still wrong by."
@@ -68,7 +68,7 @@ def confidence_is_order(
     "Measure U1 once."
     from scipy.stats import spearmanr
     a = graded_confidences(seed)
-    return {"fall": float(-a.diff().max()), "rank": float(spearmanr(a, [bayes_error(s) for s in GRID]).statistic)}
+    return {"fall": float(-a.diff().max()), "rank": float(spearmanr(a, [head_floor(s) for s in GRID]).statistic)}
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u2-measure
 @claim("U2", "eq 5 is the running statistical average", "difference to the arithmetic mean below 1e-12 at every step",
@@ -142,7 +142,7 @@ def in_method(
 ) -> tuple:             # (modality -> confidences [steps], hit [steps])
     "Confidences that `ugf` measures while it trains on a small corpus."
     corpus = small_corpus(seed, n=(320, 64, 64), **NOISY)
-    rows = trace(corpus, seed, burst="audio" if rate else "", rate=rate, pretrain_epochs=1, epochs=10, patience=10)
+    rows = trace_confidence(corpus, seed, burst="audio" if rate else "", rate=rate, pretrain_epochs=1, epochs=10, patience=10)
     a = rows.pivot(index="step", columns="modality", values="a")
     hit = rows[rows["modality"] == "audio"]["hit"]
     return {m: torch.tensor(a[m].to_numpy()) for m in SIGMA}, torch.tensor(hit.to_numpy())
@@ -231,7 +231,7 @@ def probability(
     return {"random": max(map(share_valid, random)), "learning": share_valid(learning(seed)[0]), "settled": share_valid(settled(seed)[0])}
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #runs
-def cells(
+def comparison_cells(
     *names: str,                        # of COMPARISONS
     metrics: Sequence[str] = ("mae",),  # to keep
 ) -> Joined:                            # columns "comparison: cell, metric"; failed runs left out
@@ -264,12 +264,12 @@ def effect(
 
 @claim("U8", "modulation helps under-optimised modalities", "lower error of the heads of audio and vision and of the fused head, printed form and the form that the text describes",
        lambda rows: [few(below(f"{form}: change of MAE, {h}", effect(rows, form, h))) for form in FORMS for h in ("audio", "vision", "fused")],
-       seeds=range(1, 21), source=cells("forms", metrics=tuple(HEADS.values())), reason="under AdamW, as in the paper")
+       seeds=range(1, 21), source=comparison_cells("forms", metrics=tuple(HEADS.values())), reason="under AdamW, as in the paper")
 def lifted(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U8 once."
-    return cells("forms", metrics=tuple(HEADS.values())).again(seed)
+    return comparison_cells("forms", metrics=tuple(HEADS.values())).again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u9-measure
 def _against_dropout(rows, name):
@@ -278,22 +278,22 @@ def _against_dropout(rows, name):
 
 @claim("U9", "UFM beats random dropout", "lower MAE than dropout at each rate from 0.1 to 0.5, without and with DGM",
        lambda rows: [few(_against_dropout(rows, name)) for name in ("dropout", "dropout_dgm")],
-       seeds=range(1, 21), source=cells("dropout", "dropout_dgm"), reason="the hardest rate is shown")
+       seeds=range(1, 21), source=comparison_cells("dropout", "dropout_dgm"), reason="the hardest rate is shown")
 def against_dropout(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U9 once."
-    return cells("dropout", "dropout_dgm").again(seed)
+    return comparison_cells("dropout", "dropout_dgm").again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u10-measure
 @claim("U10", "results are insensitive to alpha", "mean MAE at 0.1, 0.5 and 2 within 0.01 of that at 1",
        lambda rows: [few(within(f"MAE at alpha {a} minus 1", rows[f"alpha: {a}, mae"] - rows["alpha: 1, mae"], 0.01)) for a in COMPARISONS["alpha"] if a != "1"],
-       seeds=range(1, 21), source=cells("alpha"), reason="alpha sets the strength of the method, so this also says insensitive to the method")
+       seeds=range(1, 21), source=comparison_cells("alpha"), reason="alpha sets the strength of the method, so this also says insensitive to the method")
 def alpha_matters(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U10 once."
-    return cells("alpha").again(seed)
+    return comparison_cells("alpha").again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u11-measure
 SINGLES, PAIRS = ("T", "A", "V"), ("T+A", "T+V", "A+V")
@@ -306,12 +306,12 @@ def _subset_findings(rows):
             weakest([below(f"of {a} minus {b}", mae[a] - mae[b]) for a, b in zip(SINGLES, SINGLES[1:])])]
 
 @claim("U11", "three modalities beat two beat one; text is the most predictive", "mean MAE falls with the number of modalities; all three beat each pair; singles in the order of their noise",
-       lambda rows: [*map(few, _subset_findings(rows))], seeds=range(1, 21), source=cells("subsets"))
+       lambda rows: [*map(few, _subset_findings(rows))], seeds=range(1, 21), source=comparison_cells("subsets"))
 def subsets(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure U11 once."
-    return cells("subsets").again(seed)
+    return comparison_cells("subsets").again(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u12-measure
 CLIPS = TEST_CLIPS["MOSI"]
@@ -351,7 +351,7 @@ def _dots(ax, x, values, colour):
     ax.plot(x + np.linspace(-0.1, 0.1, len(values)), values, "o", ms=3, alpha=0.4, color=colour)
     ax.plot([x - 0.14, x + 0.14], [np.mean(values)] * 2, color=colour, lw=2.5)
 
-def figure(
+def ugf_figure(
     folder: str | Path = FOLDER,  # holds the claims' rows
 ):                                # matplotlib Figure
     "Who is magnified, and what it buys."

@@ -11,21 +11,21 @@ from importlib import import_module
 from pathlib import Path
 
 from ...base.catalogue import claims
-from .core import CLAIMS, FOLDER, PAPERS, VERDICTS, recheck, run_claim, verdict_of
+from .core import CLAIMS, FOLDER, PAPER_LETTERS, VERDICTS, recheck, run_claim, verdict_of
 from ...train.report import embed
 
 # %% auto #0
-__all__ = ['PAGES', 'COUNT', 'IDS', 'COLOURS', 'RECHECKED', 'NEW_SEEDS', 'load_claims', 'verdicts', 'as_markdown', 'figure',
-           'figures', 'sections', 'recheck_all', 'main']
+__all__ = ['CLAIM_PAGES', 'COUNT', 'IDS', 'COLOURS', 'RECHECKED', 'NEW_SEEDS', 'load_claims', 'verdicts', 'as_markdown',
+           'verdict_figure', 'figures', 'sections', 'recheck_all', 'print_verdicts']
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #load
-PAGES = {"UGF": "71_book.claims.ugf", "MUG": "72_book.claims.mug", "MFON": "73_book.claims.mfon", "SPIL": "74_book.claims.spil"}
+CLAIM_PAGES = {"UGF": "71_book.claims.ugf", "MUG": "72_book.claims.mug", "MFON": "73_book.claims.mfon", "SPIL": "74_book.claims.spil"}
 COUNT = {"U": 12, "M": 15, "F": 11, "S": 14}
 IDS = tuple(f"{letter}{k}" for letter, n in COUNT.items() for k in range(1, n + 1))
 
 def load_claims() -> dict: # id -> Claim, all 52 in order
     "Import the four pages' claims. Raises ValueError if one is missing."
-    for page in PAGES.values(): import_module(f"msa_lit.{page.partition('_')[2]}")
+    for page in CLAIM_PAGES.values(): import_module(f"msa_lit.{page.partition('_')[2]}")
     missing = [i for i in IDS if i not in CLAIMS]
     if missing: raise ValueError(f"not registered: {missing}")
     return {i: CLAIMS[i] for i in IDS}
@@ -38,7 +38,7 @@ def verdicts(
     import pandas as pd
     if folder is None: return pd.DataFrame(claims().values()).astype({"seeds": int})
     table = pd.DataFrame([verdict_of(i, folder=folder) for i in load_claims()])
-    return table.assign(page=[f"{PAGES[p]}.ipynb#{i}" for i, p in zip(table["claim"], table["paper"])])
+    return table.assign(page=[f"{CLAIM_PAGES[p]}.ipynb#{i}" for i, p in zip(table["claim"], table["paper"])])
 
 def as_markdown(
     table,               # from `verdicts`
@@ -53,12 +53,12 @@ def as_markdown(
 # %% ../../../nbs/79_book.claims.verdict.ipynb #counts
 COLOURS = dict(zip(VERDICTS, ("#2a7f62", "#9ecae1", "#d1495b", "#cccccc")))
 
-def figure(
+def verdict_figure(
     table,  # from `verdicts`
 ):          # matplotlib Figure
     "How many claims of each paper hold, hold partly, fail, or cannot be tested here."
     import matplotlib.pyplot as plt
-    counts = table.groupby("paper")["verdict"].value_counts().unstack(fill_value=0).reindex(index=list(PAPERS.values()), columns=list(VERDICTS), fill_value=0)
+    counts = table.groupby("paper")["verdict"].value_counts().unstack(fill_value=0).reindex(index=list(PAPER_LETTERS.values()), columns=list(VERDICTS), fill_value=0)
     fig, ax = plt.subplots(figsize=(6.5, 2.3), layout="constrained")
     left = counts.iloc[:, 0] * 0
     for name in VERDICTS:
@@ -74,7 +74,7 @@ def figures(
     folder: str | Path = FOLDER,  # with the rows of all claims
 ) -> dict:                        # paper -> matplotlib Figure
     "The figure of each page."
-    return {paper: import_module(f"msa_lit.{page.partition('_')[2]}").figure(Path(folder)) for paper, page in PAGES.items()}
+    return {paper: getattr(import_module(f"msa_lit.{page.partition('_')[2]}"), f"{paper.lower()}_figure")(Path(folder)) for paper, page in CLAIM_PAGES.items()}
 
 def sections(
     folder: str | Path = FOLDER,  # with the rows of all claims
@@ -82,7 +82,7 @@ def sections(
     "The verdicts as parts of a report."
     table = verdicts(folder)
     shown = table[["claim", "says", "verdict", "evidence"]].to_html(index=False, border=0)
-    parts = [("The verdict on 52 claims", embed(figure(table), "claims that hold, hold partly, fail, or cannot be tested, by paper"))]
+    parts = [("The verdict on 52 claims", embed(verdict_figure(table), "claims that hold, hold partly, fail, or cannot be tested, by paper"))]
     return parts + [(f"{paper}: a figure to remember", embed(fig, f"main figure of the {paper} claims")) for paper, fig in figures(folder).items()] + [("All claims", shown)]
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #again
@@ -106,11 +106,11 @@ def recheck_all(
     return pd.read_csv(path)
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #main
-def main(
+def print_verdicts(
     argv: list | None = None, # command line; None: the process's own
 ) -> None:
     "Measure claims whose rows are missing, then print all verdicts."
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = argparse.ArgumentParser(description=print_verdicts.__doc__)
     parser.add_argument("--folder", default=FOLDER)
     parser.add_argument("--only", nargs="+", help="ids; all if left out")
     parser.add_argument("--recheck", action="store_true", help="also measure a selection again with other seeds")
@@ -120,4 +120,4 @@ def main(
     if args.recheck: recheck_all(Path(args.folder) / "recheck.csv")
     print(verdicts(args.folder)[["claim", "verdict", "evidence"]].to_string(index=False, max_colwidth=100))
 
-if __name__ == "__main__" and "__file__" in globals(): main()
+if __name__ == "__main__" and "__file__" in globals(): print_verdicts()

@@ -22,14 +22,15 @@ from ...model.common import ModelSpec
 from ...model.losses import info_nce, info_nce_floor
 from ...model.contract import Method
 from ...mfon.attention import HEAD_FORMS, GuidedEncoder
-from ...mfon.method import ABLATIONS, MFON, RELEASE, MFONOptions
+from ...mfon.method import MFON_ABLATIONS, MFON, RELEASE, MFONOptions
 from ...train.runs import Run, read
 from ...train.trials import Trial, Trials, fill
 from ...measure.statistics import linear_probe, r_squared
 
 # %% auto #0
-__all__ = ['RIDGE', 'DEVIATIONS', 'FOUR', 'AUDIO_STRONG', 'THREE', 'CASES', 'SCALE', 'SMALL', 'TRIALS', 'retrieval', 'features',
-           'measure', 'measure_trial', 'random_batch', 'step_cost', 'cost_table', 'form_cost', 'form_table', 'main']
+__all__ = ['RIDGE', 'DEVIATIONS', 'FOUR', 'AUDIO_STRONG', 'THREE', 'CASES', 'MFON_SCALE', 'SMALL_MODEL', 'MFON_TRIALS',
+           'retrieval', 'features', 'measure_features', 'measure_mfon_trial', 'random_batch', 'mfon_step_cost',
+           'mfon_cost_table', 'form_cost', 'form_table', 'run_mfon_experiments']
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #retrieval
 def retrieval(
@@ -62,7 +63,7 @@ def features(
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #measure
 RIDGE = 10.0  # lambda of the probes
 
-def measure(
+def measure_features(
     run: Run,        # finished, with weights
     corpus: Corpus,  # simulated, the one it was trained on
 ) -> dict:           # name -> number
@@ -96,7 +97,7 @@ _mfon = lambda modalities=(), world={}, **options: Trial("mfon", options, modali
 THREE = ("text", "audio", "vision")
 
 CASES = {
-    **{name: Trial("mfon", options) for name, options in ABLATIONS.items()},
+    **{name: Trial("mfon", options) for name, options in MFON_ABLATIONS.items()},
     **{f"{m} only": _mfon((m,), guide=m) for m in THREE},
     "release": Trial("mfon", FOUR),
     **{name: Trial("mfon", options) for name, (options, _) in DEVIATIONS.items()},
@@ -107,21 +108,21 @@ CASES = {
     **{f"{how}, {way}": _mfon(reduction=how, direction=way) for how in ("first", "mean", "attention")
        for way in ("teacher_first", "student_first") if (how, way) != ("mean", "teacher_first")},
 }
-SCALE = dict(epochs=8, patience=4, lr=2e-3, text="minilm", freeze_text=True)  # of every trial
-SMALL = dict(attention_layers=1, teacher_epochs=6)  # of every MFON trial
+MFON_SCALE = dict(epochs=8, patience=4, lr=2e-3, text="minilm", freeze_text=True)  # of every trial
+SMALL_MODEL = dict(attention_layers=1, teacher_epochs=6)  # of every MFON trial
 
-def measure_trial(
+def measure_mfon_trial(
     trial: Trial,                   # one of CASES
     seed: int,                      # of corpus and training
     sizes: tuple = (480, 120, 400), # clips in train, valid, test
     **changes,                      # of SCALE
 ) -> dict:                          # the measurements
     "Simulate, fit, measure."
-    small = SMALL if trial.method == "mfon" else {}
+    small = SMALL_MODEL if trial.method == "mfon" else {}
     corpus = trial.simulate(seed, n=sizes)
-    return measure(trial.fit(corpus, seed, **(SCALE | small | changes)), corpus)
+    return measure_features(trial.fit(corpus, seed, **(MFON_SCALE | small | changes)), corpus)
 
-TRIALS = Trials(CASES, measure_trial, "mfon/trials.csv")
+MFON_TRIALS = Trials(CASES, measure_mfon_trial, "mfon/trials.csv")
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #step-cost
 def random_batch(
@@ -134,7 +135,7 @@ def random_batch(
     padded = {m: Padded(x, torch.full((clips,), x.shape[1])) for m, x in inputs.items()}
     return Batch(torch.arange(clips), ("",) * clips, padded, {"multimodal": torch.randn(clips)})
 
-def step_cost(
+def mfon_step_cost(
     clips: int,        # N
     frames: int,       # T
     reduction: str,    # "first" attends for one text position, "mean" for all
@@ -161,11 +162,11 @@ def step_cost(
         for part, ms in zip(("encode", "attend", "teach", "heads", "backward", "update"), spans): best[part] = min(ms, best.get(part, ms))
     return best
 
-def cost_table() -> list:  # of dicts: clips, frames, reduction, part, ms
+def mfon_cost_table() -> list:  # of dicts: clips, frames, reduction, part, ms
     "Time steps over a grid of lengths and batch sizes."
     grid = [(32, t) for t in (25, 50, 100, 200, 400)] + [(n, 100) for n in (8, 16, 64)]
     return [dict(clips=n, frames=t, reduction=how, part=part, ms=round(ms, 3))
-            for n, t in grid for how in ("first", "mean") for part, ms in step_cost(n, t, how).items()]
+            for n, t in grid for how in ("first", "mean") for part, ms in mfon_step_cost(n, t, how).items()]
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #form-cost
 def form_cost(
@@ -198,26 +199,26 @@ def form_table() -> list:  # of dicts: width, heads, frames, reduction, form, ms
     return rows
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #run-missing
-def main(
+def run_mfon_experiments(
     argv: list | None = None, # command line; None: the process's own
 ) -> None:
     "Run what a result file lacks."
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = argparse.ArgumentParser(description=run_mfon_experiments.__doc__)
     parser.add_argument("path", help="result file, for example results/mfon/trials.csv")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--trials", nargs="+", choices=list(TRIALS), default=None)
+    parser.add_argument("--trials", nargs="+", choices=list(MFON_TRIALS), default=None)
     parser.add_argument("--cost", action="store_true", help="time training steps instead")
     parser.add_argument("--forms", action="store_true", help="time both forms of the attention")
     parsed = parser.parse_args(argv)
     if parsed.cost or parsed.forms:
         import pandas as pd
         torch.set_num_threads(1)
-        rows = cost_table() if parsed.cost else form_table()
+        rows = mfon_cost_table() if parsed.cost else form_table()
         pd.DataFrame(rows).to_csv(parsed.path, index=False)
     else:
         path = Path(parsed.path)
-        trials = replace(TRIALS, file=path.name)
+        trials = replace(MFON_TRIALS, file=path.name)
         added = fill(trials, path.parent, parsed.seeds, parsed.trials)
         print(added, "rows added to", path)
 
-if __name__ == "__main__" and "__file__" in globals(): main()
+if __name__ == "__main__" and "__file__" in globals(): run_mfon_experiments()

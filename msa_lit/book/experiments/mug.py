@@ -22,7 +22,7 @@ from ...data.corpus import Corpus, make_batch
 from ...model.common import ModelSpec
 from ...mug.denoising import corrupt, denoising_batch
 from ...mug.meta import direct_update, meta_update, pad_features, stack_params
-from ...mug.method import ABLATIONS, write_labels
+from ...mug.method import MUG_ABLATIONS, write_labels
 from ..microscope import generator_labels, label_quality, with_truth
 from ...mug.mucn import MUCN
 from ...mug.projection import modality_gap
@@ -32,14 +32,15 @@ from ...train.loop import Loop, train, train_step
 from ...train.trials import Trial, Trials, fill
 
 # %% auto #0
-__all__ = ['WORLD', 'KINDS', 'SCALE', 'STAGES', 'LABELS', 'REUSED', 'BETAS', 'ALPHAS', 'ARMS', 'TRIALS', 'GAPS', 'three_kinds',
-           'shared_by', 'measure', 'learned', 'measure_trial', 'pretrained', 'measure_gap', 'picture_points',
-           'PlainMUCN', 'plain_update', 'alternate', 'meta_cost', 'step_cost', 'cost_table', 'keep_labels', 'main']
+__all__ = ['WORLD', 'WORLD_KINDS', 'MUG_SCALE', 'STAGES', 'LABELS_ALONE', 'REUSED', 'BETAS', 'ALPHAS', 'MUG_ARMS', 'MUG_TRIALS',
+           'GAPS', 'three_kinds', 'shared_by', 'measure_labels', 'learned', 'measure_mug_trial', 'pretrained',
+           'measure_gap', 'picture_points', 'PlainMUCN', 'plain_update', 'alternate', 'meta_cost', 'mug_step_cost',
+           'mug_cost_table', 'keep_labels', 'run_mug_experiments']
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #world
 WORLD = dict(kappa=dict(text=0.9, audio=0.9, vision=0.9), noise=dict(text=1.0, audio=0.4), signal=dict(vision=0.0), length=dict(audio=(5, 15), vision=(5, 12)))
-KINDS = {"audio": "readable", "text": "blurred", "vision": "silent"}
-SCALE = dict(epochs=12, patience=4, lr=2e-3)  # of every trial
+WORLD_KINDS = {"audio": "readable", "text": "blurred", "vision": "silent"}
+MUG_SCALE = dict(epochs=12, patience=4, lr=2e-3)  # of every trial
 STAGES = dict(pretrain_epochs=10)             # of every MUG trial; stage 2 as printed
 
 def three_kinds(
@@ -50,14 +51,14 @@ def three_kinds(
     return simulate(sizes, seed=seed, **WORLD)
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #trials
-LABELS = {"epochs": 1}             # for questions about labels alone
+LABELS_ALONE = {"epochs": 1}             # for questions about labels alone
 REUSED = {"labels": "learned.csv"} # stands for the labels that "mug" learns under the same seed
 BETAS, ALPHAS = (1e-4, 1e-3, 0.01, 0.1, 1.0), (0.001, 0.05, 0.5)  # Fig. 5; alpha = 0.005 is "mug" itself
 _mug = lambda **options: Trial("mug", options)
-_labels = lambda method, **options: Trial(method, LABELS | options)
+_labels = lambda method, **options: Trial(method, LABELS_ALONE | options)
 
-ARMS = {
-    **{name: Trial("mug", options) for name, options in ABLATIONS.items()},
+MUG_ARMS = {
+    **{name: Trial("mug", options) for name, options in MUG_ABLATIONS.items()},
     "mlc": Trial("mug_mlc"), "self_mm": Trial("self_mm"),
     **{f"alpha {a:g}": _mug(inner_lr=a) for a in ALPHAS},
     **{f"beta {b:g}": _mug(**REUSED, beta=b) for b in BETAS},
@@ -73,10 +74,10 @@ def shared_by(
     **changes,     # of SCALE and STAGES
 ) -> dict:         # options
     "What all trials of a method share."
-    return SCALE | (STAGES if trial.method.startswith("mug") else {}) | changes
+    return MUG_SCALE | (STAGES if trial.method.startswith("mug") else {}) | changes
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #measure
-def measure(
+def measure_labels(
     run: Run,        # finished, with weights
     corpus: Corpus,  # the one it was trained on, with truth
 ) -> dict:           # name -> number
@@ -97,10 +98,10 @@ def learned(
 ) -> str:            # path of a label table in the temporary folder
     "Learn labels once per seed."
     corpus = three_kinds(seed, sizes)
-    run = fit("mug", corpus, seed=seed, progress=False, **(dict(options) | LABELS))
+    run = fit("mug", corpus, seed=seed, progress=False, **(dict(options) | LABELS_ALONE))
     return str(write_labels(generator_labels(run, corpus), Path(tempfile.mkdtemp()) / "learned.csv"))
 
-def measure_trial(
+def measure_mug_trial(
     trial: Trial,                    # one of ARMS
     seed: int,                       # of corpus and training
     sizes: tuple = (1284, 115, 343), # clips in train, valid, test
@@ -111,9 +112,9 @@ def measure_trial(
     if trial.options.get("labels") == REUSED["labels"]:
         labels = learned(seed, sizes, tuple(common.items()))
         trial = replace(trial, options=trial.options | {"labels": labels})
-    return measure(trial.fit(corpus, seed, **common), corpus)
+    return measure_labels(trial.fit(corpus, seed, **common), corpus)
 
-TRIALS = Trials(ARMS, measure_trial, "mug/trials.csv")
+MUG_TRIALS = Trials(MUG_ARMS, measure_mug_trial, "mug/trials.csv")
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #pretrained
 def pretrained(
@@ -122,7 +123,7 @@ def pretrained(
     **options,       # of `mug`
 ) -> tuple:          # (x_m, x_m', predictions), each {modality: [n, ...]} of the test split
     "The vectors of a network after stage 1."
-    chosen = choose("mug", SCALE | STAGES | options)
+    chosen = choose("mug", MUG_SCALE | STAGES | options)
     ready, words = read(corpus, chosen["model"])
     model = build("mug", ModelSpec.of(ready, chosen["model"], words), chosen, seed).calibrate(ready)
     loop = Loop(model, ready.without("test"), chosen["train"], seed, progress=False)
@@ -242,7 +243,7 @@ def meta_cost(
     versions = {"plain": loops, "stacked": partial(stacked, meta_update, stack_params(nets)), "direct": partial(stacked, direct_update, stack_params(nets))}
     return {k: v / steps for k, v in alternate(versions, repeats).items()}
 
-def step_cost(
+def mug_step_cost(
     text: str = "tiny",  # text encoder
     clips: int = 32,     # batch
     repeats: int = 7,    # measurements
@@ -258,13 +259,13 @@ def step_cost(
     return alternate(parts, repeats)
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #file
-def cost_table(): # -> DataFrame: what, setting, version, ms
+def mug_cost_table(): # -> DataFrame: what, setting, version, ms
     "Time stage 2 at several widths and stage 3 with two text encoders."
     import pandas as pd
     torch.set_num_threads(1)
     settings = {"this page": dict(text=32, audio=16, vision=32), "paper, MOSI": dict(text=64, audio=256, vision=64), "paper, MOSEI": dict(text=64, audio=128, vision=64)}
     rows = [dict(what="stage 2", setting=f"{k}, hidden {h}", version=v, ms=ms) for k, w in settings.items() for h in (32, 64) for v, ms in meta_cost(w, h).items()]
-    rows += [dict(what="stage 3", setting=t, version=v, ms=ms) for t in ("tiny", "minilm") for v, ms in step_cost(t).items()]
+    rows += [dict(what="stage 3", setting=t, version=v, ms=ms) for t in ("tiny", "minilm") for v, ms in mug_step_cost(t).items()]
     return pd.DataFrame(rows).round(4)
 
 def keep_labels(
@@ -275,8 +276,8 @@ def keep_labels(
     "The labels of three generators for the pictures."
     corpus, tables = three_kinds(seed, sizes), {}
     for name in ("mug", "mlc", "self_mm"):
-        trial = ARMS[name]
-        only = LABELS if trial.method.startswith("mug") else {}
+        trial = MUG_ARMS[name]
+        only = LABELS_ALONE if trial.method.startswith("mug") else {}
         run = trial.fit(corpus, seed, **(shared_by(trial) | only | changes))
         tables[name] = generator_labels(run, corpus)
     kept = tables["mug"].drop(columns="label")
@@ -284,12 +285,12 @@ def keep_labels(
     return kept.drop(columns=way).assign(**{name: t.label for name, t in tables.items()}).round(3)
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #main
-def main(
+def run_mug_experiments(
     argv: list | None = None, # command line; None: the process's own
 ) -> None:
     "Run what a result file lacks."
-    tables = {"tsne": picture_points, "labels": keep_labels, "cost": cost_table}
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    tables = {"tsne": picture_points, "labels": keep_labels, "cost": mug_cost_table}
+    parser = argparse.ArgumentParser(description=run_mug_experiments.__doc__)
     parser.add_argument("path", help="result file, for example results/mug/trials.csv")
     parser.add_argument("--what", choices=["trials", "gap", *tables], default="trials")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
@@ -297,8 +298,8 @@ def main(
     parsed = parser.parse_args(argv)
     if parsed.what in tables: tables[parsed.what]().to_csv(parsed.path, index=False)
     else:
-        path, trials = Path(parsed.path), GAPS if parsed.what == "gap" else TRIALS
+        path, trials = Path(parsed.path), GAPS if parsed.what == "gap" else MUG_TRIALS
         added = fill(replace(trials, file=path.name), path.parent, parsed.seeds, parsed.trials)
         print(added, "rows added to", path)
 
-if __name__ == "__main__" and "__file__" in globals(): main()
+if __name__ == "__main__" and "__file__" in globals(): run_mug_experiments()

@@ -23,14 +23,14 @@ from ...ugf.masking import discard_probability
 from ...ugf.method import UGF
 
 # %% auto #0
-__all__ = ['SIZES', 'SETTING', 'SEEDS', 'BARE', 'MODULATED', 'MASKED', 'RATES', 'UPDATE', 'RELATIVE', 'CELLS', 'COMPARISONS',
-           'NOISY', 'LONG', 'small_corpus', 'cell_key', 'run_cell', 'measure_cell', 'ablate', 'runs_of', 'summarise',
-           'trace', 'step_cost', 'record', 'cases', 'main']
+__all__ = ['SIZES', 'SETTING', 'UGF_SEEDS', 'UGF_ALONE', 'MODULATED', 'MASKED', 'RANDOM_RATES', 'UPDATE', 'RELATIVE', 'CELLS',
+           'COMPARISONS', 'NOISY', 'LONG', 'small_corpus', 'cell_key', 'run_cell', 'measure_cell', 'ablate', 'runs_of',
+           'summarise', 'trace_confidence', 'ugf_step_cost', 'record', 'cases', 'run_ugf_experiments']
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #setting
 SIZES = (640, 200, 400)  # utterances in train, valid, test
 SETTING = dict(pretrain_epochs=3, epochs=10, lr=3e-3)
-SEEDS = tuple(range(1, 21))
+UGF_SEEDS = tuple(range(1, 21))
 
 def small_corpus(
     seed: int,  # draws everything but the loadings
@@ -48,30 +48,30 @@ def cell_key(
     return json.dumps(trial.options | seen, sort_keys=True)
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #cells
-BARE, MODULATED, MASKED = dict(dgm=False, ufm=False), dict(ufm=False), dict(dgm=False)
-RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
+UGF_ALONE, MODULATED, MASKED = dict(dgm=False, ufm=False), dict(ufm=False), dict(dgm=False)
+RANDOM_RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
 UPDATE, RELATIVE = dict(effect="update"), dict(factor="relative")
 _random = lambda rate: dict(form="random", rate=rate)
 _cell = lambda *parts, see=(): Trial(UGF.name, {k: v for p in parts for k, v in p.items()}, see)
-_only = lambda *names: _cell(BARE if len(names) == 1 else {}, see=names)
-_rates = lambda *parts: {f"dropout {r}": _cell(*parts, _random(r)) for r in RATES}
+_only = lambda *names: _cell(UGF_ALONE if len(names) == 1 else {}, see=names)
+_rates = lambda *parts: {f"dropout {r}": _cell(*parts, _random(r)) for r in RANDOM_RATES}
 
 CELLS = {
-    "modules": {"neither": _cell(BARE), "DGM": _cell(MODULATED), "UFM": _cell(MASKED),
+    "modules": {"neither": _cell(UGF_ALONE), "DGM": _cell(MODULATED), "UFM": _cell(MASKED),
                 "DGM and UFM": _cell()},                                                  # Table 4
-    "dropout": {"UFM": _cell(MASKED)} | _rates(MASKED) | {"none": _cell(BARE)},           # Table 5 without DGM
+    "dropout": {"UFM": _cell(MASKED)} | _rates(MASKED) | {"none": _cell(UGF_ALONE)},           # Table 5 without DGM
     "dropout_dgm": {"UFM": _cell()} | _rates() | {"none": _cell(MODULATED)},              # Table 5 with DGM
     "subsets": {"T+A+V": _cell(), "T+A": _only("text", "audio"), "T+V": _only("text", "vision"),
                 "A+V": _only("audio", "vision"), "T": _only("text"), "A": _only("audio"),
                 "V": _only("vision")},                                                    # Table 6
     "alpha": {"1": _cell(), **{f"{a:g}": _cell(dict(alpha=a)) for a in (0.1, 0.5, 2.0)}}, # Figure 3
-    "forms": {"neither": _cell(BARE), "printed, gradient": _cell(MODULATED),
+    "forms": {"neither": _cell(UGF_ALONE), "printed, gradient": _cell(MODULATED),
               "printed, update": _cell(MODULATED, UPDATE),
               "relative, gradient": _cell(MODULATED, RELATIVE),
               "relative, update": _cell(MODULATED, RELATIVE, UPDATE)},                    # claim U8
     "reading": {"clipped": _cell(MASKED), "whole modality": _cell(MASKED, dict(unit="modality")),
                 "softmax": _cell(MASKED, dict(form="softmax")), "relative": _cell(MASKED, RELATIVE),
-                "none": _cell(BARE)},                                                     # UGF-E1, E8
+                "none": _cell(UGF_ALONE)},                                                     # UGF-E1, E8
 }
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #one-run
@@ -101,7 +101,7 @@ COMPARISONS = {k: Trials(cells, measure_cell, "ugf/runs.csv", _key) for k, cells
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #ablate
 def ablate(
     name: str,                        # one of COMPARISONS
-    seeds=SEEDS,                      # which seeds
+    seeds=UGF_SEEDS,                      # which seeds
     results: str | Path = "results",  # holds ugf/runs.csv
     progress: bool = True,            # show a bar
     **setting,                        # loop options to change, for quick tries
@@ -142,7 +142,7 @@ def summarise(
     return pd.DataFrame(rows).set_index("cell")
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #trace
-def trace(
+def trace_confidence(
     corpus,             # with train and valid
     seed: int = 0,      # of weights, order and bursts
     burst: str = "",    # audio or vision, whichever is hit; "": none
@@ -175,13 +175,13 @@ def trace(
     return frame.assign(valid=[epochs[(t - 1) // steps][f"valid_mae_{m}"] for t, m in zip(frame["step"], frame["modality"])])
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #cost
-def step_cost(
+def ugf_step_cost(
     rounds: int = 20,  # passes over 20 batches of 32
 ) -> dict:             # median milliseconds with and without, their ratio, number of steps
     "Measure what modulation and masking add to a training step."
     corpus = load_corpus("simulated", n=(640, 64, 64))
     loops = {}
-    for name, options in (("without", BARE), ("with", {})):
+    for name, options in (("without", UGF_ALONE), ("with", {})):
         chosen = choose(UGF.name, options | dict(pretrain_epochs=0))
         ready, words = read(corpus, chosen["model"])
         net = build(UGF.name, ModelSpec.of(ready, chosen["model"], words), chosen, 0).calibrate(ready)
@@ -208,10 +208,10 @@ def record(
     import pandas as pd
     folder = Path(folder)
     save = lambda frame, name: frame.to_csv(folder / name, index=False, float_format="%.4f")
-    save(trace(small_corpus(1, **NOISY), 1, **LONG), "traces.csv")
-    bursts = [trace(small_corpus(s), s, burst="audio", **LONG).assign(seed=s) for s in SEEDS[:10]]
+    save(trace_confidence(small_corpus(1, **NOISY), 1, **LONG), "traces.csv")
+    bursts = [trace_confidence(small_corpus(s), s, burst="audio", **LONG).assign(seed=s) for s in UGF_SEEDS[:10]]
     save(pd.concat(bursts)[["seed", "step", "modality", "hit", "a", "w"]], "bursts.csv")
-    sd = lambda cell: trace(small_corpus(1), 1, **cell.options).groupby("modality")["w"].std()
+    sd = lambda cell: trace_confidence(small_corpus(1), 1, **cell.options).groupby("modality")["w"].std()
     spread = {float(name): sd(cell) for name, cell in CELLS["alpha"].items()}
     save(pd.DataFrame(spread).T.rename_axis("alpha").reset_index(), "alpha.csv")
     save(cases(1), "cases.csv")
@@ -228,18 +228,18 @@ def cases(
         parts.append(pd.concat([test.drop(columns="split"), truth], axis=1).assign(cell=cell))
     return pd.concat(parts, ignore_index=True)
 
-def main(
+def run_ugf_experiments(
     argv: list | None = None, # command line; None: the process's own
 ) -> None:
     "Run what the result files lack."
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = argparse.ArgumentParser(description=run_ugf_experiments.__doc__)
     parser.add_argument("what", choices=[*COMPARISONS, "record", "cost", "all"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=UGF_SEEDS)
     parser.add_argument("--folder", default="results", help="of all results; files go to ugf/")
     args = parser.parse_args(argv)
     own = Path(args.folder) / "ugf"
     for name in COMPARISONS if args.what == "all" else {args.what} - {"record", "cost"}: ablate(name, args.seeds, args.folder)
     if args.what in ("record", "all"): record(own)
-    if args.what in ("cost", "all"): (own / "cost.json").write_text(json.dumps(step_cost()) + "\n")
+    if args.what in ("cost", "all"): (own / "cost.json").write_text(json.dumps(ugf_step_cost()) + "\n")
 
-if __name__ == "__main__" and "__file__" in globals(): main()
+if __name__ == "__main__" and "__file__" in globals(): run_ugf_experiments()

@@ -12,14 +12,14 @@ import numpy as np
 
 from ... import reported
 from ...train.comparison import summary, tidy, write_results
-from ...mfon.method import ABLATIONS as MFON_ABLATIONS
-from ...mug.method import ABLATIONS as MUG_ABLATIONS
+from ...mfon.method import MFON_ABLATIONS as MFON_ABLATIONS
+from ...mug.method import MUG_ABLATIONS as MUG_ABLATIONS
 from ...train.trials import Trial
 from ...spil.modes import TABLE_II
 from .protocol import Setup, searched
 
 # %% auto #0
-__all__ = ['LETTER', 'MFON_ROWS', 'UGF_MODULES', 'TABLES', 'FULL_ROW', 'rows_of_table', 'run_ablation', 'beside_rows']
+__all__ = ['LETTER', 'MFON_ROWS', 'UGF_MODULES', 'PRINTED_TABLES', 'FULL_ROW', 'rows_of_table', 'run_ablation', 'beside_rows']
 
 # %% ../../../nbs/84_book.tables.ablations.ipynb #rows
 LETTER = {"T": "text", "A": "audio", "V": "vision"}
@@ -35,7 +35,7 @@ MFON_ROWS = {"T": Trial("mfon", {}, ("text",)), "V": _bag("vision"), "A": _bag("
              "Visual as query": _mfon("vision as query"), "Acoustic as query": _mfon("audio as query"), "MFON": _mfon("mfon")}
 UGF_MODULES = {"DGM- UFM-": {"dgm": False, "ufm": False}, "DGM+ UFM-": {"ufm": False}, "DGM+ UFM+": {}}
 
-TABLES = {  # (paper, table) -> printed row -> Trial
+PRINTED_TABLES = {  # (paper, table) -> printed row -> Trial
     ("UGF", "4"): {name: Trial("ugf", options) for name, options in UGF_MODULES.items()},
     ("UGF", "5"): {**{f"dropout {r}": Trial("ugf", {"dgm": False, "form": "random", "rate": r}) for r in (0.1, 0.2, 0.3, 0.4, 0.5)}, "UFM": Trial("ugf", {})},
     ("UGF", "6"): {letters: _subset(letters) for letters in ("T", "A", "V", "T+A", "T+V", "A+V", "T+A+V")},
@@ -52,8 +52,8 @@ def rows_of_table(
     table: str,  # as printed
 ) -> dict:       # printed row -> Trial
     "An ablation table as things to run. Raises ValueError for a table that is not one."
-    if (paper, table) not in TABLES: raise ValueError(f"paper={paper!r}, table={table!r}: ablation tables are {list(TABLES)}")
-    return TABLES[paper, table]
+    if (paper, table) not in PRINTED_TABLES: raise ValueError(f"paper={paper!r}, table={table!r}: ablation tables are {list(PRINTED_TABLES)}")
+    return PRINTED_TABLES[paper, table]
 
 # %% ../../../nbs/84_book.tables.ablations.ipynb #run
 def run_ablation(

@@ -21,9 +21,9 @@ from ...train.runs import choose, load_corpus
 from ...measure.statistics import across_seeds, bootstrap, holm
 
 # %% auto #0
-__all__ = ['PRESET_OF', 'SEEDS', 'METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'preset_of', 'Setup', 'knows', 'setup',
+__all__ = ['PRESET_OF', 'SEEDS', 'TABLE_METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'preset_of', 'Setup', 'knows', 'setup',
            'run_table', 'searched', 'settings_caption', 'printed_rows', 'beside', 'plot_seeds', 'clip_intervals',
-           'videos', 'pairwise', 'seeds_needed']
+           'videos', 'pairwise', 'seeds_for']
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #settings
 PRESET_OF = {
@@ -50,7 +50,7 @@ def preset_of(
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #setup
 SEEDS = (1111, 1112, 1113, 1114, 1115)  # the papers'
-METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mfon")
+TABLE_METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mfon")
 QUICK = dict(epochs=8, patience=8, lr=5e-3, pretrain_epochs=2, meta_epochs=3, teacher_epochs=2, b=2)
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def setup(
 # %% ../../../nbs/80_book.tables.protocol.ipynb #run
 def run_table(
     plan: Setup,  # from `setup`
-    methods: Sequence[str] = METHODS,  # by name
+    methods: Sequence[str] = TABLE_METHODS,  # by name
     folder: str | Path | None = None,  # keeps runs and results.csv
     jobs: int = 1,  # runs at a time
     progress: bool = True,  # show bars
@@ -156,11 +156,11 @@ def searched(
 
 def settings_caption(
     plan: Setup,  # from `setup`
-    methods: Sequence[str] = METHODS,  # of the table
+    methods: Sequence[str] = TABLE_METHODS,  # of the table
     found: str | Path | None = None,  # as for `run_table`
 ) -> str:  # a sentence or two
     "Where the options of a table come from."
-    from msa_lit.book.tables.search import trials_of
+    from msa_lit.book.tables.search import search_trials
 
     if not plan.full:
         base = "few epochs and small networks, the same for all methods"
@@ -168,7 +168,7 @@ def settings_caption(
         base = "; ".join(f"{m}: preset {plan.preset(m) or 'none'}" for m in methods)
     said = f"Settings: {base}."
     if found is not None:
-        best = {m: trials_of(m, found) for m in methods}
+        best = {m: search_trials(m, found) for m in methods}
         said += (
             " Over them the best of a search by validation MAE: "
             + "; ".join(f"{m}, {len(t)} trials, {t.valid_mae[0]:.3f}" for m, t in best.items())
@@ -332,7 +332,7 @@ def pairwise(
     return table.assign(p_holm=holm(table.p_t.fillna(1.0)))
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #needed
-def seeds_needed(
+def seeds_for(
     difference: float,  # true difference to be seen, in the metric's units
     sd: float,  # standard deviation of paired differences over seeds
     power: float = 0.8,  # chance of seeing it

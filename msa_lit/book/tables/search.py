@@ -13,10 +13,11 @@ from ...train.runs import choose, fit
 from .protocol import knows
 
 # %% auto #0
-__all__ = ['COMMON', 'SPACES', 'space_of', 'suggest', 'without_test', 'search', 'trials_of', 'best_options', 'expected_best']
+__all__ = ['SEARCH_COMMON', 'SPACES', 'space_of', 'suggest', 'without_test', 'search', 'search_trials', 'best_options',
+           'expected_best']
 
 # %% ../../../nbs/80_book.tables.search.ipynb #space
-COMMON = {
+SEARCH_COMMON = {
     "lr": (3e-4, 5e-3),
     "text_lr": (1e-5, 2e-4),
     "weight_decay": [0.0, 0.001, 0.01],
@@ -44,7 +45,7 @@ def space_of(
     "The common space and the method's own. Raises ValueError for a method without one."
     if method not in SPACES:
         raise ValueError(f"method={method!r}: spaces are known for {list(SPACES)}; pass your own")
-    return {k: v for k, v in (COMMON | SPACES[method]).items() if v is not None}
+    return {k: v for k, v in (SEARCH_COMMON | SPACES[method]).items() if v is not None}
 
 def suggest(
     trial,  # Optuna's
@@ -106,7 +107,7 @@ def search(
                 "valid"
             ]["multimodal"]["mae"],
         )
-    return trials_of(method, folder)
+    return search_trials(method, folder)
 
 def _open(method, folder):
     import optuna
@@ -124,7 +125,7 @@ def _open(method, folder):
 def _finished(study):
     return [t for t in study.get_trials(deepcopy=False) if t.value is not None]
 
-def trials_of(
+def search_trials(
     method: str,  # by name
     folder: str | Path,  # with the journal of a search
 ):  # DataFrame: trial, valid_mae, options; best first
@@ -144,7 +145,7 @@ def best_options(
     folder: str | Path,  # with the journal of a search
 ) -> dict:  # for `fit`
     "The options with the lowest validation MAE."
-    found = trials_of(method, folder).drop(columns=["trial", "valid_mae"])
+    found = search_trials(method, folder).drop(columns=["trial", "valid_mae"])
     best = {k: found[k][0] for k in found}  # column by column, so that a width stays a whole number
     return {k: v.item() if hasattr(v, "item") else v for k, v in best.items()}
 
