@@ -116,6 +116,10 @@ class BuiltModel(Method):
     def encoded_widths(self) -> dict[str, int]: # modality -> h
         return {m: e.width for m, e in self.encoders.items()}
 
+    @property
+    def feature_widths(self) -> dict[str, int]: # modality -> w
+        return {m: branch.width for m, branch in self.branches.items()}
+
     def build_fusion(self) -> nn.Module:
         o = self.spec.model
         return Branch(sum(self.widths.values()), o.fusion_width, o.head_depth, o.dropout)

@@ -20,28 +20,25 @@ __all__ = ['SelfMMOptions', 'SelfMM']
 @dataclass(frozen=True)
 class SelfMMOptions:
     "Options of `self_mm`; the readings are explained in the notebook of the generator."
-    zeros: str = "exclude"           # labels of exactly 0 in the centres: "exclude" or "positive"
-    guard: str = "clip"              # where delta_m vanishes: "clip" or "keep"
-    side: str = "own"                # labels that decide the side: "own" or "multimodal"
-    unimodal_weight: float = 1.0     # factor of all unimodal terms; 0 leaves the control with idle heads
+    zeros: str = "exclude"        # labels of exactly 0 in the centres: "exclude" or "positive"
+    guard: str = "clip"           # where delta_m vanishes: "clip" or "keep"
+    side: str = "own"             # labels that decide the side: "own" or "multimodal"
+    unimodal_weight: float = 1.0  # factor of all unimodal terms; 0: the control with idle heads
 
 @method("self_mm")
 class SelfMM(CommonModel):
     "The common model with self-made unimodal labels (Yu et al., 2021)."
     Options = SelfMMOptions
 
-    def __init__(
-        self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # SelfMMOptions
-    ):
-        super().__init__(spec, options)
-        o, m = self.options, spec.model
-        widths = {"multimodal": m.fusion_width} | {s: m.of("width", s) for s in spec.modalities}
-        self.generator = LabelGenerator(spec.n_train, widths, spec.rho, o.zeros, o.guard, o.side)
+    def build(self) -> None:
+        super().build()
+        o, n = self.options, self.spec.n_train
+        widths = {"multimodal": self.spec.model.fusion_width} | self.feature_widths
+        self.generator = LabelGenerator(n, widths, self.spec.rho, o.zeros, o.guard, o.side)
 
     def begin(self, stage, corpus):
-        self.generator.start(torch.as_tensor(corpus.splits["train"].labels["multimodal"], device=self.generator.visits.device))
+        target = corpus.splits["train"].labels["multimodal"]
+        self.generator.start(torch.as_tensor(target, device=self.generator.visits.device))
 
     def losses(self, batch, out): # -> {name: scalar}
         y = batch.labels["multimodal"]
@@ -54,5 +51,5 @@ class SelfMM(CommonModel):
 
     def after_step(self, batch, out):
         from accelerate.utils import gather
-        index, features = gather((batch.index, {k: v.detach().float() for k, v in out.features.items()}))
-        self.generator.update(index, features)
+        seen = {k: v.detach().float() for k, v in out.features.items()}
+        self.generator.update(*gather((batch.index, seen)))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['batch_matrix', 'centred', 'covariance', 'two_term_covariance', 'covariance_pair', 'covariance_gap',
-           'covariance_alignment', 'covariance_alignment_grad', 'printed_alignment_grad']
+           'covariance_alignment', 'covariance_alignment_grad', 'closed_alignment', 'printed_alignment_grad']
 
 # %% ../../nbs/30_spil.covariance.ipynb #batch-matrix
 @equation("SPIL-10", "SPIL-11")
@@ -101,6 +102,25 @@ def covariance_alignment_grad(
     gap = covariance_gap(a, v)                                        # [d, d]
     side = lambda m: centred(m) @ gap / (gap.numel() * (len(m) - 1))  # rows of m times [d, d]
     return side(a), -side(v)
+
+# %% ../../nbs/30_spil.covariance.ipynb #closed
+class _Closed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a, v):
+        ctx.save_for_backward(a, v)
+        return covariance_alignment(a, v)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, upstream):
+        return tuple(upstream * grad for grad in covariance_alignment_grad(*ctx.saved_tensors))
+
+def closed_alignment(
+    a: Tensor,  # [N, d] features of the first modality, N >= 2
+    v: Tensor,  # [M, d] features of the second, M >= 2
+) -> Tensor:    # scalar, as `covariance_alignment`; its gradient is SPIL-15 and 16
+    "The alignment loss with the closed form as its backward pass; differentiable once."
+    return _Closed.apply(a, v)
 
 # %% ../../nbs/30_spil.covariance.ipynb #printed
 def printed_alignment_grad(

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..papers.equations import equation
-from ..model.contract import Piece, method, piece
+from ..model.contract import Losses, Piece, method, piece
+from ..model.options import ModelSpec
 from ..selfmm.method import SelfMM, SelfMMOptions
 from ..selfmm.ulgm import unimodal_weight
-from .modes import CommonWidth, mode_losses, parse_modes
+from .modes import CommonWidth, GRADIENTS, mode_losses, parse_modes
 
 # %% auto #0
 __all__ = ['unimodal_errors', 'spil_loss', 'Alignment', 'SPILOptions', 'SPIL', 'AlignOptions', 'Align']
@@ -27,7 +29,8 @@ def unimodal_errors(
     reference: Tensor,  # [N] common labels; as SPIL-32 prints: multimodal predictions
 ) -> dict:              # modality -> [N] weighted absolute errors; their sum is l_2
     "Weighted absolute error of every unimodal task, sample by sample (SPIL-31)."
-    return {s: unimodal_weight(label, reference) * (label - predictions[s]).abs() for s, label in labels.items()}
+    errors = {s: (label - predictions[s]).abs() for s, label in labels.items()}
+    return {s: unimodal_weight(labels[s], reference) * e for s, e in errors.items()}
 
 # %% ../../nbs/33_spil.method.ipynb #loss
 @equation("SPIL-34")
@@ -49,17 +52,22 @@ class Alignment(nn.Module):
         modes: str,             # such as "V-A" or "T-V/V+A"
         weights: dict,          # "shared", "private" -> factor
         common_width: int = 0,  # width to project to; 0: the smallest of those needed
+        gradient: str = "autograd",  # of shared modes, or "closed"
     ):
         super().__init__()
-        self.modes, self.weights = parse_modes(modes), weights
-        self.needed = tuple(dict.fromkeys(m for mode in self.modes for m in (mode.first, mode.second)))
+        self.modes, self.weights, self.gradient = parse_modes(modes), weights, gradient
+        named = (m for mode in self.modes for m in (mode.first, mode.second))
+        self.needed = tuple(dict.fromkeys(named))
         if missing := [m for m in self.needed if m not in widths]:
-            raise ValueError(f"modes={modes!r} need {missing}, but there is only {list(widths)}; name pairs among those, or use self_mm")
-        with torch.random.fork_rng(devices=[]):  # every other random number of the run stays what it would be without alignment
-            self.common = CommonWidth({m: widths[m] for m in self.needed}, common_width or None)
+            raise ValueError(f"modes={modes!r} need {missing}, but there is only {list(widths)}; "
+                             "name pairs among those, or use self_mm")
+        with torch.random.fork_rng(devices=[]):  # all else draws as it would without alignment
+            needed = {m: widths[m] for m in self.needed}
+            self.common = CommonWidth(needed, common_width or None)
 
     def forward(self, features): # {modality: [N, d_s]} -> {mode name: scalar}
-        return mode_losses(self.common({m: features[m].float() for m in self.needed}), self.modes, self.weights)
+        common = self.common({m: features[m].float() for m in self.needed})
+        return mode_losses(common, self.modes, self.weights, self.gradient)
 
 # %% ../../nbs/33_spil.method.ipynb #method
 @dataclass(frozen=True)
@@ -68,38 +76,44 @@ class SPILOptions(SelfMMOptions):
     modes: str = "V-A"           # which pairs to align (-) or keep apart (+), as in Table II
     shared_weight: float = 1.0   # of every alignment term; 1 as SPIL-34 prints
     private_weight: float = 1.0  # of every private term
-    common_width: int = 0        # width the features are projected to; 0: the smallest of those aligned
+    common_width: int = 0        # width to project to; 0: the smallest of those aligned
     align_on: str = "encoded"    # "encoded" (encoder outputs F_s) or "features" (F*_s)
     weight_from: str = "label"   # reference of SPIL-32: "label", or "prediction" as printed
+    gradient: str = "autograd"   # of the alignment; "closed": by SPIL-15 and 16
 
     def __post_init__(self):
-        if self.align_on not in ("encoded", "features"): raise ValueError(f"align_on={self.align_on!r} is not 'encoded' or 'features'")
-        if self.weight_from not in ("label", "prediction"): raise ValueError(f"weight_from={self.weight_from!r} is not 'label' or 'prediction'")
+        known = {"align_on": ("encoded", "features"), "weight_from": ("label", "prediction"),
+                 "gradient": tuple(GRADIENTS)}
+        for name, allowed in known.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
 
     @property
     def weights(self): return {"shared": self.shared_weight, "private": self.private_weight}
 
+# %% ../../nbs/33_spil.method.ipynb #spil-class
 @method("spil")
 class SPIL(SelfMM):
     "Shared and private information learning (Lai et al.): self_mm with covariance alignment."
     Options = SPILOptions
 
-    def __init__(
-        self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # SPILOptions
-    ):
-        super().__init__(spec, options)
+    def build(self) -> None:
+        super().build()
         o = self.options
-        widths = {m: e.width if o.align_on == "encoded" else spec.model.of("width", m) for m, e in self.encoders.items()}
-        self.alignment = Alignment(widths, o.modes, o.weights, o.common_width)
+        widths = self.widths if o.align_on == "encoded" else self.feature_widths
+        self.alignment = Alignment(widths, o.modes, o.weights, o.common_width, o.gradient)
 
-    def losses(self, batch, out): # -> {name: scalar}
-        y, predicted = batch.labels["multimodal"], out.predictions
+    def losses(self, batch, out) -> Losses: # SPIL-34
+        o, y, said = self.options, batch.labels["multimodal"], out.predictions
         labels = {s: self.generator.label(s)[batch.index] for s in self.spec.modalities}
-        reference = y if self.options.weight_from == "label" else predicted["multimodal"]
-        unimodal = {s: self.options.unimodal_weight * e.mean() for s, e in unimodal_errors(labels, predicted, reference).items()}
-        return {"task": (predicted["multimodal"] - y).abs().mean()} | unimodal | self.alignment(getattr(out, self.options.align_on))
+        reference = y if o.weight_from == "label" else said["multimodal"]
+        errors = unimodal_errors(labels, said, reference)
+        unimodal = {s: o.unimodal_weight * e for s, e in errors.items()}
+        task = F.l1_loss(said["multimodal"], y, reduction="none")
+        aligned = self.alignment(getattr(out, o.align_on))
+        total = spil_loss(task, unimodal, sum(aligned.values()))
+        parts = {k: e.detach().mean() for k, e in {"task": task, **unimodal}.items()}
+        return Losses(parts | aligned, total)
 
 # %% ../../nbs/33_spil.method.ipynb #piece
 @dataclass(frozen=True)
@@ -109,21 +123,29 @@ class AlignOptions:
     shared_weight: float = 1.0   # of every alignment term
     private_weight: float = 1.0  # of every private term
     common_width: int = 0        # width to project to; 0: the smallest of those aligned
+    align_on: str = ""           # "encoded", "features"; "": features, if they teach the encoders
+    gradient: str = "autograd"   # of the alignment; "closed": by SPIL-15 and 16
+
+    def __post_init__(self):
+        known = {"align_on": ("", "encoded", "features"), "gradient": tuple(GRADIENTS)}
+        for name, allowed in known.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
 
 @piece("align")
 class Align(Piece):
-    "Covariance alignment of the unimodal features of any method."
+    "Covariance alignment of the unimodal features, or of the encoders' vectors, of any method."
     Options = AlignOptions
 
-    def __init__(
-        self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # AlignOptions
-    ):
-        super().__init__(spec, options)
+    @property
+    def needs(self): return (self.options.align_on or "encoded",)
+
+    def put_on(self, method): # what to align, and how wide it is, is known only now
         o = self.options
-        widths = {m: spec.model.of("width", m) for m in spec.modalities}
-        self.alignment = Alignment(widths, o.modes, {"shared": o.shared_weight, "private": o.private_weight}, o.common_width)
+        self.on = o.align_on or ("features" if "features" in method.offers else "encoded")
+        widths = method.encoded_widths() if self.on == "encoded" else method.feature_widths
+        weights = {"shared": o.shared_weight, "private": o.private_weight}
+        self.alignment = Alignment(widths, o.modes, weights, o.common_width, o.gradient)
 
     def losses(self, method, batch, out): # -> {mode name: scalar}
-        return self.alignment(out.features)
+        return self.alignment(getattr(out, self.on))

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..data.corpus import MODALITIES
-from .covariance import covariance_alignment, covariance_pair
+from .covariance import closed_alignment, covariance_alignment, covariance_pair
 
 # %% auto #0
-__all__ = ['LETTERS', 'TABLE_II', 'MODE_LOSSES', 'Mode', 'parse_modes', 'covariance_overlap', 'CommonWidth', 'gather_features',
-           'mode_losses']
+__all__ = ['LETTERS', 'TABLE_II', 'KINDS', 'GRADIENTS', 'Mode', 'parse_modes', 'covariance_overlap', 'CommonWidth',
+           'gather_features', 'mode_losses']
 
 # %% ../../nbs/32_spil.modes.ipynb #mode
 class Mode(NamedTuple):
@@ -124,20 +124,24 @@ def gather_features(
     return _Gather.apply(features, [int(n) for n in sizes])
 
 # %% ../../nbs/32_spil.modes.ipynb #losses
-MODE_LOSSES = {"shared": covariance_alignment, "private": covariance_overlap}  # kind of mode -> its loss
+KINDS = {"shared": covariance_alignment, "private": covariance_overlap}  # kind of mode -> its loss
+GRADIENTS = {"autograd": covariance_alignment, "closed": closed_alignment}  # of the shared kind
 
 def mode_losses(
     features: dict,               # modality -> [N, d], equal widths
     modes: str | Sequence[Mode],  # such as "T-V/V+A", or what `parse_modes` returned
     weights: dict | None = None,  # kind or mode name -> factor, 1.0 where not given
+    gradient: str = "autograd",   # of shared modes; "closed": by SPIL-15 and 16
 ) -> dict:                        # mode name -> weighted scalar loss
     "Named losses of all modes, over the rows of all processes; raises ValueError for a modality or a weight that is not there."
     modes, weights = parse_modes(modes) if isinstance(modes, str) else modes, weights or {}
     needed = [m for m in MODALITIES if any(m in mode.pair for mode in modes)]
     if missing := [m for m in needed if m not in features]:
         raise ValueError(f"modes need {missing}, but the features are {sorted(features)}; choose modes among those")
-    if unknown := set(weights) - {*MODE_LOSSES, *(mode.name for mode in modes)}:
-        raise ValueError(f"weights name {sorted(unknown)}; the names here are {[*MODE_LOSSES, *(mode.name for mode in modes)]}")
+    if unknown := set(weights) - {*KINDS, *(mode.name for mode in modes)}:
+        raise ValueError(f"weights name {sorted(unknown)}; the names here are {[*KINDS, *(mode.name for mode in modes)]}")
     whole = {m: gather_features(features[m]) for m in needed}
     weight = lambda mode: weights.get(mode.name, weights.get(mode.kind, 1.0))
-    return {mode.name: weight(mode) * MODE_LOSSES[mode.kind](whole[mode.first], whole[mode.second]) for mode in modes}
+    kinds = KINDS | {"shared": GRADIENTS[gradient]}
+    return {mode.name: weight(mode) * kinds[mode.kind](whole[mode.first], whole[mode.second])
+            for mode in modes}

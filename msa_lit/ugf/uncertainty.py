@@ -45,18 +45,18 @@ def joint_loss(
 # %% ../../nbs/20_ugf.uncertainty.ipynb #confidence
 @equation("UGF-4")
 def confidence(
-    pred: Tensor,    # scores of one modality's own head, [N]
+    pred: Tensor,    # scores of one modality's own head, [N]; or of K modalities, [K, N]
     target: Tensor,  # labels, [N]
     alpha: float,    # positive; the score of a perfect prediction is 1 / alpha
-) -> Tensor:         # scalar in (1 / (1 + alpha), 1 / alpha]
-    "Mean confidence of one modality in a batch, UGF-4; raises ValueError unless alpha is positive and finite."
+    dtype: torch.dtype | None = None,  # in which the mean is taken; None: that of the scores
+) -> Tensor:         # scalar in (1 / (1 + alpha), 1 / alpha], or [K]
+    "Mean confidence in a batch, UGF-4; raises ValueError unless alpha is positive and finite."
     if not 0 < alpha < math.inf:
-        raise ValueError(f"alpha={alpha}: must be positive and finite, since a perfect prediction scores 1/alpha; try 1.0")
-    _check_scores("confidence", pred, target)
-    return _certainty(pred, target, alpha).mean()
-
-def _certainty(pred, target, alpha): # [..., N], [N] -> [..., N], one term of the mean
-    return 1 / (alpha + torch.tanh((pred - target).abs()))
+        raise ValueError(f"alpha={alpha}: must be positive and finite, since a perfect prediction "
+                         "scores 1/alpha; try 1.0")
+    for row in pred.unbind() if pred.dim() == 2 else (pred,):
+        _check_scores("confidence", row, target)
+    return (1 / (alpha + torch.tanh((pred - target).abs()))).mean(-1, dtype=dtype)
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #running
 @equation("UGF-5")
@@ -147,8 +147,8 @@ class RunningConfidence(nn.Module):
     ) -> Assessment:     # five score dicts
         "Judge one batch; in training also remember it."
         for m in self.modalities: _check_scores(m, preds[m], target)
-        terms = _certainty(torch.stack([preds[m] for m in self.modalities]), target, self.alpha)  # [K, N], UGF-4 for all at once
-        a = mean_over_processes(terms.mean(-1, dtype=torch.double))  # [K]
+        scores = torch.stack([preds[m] for m in self.modalities])  # [K, N]
+        a = mean_over_processes(confidence(scores, target, self.alpha, torch.double))  # [K]
         if self.training:
             self.step.add_(1)
             self.mean = running_mean(self.mean, a, int(self.step))  # [K]
