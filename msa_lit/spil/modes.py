@@ -18,7 +18,7 @@ from ..data.corpus import MODALITIES
 from .covariance import closed_alignment, covariance_alignment, covariance_pair
 
 # %% auto #0
-__all__ = ['LETTERS', 'TABLE_II', 'KINDS', 'GRADIENTS', 'Mode', 'parse_modes', 'covariance_overlap', 'CommonWidth',
+__all__ = ['LETTERS', 'TABLE_II', 'MODE_LOSSES', 'GRADIENTS', 'Mode', 'parse_modes', 'covariance_overlap', 'CommonWidth',
            'gather_features', 'mode_losses']
 
 # %% ../../nbs/32_spil.modes.ipynb #mode
@@ -124,7 +124,8 @@ def gather_features(
     return _Gather.apply(features, [int(n) for n in sizes])
 
 # %% ../../nbs/32_spil.modes.ipynb #losses
-KINDS = {"shared": covariance_alignment, "private": covariance_overlap}  # kind of mode -> its loss
+# kind of mode -> its loss
+MODE_LOSSES = {"shared": covariance_alignment, "private": covariance_overlap}
 GRADIENTS = {"autograd": covariance_alignment, "closed": closed_alignment}  # of the shared kind
 
 def mode_losses(
@@ -133,15 +134,17 @@ def mode_losses(
     weights: dict | None = None,  # kind or mode name -> factor, 1.0 where not given
     gradient: str = "autograd",   # of shared modes; "closed": by SPIL-15 and 16
 ) -> dict:                        # mode name -> weighted scalar loss
-    "Named losses of all modes, over the rows of all processes; raises ValueError for a modality or a weight that is not there."
-    modes, weights = parse_modes(modes) if isinstance(modes, str) else modes, weights or {}
+    "Named losses of all modes over all processes; ValueError for an absent modality or weight."
+    modes = parse_modes(modes) if isinstance(modes, str) else modes
+    weights, names = weights or {}, {*MODE_LOSSES, *(mode.name for mode in modes)}
     needed = [m for m in MODALITIES if any(m in mode.pair for mode in modes)]
     if missing := [m for m in needed if m not in features]:
-        raise ValueError(f"modes need {missing}, but the features are {sorted(features)}; choose modes among those")
-    if unknown := set(weights) - {*KINDS, *(mode.name for mode in modes)}:
-        raise ValueError(f"weights name {sorted(unknown)}; the names here are {[*KINDS, *(mode.name for mode in modes)]}")
+        raise ValueError(f"modes need {missing}, but the features are {sorted(features)}; "
+                         "choose modes among those")
+    if unknown := set(weights) - names:
+        raise ValueError(f"weights name {sorted(unknown)}; the names here are {sorted(names)}")
     whole = {m: gather_features(features[m]) for m in needed}
     weight = lambda mode: weights.get(mode.name, weights.get(mode.kind, 1.0))
-    kinds = KINDS | {"shared": GRADIENTS[gradient]}
+    kinds = MODE_LOSSES | {"shared": GRADIENTS[gradient]}
     return {mode.name: weight(mode) * kinds[mode.kind](whole[mode.first], whole[mode.second])
             for mode in modes}
