@@ -5,6 +5,8 @@
 # %% ../../nbs/03_audit.honest.ipynb #imports
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .rules import ALL_GRADES, audit, test_split
@@ -19,6 +21,7 @@ def _labels(scheme, rng):
     split = test_split(scheme)
     if split.labels is not None:
         return split.labels
+    assert split.counts is not None, "a known test split has its counts"
     above, zero, below = split.counts
     def draw(n): return np.clip(np.round(3 * rng.gamma(2.0, 1.0, n)) / 3, 1 / 3, 3)
     return np.concatenate([draw(above), np.zeros(zero), -draw(below)])
@@ -58,7 +61,7 @@ def honest_table(
             else scores
         ).mean()
         rows[f"model {k}"] = {
-            m: _printed(v, decimals if m.startswith(("acc", "f1")) else 3, cut)
+            m: _printed(v, decimals if str(m).startswith(("acc", "f1")) else 3, cut)
             for m, v in mean.items()
         }
     return pd.DataFrame(rows).T.reindex(columns=METRICS[scheme]).rename_axis("model").reset_index()
@@ -88,7 +91,7 @@ def rates(
         raise ValueError(f"tables: {tables}; at least one is needed")
     rng, out, schemes = np.random.default_rng(seed), [], list(METRICS)
     for k in range(tables):
-        how = dict(
+        how: dict[str, Any] = dict(
             decimals=int(rng.integers(1, 4)), cut=bool(rng.integers(2)), first=bool(rng.integers(2))
         )
         scheme = schemes[k % 3]

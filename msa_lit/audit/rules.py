@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from html import escape
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from ..base.notices import collect
 from ..measure.plausible import SIMILAR, constant_f1, print_range
 from ..papers.reported import BLOCK, GRADES, MARKS, explain_count, explain_pair
 from ..measure.statistics import seeds_needed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
 __all__ = ['REMARK', 'ALL_GRADES', 'DISAGREE', 'ERROR_SD', 'SEED_SD', 'POWER', 'CHECKS', 'TestSplit', 'kinds', 'split_of_labels',
@@ -33,7 +37,8 @@ class TestSplit:
 
     scheme: str  # "mosi", "mosei" or "sims"
     clips: int  # all of them
-    counts: tuple | None  # labels above, at and below zero; None: unknown
+    __test__: ClassVar[bool] = False  # not a test, whatever its name says to pytest
+    counts: tuple[int, int, int] | None  # labels above, at and below zero; None: unknown
     labels: np.ndarray | None  # every label, [clips]; None: unknown
     source: str  # where the counts come from
 
@@ -41,18 +46,13 @@ class TestSplit:
         "The clips that count for a metric."
         if not metric.endswith("_non0"):
             return self.clips
-        return self.counts and self.counts[0] + self.counts[2]
+        return None if self.counts is None else self.counts[0] + self.counts[2]
 
     def classes(
         self, kind
-    ) -> tuple | None:  # clips of the positive class, of the other; None: unknown
+    ) -> tuple[int, int] | None:  # clips of the positive class, of the other; None: unknown
         "The two classes of `acc2` + kind; kind is _has0, _non0 or, for SIMS, empty."
-        if self.counts is None:
-            return None
-        above, zero, below = self.counts
-        return {"_has0": (above + zero, below), "_non0": (above, below), "": (above, zero + below)}[
-            kind
-        ]
+        return None if self.counts is None else _two_classes(self.counts, kind)
 
     def __str__(self):
         if self.counts is None:
@@ -62,6 +62,12 @@ class TestSplit:
             f"{self.clips} test clips: {above} above zero, {zero} at zero, {below} "
             f"below ({self.source})"
         )
+
+
+def _two_classes(counts, kind):
+    above, zero, below = counts
+    return {"_has0": (above + zero, below), "_non0": (above, below),
+            "": (above, zero + below)}[kind]
 
 
 @cache
@@ -143,7 +149,6 @@ def _three(classes):
 
 
 test_split.__test__ = False  # not a test, whatever its name says to pytest
-TestSplit.__test__ = False
 
 # %% ../../nbs/03_audit.rules.ipynb #labels-code
 def read_label_list(
@@ -195,7 +200,7 @@ def _two_class_constants(scheme, counts):
     above, zero, below = counts
     rows = {"always positive": {}, "always negative": {}}
     for kind in kinds(scheme):
-        pos, other = TestSplit(scheme, sum(counts), counts, None, "").classes(kind)
+        pos, other = _two_classes(counts, kind)
         for answer, n in (("always positive", pos), ("always negative", other)):
             share = 100 * n / (pos + other)
             rows[answer] |= {"acc2" + kind: share, "f1" + kind: constant_f1(share)["weighted"]}
@@ -422,6 +427,7 @@ def check_zeros(job: Job):  # -> iterator of Flag
         if not {"acc2_has0", "acc2_non0"} <= set(held):
             continue
         (a, b), (c, d) = (print_range(held[k], job.digits[i]) for k in ("acc2_has0", "acc2_non0"))
+        assert m is not None, "a split with counts knows them"
         least, most = (a * n - d * m) / 100, (b * n - c * m) / 100
         if most < 0 or least > zeros:
             says = (
@@ -611,7 +617,7 @@ class Audit:
     split: TestSplit
     facts: list  # sentences
     notices: list  # what reading the table had to guess
-    flags: object  # DataFrame: row, metrics, flag, grade, says; strongest grade first
+    flags: pd.DataFrame  # row, metrics, flag, grade, says; strongest grade first
 
     @property
     def ok(self) -> bool:  # no flag of the two strongest grades

@@ -11,11 +11,15 @@ import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..measure.metrics import METRICS
 from ..base.notices import notice
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
 __all__ = ['NOTHING', 'MOST_BYTES', 'Cell', 'read_cell', 'metric_name', 'read_lines', 'ResultTable', 'is_percent', 'read_table']
@@ -86,7 +90,7 @@ def _digits(number):
         exact = Decimal(number.replace(",", "."))
     except InvalidOperation:
         raise ValueError(f"{number!r} is no number") from None
-    return float(exact), max(0, -exact.as_tuple().exponent)
+    return float(exact), max(0, -int(exact.as_tuple().exponent))
 
 
 def _why_not(plain, text):
@@ -201,9 +205,9 @@ class ResultTable:
 
     scheme: str  # "mosi", "mosei" or "sims"
     names: list  # of the rows
-    values: object  # DataFrame, a row per model, a column per metric; NaN where nothing stands
-    decimals: object  # DataFrame of the same shape: digits after the point; -1 where nothing stands
-    spreads: object  # DataFrame of the same shape: what stood behind a ±, else NaN
+    values: pd.DataFrame  # a row per model, a column per metric; NaN where nothing stands
+    decimals: pd.DataFrame  # of the same shape: digits after the point; -1 where nothing stands
+    spreads: pd.DataFrame  # of the same shape: what stood behind a ±, else NaN
     groups: list = field(default_factory=list)  # the table each row belongs to
 
     def __len__(self):

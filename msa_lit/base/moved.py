@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from importlib import import_module, machinery
+from importlib import abc, import_module, machinery
 from types import ModuleType
 
 # %% auto #0
@@ -48,7 +48,7 @@ def new_address(
     return ""
 
 # %% ../../nbs/00_base.moved.ipynb #finder-code
-class _Forward:
+class _Forward(abc.MetaPathFinder, abc.Loader):
     "Finds modules by the names they had before they moved."
     def find_spec(self, name, path=None, target=None):
         home = new_address(name)

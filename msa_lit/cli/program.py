@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
 
@@ -30,7 +31,7 @@ __all__ = ['COMMANDS', 'BARE', 'Grammar', 'word_list', 'number_list', 'sizes', '
 class Grammar(argparse.ArgumentParser):
     "A parser whose faults are ValueErrors and whose help ends with groups of options."
 
-    groups = staticmethod(lambda: [])  # () -> [(title, {flat name: Option})]
+    groups: Callable = staticmethod(lambda: [])  # () -> [(title, {flat name: Option})]
 
     def error(self, message):
         raise ValueError(f"{message} ({self.prog} --help)")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,8 @@ def whole_numbers(
         bad = ~((array >= 0) & (array < LARGEST_WHOLE) & (array == np.floor(array)))
     if bad.any():
         first = array[bad][0]
-        log.stop(split, name, f"{first:g} is no whole number from 0 on", np.flatnonzero(bad))
+        log.stop(split, name, f"{first:g} is no whole number from 0 on",
+                 np.flatnonzero(bad).tolist())
     return array.astype(np.int64)
 
 # %% ../../nbs/01_data.fields.ipynb #lengths
@@ -176,7 +178,7 @@ def clip_windows(
 
 # %% ../../nbs/01_data.fields.ipynb #frames
 def feature_windows(
-    value: object,                      # [N, T, d], [N, d], or N clips [T_i, d]
+    value: Any,                         # [N, T, d], [N, d], or N clips [T_i, d]
     lengths: object,                    # [N] lengths from the file, or None
     mask_lengths: np.ndarray | None,    # [N] lengths of the token mask, where T agrees
     split: str,                         # fold
@@ -243,7 +245,7 @@ def token_windows(
     return windows, width
 
 # %% ../../nbs/01_data.fields.ipynb #strings
-def _string(value, split, name, row, log, ids):
+def _string(value, split, name, row, log: Log, ids) -> str:
     "One text, from text, bytes or, for ids, a whole number."
     if isinstance(value, np.ndarray) and value.ndim == 0: value = value[()]
     if isinstance(value, bytes):

@@ -31,7 +31,8 @@ def row_blocks(
 # %% ../../nbs/01_data.frames.ipynb #span
 def content_span(
     array: np.ndarray,  # [N, T, d], any number type, possibly on disk
-) -> tuple:             # first [N] and last [N] non-zero frame; T and -1 for a row of zeros
+) -> tuple[np.ndarray, np.ndarray]:  # first [N] and last [N] non-zero frame; T and -1 for a row of
+                                     # zeros
     "Where the content of each row begins and ends."
     n, t = array.shape[:2]
     first, last = np.full(n, t), np.full(n, -1)

@@ -110,8 +110,8 @@ def write_mmsa(
     path: str | Path,       # the .pkl to make
     aligned: bool = False,  # one frame per token, no lengths
 ) -> None:
-    """Write a corpus as a pickle in the MMSA layout;
-    raises FileExistsError rather than write over anything."""
+    """Write a corpus as a pickle in the MMSA layout.
+    Raises FileExistsError rather than write over anything."""
     path = Path(path)
     if path.exists(): raise FileExistsError(f"{path} exists; choose another name")
     content = {name: mmsa_fields(split, aligned) for name, split in corpus.splits.items()}

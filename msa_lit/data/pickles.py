@@ -12,6 +12,7 @@ import pickle
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -67,11 +68,12 @@ class TypeStandIn:
             raise ValueError(f"array type {shown(code)} is not one a corpus needs")
         self.code, self.order = code, "="
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any):
         sound = isinstance(state, tuple) and len(state) >= 5 and isinstance(state[1], str)
-        if not sound or state[1] not in "<>|=" or any(x is not None for x in state[2:5]):
+        order, rest = (state[1], state[2:5]) if sound else ("none", ())
+        if order not in "<>|=" or any(x is not None for x in rest):
             raise ValueError("the array type is a structure, which no corpus needs")
-        self.order = state[1] or "="
+        self.order = order or "="
 
     @property
     def dtype(self):
@@ -101,7 +103,7 @@ def build_array(
     raw: object,          # the bytes, latin-1 text (Python 2), or a list for an array of objects
     dtype: TypeStandIn,   # the type
     shape: tuple,         # the sizes of the axes
-    order: str = "C",     # "C" or "F": which axis runs fastest
+    order: Literal["C", "F"] = "C",  # "C" or "F": which axis runs fastest
 ) -> np.ndarray:          # a read-only view of raw (a copy for objects)
     "Make the array a pickle describes; ValueError when bytes and shape do not belong together."
     if isinstance(raw, str): raw = raw.encode("latin1")
@@ -199,10 +201,22 @@ class Unknown(dict):
 
 class Machine(pickle._Unpickler):
     "An unpickler that knows only plain values, containers and arrays, and pays for what it makes."
+    stack: list  # what pickle's own machine keeps and does, which no type stub tells
+    metastack: list[list]
+    memo: dict[int, Any]
+    append: Callable
+    readline: Callable
+    load_binbytes8: Callable
+    load_mark: Callable
+    load_append: Callable
+    load_appends: Callable
+    load_setitem: Callable
+    load_setitems: Callable
+    load_dict: Callable
 
     def __init__(
         self,
-        file: object,  # with read and readline
+        file: Any,     # with read and readline
         size: int,     # its bytes
     ):
         super().__init__(file, encoding="latin1")
@@ -376,7 +390,7 @@ class MappedFile:
 
     def __init__(
         self,
-        buffer: object,  # mmap.mmap (it can search for line ends)
+        buffer: Any,     # mmap.mmap (it can search for line ends)
     ):
         self.buffer, self.view, self.at = buffer, memoryview(buffer), 0
 
@@ -399,7 +413,7 @@ class MappedFile:
 def load_pickle(
     path: str | Path,  # the file
     machine: Callable = GuardedMachine,  # (file, size) -> something with `load`
-    raw: object = None,  # bytes or mmap: the content, where the file is compressed
+    raw: Any = None,     # bytes or mmap: the content, where the file is compressed
 ) -> object:           # dicts, lists, tuples, plain values, read-only arrays (large ones mapped)
     "Read a pickle without executing anything; ValueError for payloads, damage and excess."
     path = Path(path)

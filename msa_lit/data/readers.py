@@ -14,7 +14,7 @@ import numpy as np
 
 from .containers import UNPACKERS, name_file, readable
 from .corpus import SCHEMES, Corpus, Split
-from .frames import bad_rows, gather
+from .frames import Windows, bad_rows, gather
 from .labels import (folds_needed, guess_scheme, is_labelled, scheme_words,
                                  settle_labels,
                             settle_unimodal)
@@ -51,7 +51,7 @@ def in_memory(
 # %% ../../nbs/01_data.readers.ipynb #build
 def holds_ids(
     name: str,         # sequence
-    windows: object,   # Windows
+    windows: Windows,  # where its frames lie
 ) -> bool:             # token ids, not features
     "Does a sequence hold token ids?"
     return name == "text_bert" or (name == "text" and windows.flat.ndim == 1)
@@ -249,7 +249,7 @@ def settle(
     scheme: str | None,  # as the caller says
     log: Log,            # where to report
     how: Reading,        # options
-) -> tuple:              # the tables, the scheme
+) -> tuple[dict, str]:   # the tables, the scheme
     "Everything about labels and words that needs no frames."
     tables = settle_unimodal(settle_text(tables, log), log)
     if not is_labelled([t.labels for t in tables.values()]):
@@ -271,7 +271,8 @@ def read_with_findings(
         raise ValueError(f"scheme is one of {list(SCHEMES)}, not {scheme!r}")
     kind, place = locate(path, how.file)
     if kind == "store": return read_store(place, name, scheme, how)
-    log = Log(find_table(place).name if kind == "folder" else place.name)
+    table = find_table(place) if kind == "folder" else None
+    log = Log((table or place).name)
     tables = (mmsa_tables if kind == "pickle" else folder_tables)(place, log, how)
     tables, scheme = settle(tables, scheme, log, how)
     tables = {k: without_bad(t, k, log, how) for k, t in tables.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 from .corpus import MODALITIES, SEQUENCES
 from .soundness import CorpusError, Observation
@@ -72,7 +73,7 @@ class Reading:
 
 # %% ../../nbs/01_data.reading.ipynb #reading
 def reading(
-    **options: object,  # fields of Reading
+    **options: Any,     # fields of Reading
 ) -> Reading:           # the options, checked
     "Options by name; raises ValueError for an unknown one."
     known = list(Reading.__dataclass_fields__)
@@ -137,6 +138,6 @@ class Log:
         name: str,                 # field
         what: str,                 # one sentence
         rows: Sequence[int] = (),  # row numbers in the file
-    ):
+    ) -> NoReturn:
         "Raise CorpusError: nothing can be read beyond this fault."
         raise CorpusError([self.finding("refused", split, name, rows, what)])

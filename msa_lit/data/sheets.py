@@ -92,7 +92,7 @@ def find_delimiter(
     "The delimiter that finds most of the expected columns; a comma if none finds any."
     line = line.replace('"', "")
     hits = {d: len(set(map(plain, line.split(d))) & set(wanted)) for d in DELIMITERS}
-    return max(hits, key=hits.get)
+    return max(hits, key=hits.__getitem__)
 
 # %% ../../nbs/01_data.sheets.ipynb #rowlike
 FOLD_WORDS = {"train": "train", "training": "train", "valid": "valid", "val": "valid",
@@ -103,7 +103,7 @@ NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 def read_number(
     cell: str,  # as it stands in the table
-) -> float:     # NaN for a blank cell; None where it is no number
+) -> float | None:  # NaN for a blank cell; None where it is no number
     "The number in a cell; a decimal comma will do."
     cell = cell.strip().replace("\u2212", "-")
     if cell.casefold() in BLANK: return float("nan")

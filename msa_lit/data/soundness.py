@@ -100,9 +100,9 @@ def id_faults(
 ) -> list[Observation]:
     "Ids that occur twice, within a fold or across folds."
     seen = Counter(i for s in splits.values() for i in s.ids)
-    rows = {name: tuple(n for n, i in enumerate(s.ids) if seen[i] > 1)
+    rows = {name: [n for n, i in enumerate(s.ids) if seen[i] > 1]
             for name, s in splits.items()}
-    return [Observation("refused", name, "id", r,
+    return [Observation("refused", name, "id", tuple(r),
                         f"{splits[name].ids[r[0]]!r} and others occur more than once" if len(r) > 1
                     else f"{splits[name].ids[r[0]]!r} occurs more than once")
             for name, r in rows.items() if r]

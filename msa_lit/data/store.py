@@ -14,7 +14,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numpy.typing import DTypeLike
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -125,7 +127,7 @@ def new_folder(
 def new_array(
     path: Path,     # the .npy file to make
     shape: tuple,   # sizes of the axes
-    dtype: object,  # number type
+    dtype: DTypeLike,  # number type
 ) -> np.ndarray:    # mapped, zeros, to be filled
     "An array on disk whose room is reserved; OSError where there is none."
     array = np.lib.format.open_memmap(path, "w+", dtype, shape)
@@ -133,11 +135,13 @@ def new_array(
     return array
 
 def reserve(
-    file: object,  # open for writing
+    file: BinaryIO,  # open for writing
     size: int,     # bytes it shall have room for; all zero from the present position on
 ) -> None:
     "Give a sparse file all its blocks."
-    if hasattr(os, "posix_fallocate"): return os.posix_fallocate(file.fileno(), 0, size)
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
     for at in range(0, size, 1 << 12):  # macOS: write each block's first byte as it is
         file.seek(at)
         byte = file.read(1)
@@ -149,15 +153,19 @@ def reserve(
 def split_arrays(
     name: str,     # the fold's name
     split: Split,  # the fold
-) -> dict:         # file name -> array
+) -> dict[str, np.ndarray]:  # file name -> array
     "The arrays of one fold and the files they belong into."
-    out = {f"{name}.label.{k}.npy": np.asarray(v, np.float32) for k, v in split.labels.items()}
+    out: dict[str, np.ndarray] = {f"{name}.label.{k}.npy": np.asarray(v, np.float32)
+                                  for k, v in split.labels.items()}
     for k, s in split.sequences.items():
         out[f"{name}.{k}.values.npy"] = s.values
         out[f"{name}.{k}.offsets.npy"] = np.asarray(s.offsets, np.int64)
     return out
 
 # %% ../../nbs/01_data.store.ipynb #fill
+def _lies_in(folder, file):
+    return file is not None and Path(file).resolve().parent == folder.resolve()
+
 def fill_store(
     folder: Path,     # where to write; arrays that already lie there are kept
     corpus: Corpus,   # what to write
@@ -169,8 +177,7 @@ def fill_store(
         text = json.dumps(rows, ensure_ascii=False)
         (folder / f"{name}.rows.json").write_text(text, encoding="utf8")
         for file, array in split_arrays(name, split).items():
-            mapped = isinstance(array, np.memmap) and Path(array.filename).resolve()
-            if mapped and mapped.parent == folder.resolve(): array.flush()
+            if isinstance(array, np.memmap) and _lies_in(folder, array.filename): array.flush()
             else: np.save(folder / file, array, allow_pickle=False)
     manifest = {"format": STORE, "version": VERSION, "name": corpus.name, "scheme": corpus.scheme,
                 "source": source, "notes": list(corpus.notes),
@@ -219,7 +226,7 @@ def names_of(
     return lambda v: is_list_of(v, single) and len(set(v)) == len(v)
 
 def is_line(
-    value: object,  # anything
+    value: Any,     # anything
 ) -> bool:          # one line of at most 1,000 characters
     "Whether something can be the name of a corpus."
     return is_text(value) and 0 < len(value) <= 1000 and value.isprintable()
@@ -237,7 +244,7 @@ def is_digest(
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 def is_shape(
-    value: object,  # anything
+    value: Any,     # anything
 ) -> bool:          # one or two sizes
     "Whether something can be the shape of an array in a store."
     return is_list_of(value, is_size) and 0 < len(value) <= 2
@@ -339,7 +346,7 @@ def read_rows(
 ) -> dict:        # "ids", "videos" and "text", lists of equal length
     "The rows of one fold; raises ValueError with the file when they are not what they should be."
     where = f"{store.name}/{name}.rows.json"
-    rows = read_json(own_file(store, f"{name}.rows.json"))
+    rows: Any = read_json(own_file(store, f"{name}.rows.json"))
     texts = (lambda v: is_list_of(v, is_text), "a list of texts")
     known = (lambda v: v is None or texts[0](v), "a list of texts, or null")
     check_fields(rows, {"ids": texts, "videos": texts, "text": known}, where)

@@ -9,6 +9,7 @@ import io
 import math
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,11 @@ def rebuild_tensor(
     *_: object,        # gradient, hooks, names: of no meaning here
 ) -> np.ndarray:       # read-only view
     "What `torch._utils._rebuild_tensor_v2` stands for; raises ValueError for what is not inside."
-    sound = isinstance(storage, Storage) and storage.array is not None and plain_ints((offset,))
-    if not sound or not plain_ints(size) or not plain_ints(stride) or len(size) != len(stride):
+    flat = storage.array if isinstance(storage, Storage) else None
+    sound = plain_ints((offset,)) and plain_ints(size) and plain_ints(stride)
+    if flat is None or not sound or len(size) != len(stride):
         raise ValueError("a tensor has no sound storage, size or stride")
-    flat, count = storage.array, math.prod(size)
+    count = math.prod(size)
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if count else 0
     if len(size) > 8 or count > len(flat) or (count and last >= len(flat)):
         raise ValueError(f"a tensor of size {size[:9]} does not lie in its storage; {INSTEAD}")
@@ -97,7 +99,7 @@ class BytesFile(MappedFile):
 
     def __init__(
         self,
-        raw: object,  # bytes or memoryview
+        raw: bytes | memoryview,  # the bytes
     ):
         self.buffer, self.view, self.at = self, memoryview(raw), 0
 
@@ -107,7 +109,7 @@ class BytesFile(MappedFile):
 
 class TensorMachine(GuardedMachine):
     "An unpickler that knows plain values, containers, arrays and tensors."
-    archive = None  # name of a storage -> its bytes, for storages that lie elsewhere
+    archive: Callable | None = None  # name of a storage -> its bytes, where they lie elsewhere
     inner = False   # reading the small file of one storage
 
     def find_class(self, module, name):

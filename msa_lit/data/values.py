@@ -161,13 +161,16 @@ def _judge(name, key, rows, usual, limit): # findings about one sequence of one 
     for kind, span in (("refused", limit), ("noted", usual)):
         if (low >= span.low).all() and (high <= span.high).all(): continue
         found = find_bad(_finite(rows, span.centre) if len(odd) else rows, span.low, span.high)
+        assert found is not None, "`scan` saw a value beyond the span"
         out.append(Observation(kind, name, key, found.rows, _far(found, usual, kind)))
         break
     return out + (_still(name, key, low, high) if name == "train" else [])
 
 # %% ../../nbs/01_data.values.ipynb #findings-rest
 def _not_finite(name, key, rows):
-    found = find_bad(rows, np.full(rows.width, -np.finfo(np.float64).max), np.finfo(np.float64).max)
+    most = np.full(rows.width, np.finfo(np.float64).max)
+    found = find_bad(rows, -most, most)
+    assert found is not None, "`scan` saw a number that is not finite"
     return [Observation("refused", name, key, found.rows,
                         f"NaN or infinite numbers: {found}; {WAYS}")]
 

@@ -22,8 +22,8 @@ METRICS = {"mosi": _SEVEN_POINT, "mosei": _SEVEN_POINT,
 def higher_is_better(
     metric: str, # one of the names in METRICS
 ) -> bool: # False for MAE alone
-    """Whether a larger value of this metric is the better one;
-    raises ValueError for an unknown name."""
+    """Whether a larger value of this metric is the better one.
+    Raises ValueError for an unknown name."""
     known = set().union(*METRICS.values())
     if metric not in known:
         raise ValueError(f"metric: {metric!r} is unknown; {near(metric, known)}")
@@ -49,7 +49,7 @@ def as_vector(
     return x
 
 def _plain(values):
-    """Tensors as arrays, also those inside a list, without their gradients;
+    """Tensors as arrays, also those inside a list, without their gradients.
     TypeError for what has no real numbers."""
     if hasattr(values, "detach"):
         tensor = values.detach().cpu()
@@ -92,7 +92,8 @@ def bin_classes(
     n_classes: int, # 2, 3 or 5
 ) -> np.ndarray: # class number, 0 for the most negative bin, [N]
     "SIMS bins, each closed above, with values and edges in float32."
-    return np.searchsorted(np.float32(SIMS_EDGES[n_classes]), np.float32(x), side="left")
+    return np.searchsorted(np.asarray(SIMS_EDGES[n_classes], np.float32),
+                           np.asarray(x, np.float32), side="left")
 
 # %% ../../nbs/03_measure.metrics.ipynb #item-mean-code
 def item_mean(
@@ -172,8 +173,8 @@ def evaluate(
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
 ) -> dict:  # metric name -> float: accuracies and F1 in percent, MAE in label units, Corr from -1
             # to 1
-    """The field's metrics of one set of predictions;
-    raises ValueError for input that cannot be scored."""
+    """The field's metrics of one set of predictions.
+    Raises ValueError for input that cannot be scored."""
     p, y = check_pair(pred, target, scheme)
     return {name: float(value) for name, value in scores(p, y, scheme).items()}
 

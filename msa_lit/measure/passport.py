@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .metrics import bin_classes, check_pair, evaluate, pearson, weighted_f1
 from ..data.untrusted import safe, verbatim
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
 __all__ = ['F1_AVERAGES', 'half_away', 'outward_classes', 'f1_average', 'Passport', 'passport']
@@ -20,7 +24,7 @@ def half_away(
     x: np.ndarray, # values, [N]
 ) -> np.ndarray: # whole numbers, float32, [N]
     "Round half away from zero, in float32."
-    x = np.float32(x)
+    x = np.asarray(x, np.float32)
     return np.sign(x) * np.floor(np.abs(x) + np.float32(0.5))
 
 # %% ../../nbs/03_measure.passport.ipynb #outward-code
@@ -28,7 +32,7 @@ def outward_classes(
     x: np.ndarray, # sentiment, [N]
 ) -> np.ndarray: # whole numbers from -3 to 3, float32, [N]
     "MOSEI's own seven classes: away from zero to the next whole number."
-    x = np.float32(x)
+    x = np.asarray(x, np.float32)
     return np.sign(x) * np.minimum(np.ceil(np.abs(x)), np.float32(3))
 
 # %% ../../nbs/03_measure.passport.ipynb #f1-average-code
@@ -85,7 +89,7 @@ def _share(hit):
 
 # %% ../../nbs/03_measure.passport.ipynb #mosi-lines-code
 def _mosi_lines(p, y, ours):
-    p32, y32, kept = np.float32(p), np.float32(y), y != 0
+    p32, y32, kept = np.asarray(p, np.float32), np.asarray(y, np.float32), y != 0
     lines = [
         ("Acc-2", "has0", ours["acc2_has0"], "acc2_has0", "ours"),
         ("Acc-2", "non0", ours["acc2_non0"], "acc2_non0", "ours"),
@@ -154,7 +158,7 @@ def _outward_line(p, y):
 # %% ../../nbs/03_measure.passport.ipynb #sims-lines-code
 def _sims_lines(p, y, ours):
     raw_p, raw_y, p, y = p, y, np.clip(p, -1, 1), np.clip(y, -1, 1)
-    p32, y32, kept = np.float32(p), np.float32(y), y != 0
+    p32, y32, kept = np.asarray(p, np.float32), np.asarray(y, np.float32), y != 0
     lines = [
         ("Acc-2", "zero is negative", ours["acc2"], "acc2", "ours"),
         (
@@ -200,12 +204,12 @@ def _sims_lines(p, y, ours):
 
 # %% ../../nbs/03_measure.passport.ipynb #facts-code
 def _facts(p, y, scheme):
-    p32, y32 = np.float32(p), np.float32(y)
+    p32, y32 = np.asarray(p, np.float32), np.asarray(y, np.float32)
     def both(what, test): return (
            f"{what}: labels {int(test(y32).sum())}, predictions {int(test(p32).sum())}"
        )
     if scheme == "sims":
-        def edges(x): return np.isin(x, np.float32([-0.7, -0.1, 0.1, 0.7]))
+        def edges(x): return np.isin(x, np.asarray([-0.7, -0.1, 0.1, 0.7], np.float32))
         return [
             f"{len(y)} clips",
             both("exactly 0", lambda x: x == 0),
@@ -242,7 +246,7 @@ class Passport:
 
     scheme: str  # "mosi", "mosei" or "sims"
     facts: list  # what the file holds of zeros, ties, edges and values beyond the scale
-    table: object  # DataFrame: measure, convention, value, ours, difference, words
+    table: pd.DataFrame  # measure, convention, value, ours, difference, words
 
     def spread(self):  # DataFrame, one row per measure: lowest, highest, range, conventions
         "How far the measures move with the convention alone."

@@ -5,6 +5,7 @@
 # %% ../../nbs/03_measure.plausible.ipynb #imports
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from math import ceil, floor
 
@@ -164,7 +165,7 @@ def constant_f1(
 def reachable_counts(
     value: float,  # the printed accuracy, percent
     n: int,  # clips that were scored
-    runs=range(1, 6),  # numbers of runs to try
+    runs: Sequence[int] = range(1, 6),  # numbers of runs to try
     decimals: int = 2,  # decimals the value was printed with
     rounded_runs: bool = False,  # each run was rounded to these decimals before averaging
     truncated: bool = False,  # the value may have been cut off instead of rounded
@@ -188,7 +189,7 @@ def reachable_counts(
 def rounded_first(
     value: float,  # the printed accuracy, percent
     n: int,  # clips that were scored
-    runs=range(2, 6),  # numbers of runs to try
+    runs: Sequence[int] = range(2, 6),  # numbers of runs to try
     decimals: int = 2,  # decimals the value was printed with
     apart: float = SIMILAR,  # points a run may lie from the mean
 ) -> list:  # the numbers of runs that can

@@ -71,8 +71,8 @@ def paired_bootstrap(
     level: float = 0.95, # share of the draws inside the interval
     groups=None, # video of each clip, [N], to draw whole videos; None: draw clips
 ): # DataFrame, one row per metric: a, b, difference (a - b), low, high, se, undefined, p, better
-    """Interval and two-sided p of every metric's difference;
-    raises ValueError for input that cannot be scored."""
+    """Interval and two-sided p of every metric's difference.
+    Raises ValueError for input that cannot be scored."""
     import pandas as pd
     (a, y), (b, _) = check_pair(pred_a, target, scheme), check_pair(pred_b, target, scheme)
     count = resample_counts(len(y), n_boot, seed, groups)
@@ -102,8 +102,8 @@ def sign_flip_test(
     seed: int = 0, # of the patterns
     groups=None, # video of each clip, [N]: one sign per video; None: one per clip
 ) -> dict: # difference (MAE of A minus MAE of B) and two-sided p
-    """Permutation test of equal mean absolute error;
-    raises ValueError for input that cannot be scored."""
+    """Permutation test of equal mean absolute error.
+    Raises ValueError for input that cannot be scored."""
     from scipy import stats
     (a, y), (b, _) = check_pair(pred_a, target, scheme), check_pair(pred_b, target, scheme)
     if scheme == "sims": a, b, y = (np.clip(v, -1, 1) for v in (a, b, y))
@@ -132,8 +132,8 @@ def mcnemar(
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
     metric: str = "acc2_non0", # an accuracy of the scheme
 ) -> dict: # only_a, only_b (clips right in one file alone) and two-sided p
-    """Exact McNemar test of one accuracy;
-    raises ValueError for a metric that is no accuracy of the scheme."""
+    """Exact McNemar test of one accuracy.
+    Raises ValueError for a metric that is no accuracy of the scheme."""
     from scipy import stats
     (a, y), (b, _) = check_pair(pred_a, target, scheme), check_pair(pred_b, target, scheme)
     if scheme == "sims": a, b, y = (np.clip(v, -1, 1) for v in (a, b, y))
@@ -153,8 +153,8 @@ def across_seeds(
     level: float = 0.95, # of the interval
 ) -> dict:  # n, difference (mean of a - b), sd, low, high, p_t, p_wilcoxon, smallest_p
             # (the least p_wilcoxon can be)
-    """Paired t and Wilcoxon tests over seeds;
-    raises ValueError for unequal lengths or fewer than two seeds."""
+    """Paired t and Wilcoxon tests over seeds.
+    Raises ValueError for unequal lengths or fewer than two seeds."""
     from scipy import stats
     a, b = as_vector(a, "a"), as_vector(b, "b")
     if len(a) != len(b):
@@ -170,7 +170,7 @@ def across_seeds(
     t = stats.ttest_rel(a, b)
     low, high = t.confidence_interval(level)
     return out | {"low": float(low), "high": float(high), "p_t": float(t.pvalue),
-                  "p_wilcoxon": float(stats.wilcoxon(d).pvalue)}
+                  "p_wilcoxon": float(stats.wilcoxon(d)[1])}
 
 # %% ../../nbs/03_measure.statistics.ipynb #mean-seeds-code
 def mean_interval(

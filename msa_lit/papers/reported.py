@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -123,7 +124,7 @@ def split_of_constant(
 def explain_pair(
     acc2: float,  # printed two-class accuracy, percent
     f1: float,  # printed F1, percent
-    classes: tuple,  # clips of the positive class, of the other
+    classes: tuple[int, int],  # clips of the positive class, of the other
     decimals: int = 2,  # decimals both were printed with
     apart: float = SIMILAR,  # points a run may lie from the mean; 0: a single run
 ) -> tuple:  # (mark or "", the arithmetic in words)
@@ -131,7 +132,8 @@ def explain_pair(
     fits = f1_weightings(acc2, f1, *classes, decimals=decimals, apart=apart)
     if "true" in fits:
         return "", ""
-    ranges = f1_mean_bounds(tuple(np.clip(print_range(acc2, decimals), 0, 100)), *classes, apart)
+    low, high = np.clip(print_range(acc2, decimals), 0, 100)
+    ranges = f1_mean_bounds((low, high), *classes, apart)
     truth, guess = (f"{low:.2f} to {high:.2f}" for low, high in ranges.values())
     runs = f"similar runs (within {apart:g} points of their mean) have" if apart else "one run has"
     said = (
@@ -175,7 +177,7 @@ def f1_marks(
 def explain_count(
     value: float,  # the printed accuracy, percent
     n: int,  # clips that were scored
-    runs=range(1, 6),  # numbers of runs to try
+    runs: Sequence[int] = range(1, 6),  # numbers of runs to try
     decimals: int = 2,  # decimals it was printed with
 ) -> tuple:  # (mark or "", the arithmetic in words)
     "What a printed accuracy shows about how it was formed; raises ValueError as reachable does."
@@ -210,7 +212,7 @@ def explain_count(
 
 def count_marks(
     cells,  # rows of records()
-    runs=range(1, 6),  # numbers of runs to try
+    runs: Sequence[int] = range(1, 6),  # numbers of runs to try
 ):  # -> iterator of (row key, metric, mark, sentence)
     "Marks truncated, rounded-first and no-count for accuracies of the three test splits."
     for key, row in wide(cells).iterrows():

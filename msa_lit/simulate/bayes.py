@@ -34,7 +34,7 @@ def evidence(
     modality: str,             # "text", "audio" or "vision"
     frames: int | None = None, # salient frames k; None: all that the lengths allow, uniformly
 ) -> list:                     # (probability, precision k / sigma^2) pairs
-    """How precise a modality's mean salient frame can be, and how often;
+    """How precise a modality's mean salient frame can be, and how often.
     ValueError for an aligned world without `frames`."""
     if world.aligned and modality != "text" and frames is None:
         raise ValueError(
@@ -67,7 +67,7 @@ def bayes_error(
     target: str = "multimodal",      # what to predict: y, or the u_s of this modality
     frames: int | None = None,       # salient frames per sequence; None: averaged over the lengths
 ) -> dict:  # "mae", "rmse" (label units) and "corr" of the best possible prediction
-    """Smallest error anyone can reach, closed form for the linear Gaussian case;
+    """Smallest error anyone can reach, closed form for the linear Gaussian case.
     ValueError for an unknown modality."""
     names = chosen(modalities, target)
     cases = list(itertools.product(*(evidence(world, m, frames) for m in names)))
@@ -122,7 +122,7 @@ def bayes_monte_carlo(
     seed: int = 0,               # of this estimate
     frames: int | None = None,   # salient frames per sequence; None: as the lengths fall
 ) -> dict:  # "mae", "rmse" (label units) and "corr" of the best possible prediction
-    """Smallest error anyone can reach, by weighting prior samples;
+    """Smallest error anyone can reach, by weighting prior samples.
     ValueError for an unknown modality."""
     names = chosen(modalities, target)
     truth, prior = (draw_truth(world, n, seed, "bayes rows"),

@@ -117,7 +117,7 @@ def write_sentence(
     clauses: int,   # opinions in the sentence; more are added when the valence needs them
     u: np.ndarray,  # uniform numbers [DRAWS] that make every choice
 ) -> str:           # words separated by spaces, lower case, as in a transcript
-    """A sentence that states a wanted valence;
+    """A sentence that states a wanted valence.
     ValueError for an unknown topic or a valence out of reach."""
     if topic not in TOPICS: raise ValueError(f"topic={topic!r}: one of {tuple(TOPICS)}")
     aspects, facts = TOPICS[topic]

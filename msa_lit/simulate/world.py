@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -48,7 +49,7 @@ _RULES = dict(
     sizes=(lambda v: len(v) == len(SPLITS) and min(v) >= 1,
            f"give the size of each of {SPLITS}, at least 1"),
     sigma_y=(lambda v: 0 < v < np.inf, "use a positive number"),
-    signal=(np.isfinite, "use a finite number"),
+    signal=(lambda v: bool(np.isfinite(v)), "use a finite number"),
     shared=(lambda v: set(v) <= set(MODALITIES), f"a tuple of modalities among {MODALITIES}"),
     latents=(lambda v: v >= 0, "a width is 0 or more"),
     width=(lambda v: v >= 1, "a frame has at least one feature"))
@@ -151,7 +152,8 @@ def draw_truth(
 ) -> dict:         # "multimodal" y and each u_s [n], "conflict" [n] modality or "", "shared" g
                    # [n, r], "private" {s: q_s [n, r]}
     "What the speaker feels, what each modality means, and what else it shows."
-    def normal(*name, shape=n): return stream(seed, split, *name).standard_normal(shape)
+    def normal(*name, shape: int | tuple[int, int] = n):
+        return stream(seed, split, *name).standard_normal(shape)
     def clip(x): return np.clip(x, -world.rho, world.rho)
     y = clip(to_grid(clip(world.sigma_y * normal("sentiment")), world.grid))
     chance = stream(seed, split, "conflict").random((n, 2))
@@ -286,7 +288,7 @@ def draw_videos(
     n: int,      # utterances
     seed: int,   # corpus seed
     split: str,  # fold name, leads every video's name
-) -> tuple:      # ids [n] "video$_$clip", and videos [n]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:  # ids [n] "video$_$clip", and videos [n]
     "Cut the rows into videos of a dozen clips or so."
     video = np.cumsum(stream(seed, split, "videos").random(n) < 1 / 12)
     clip = np.arange(n) - np.searchsorted(video, video)
@@ -317,18 +319,19 @@ def draw_split(
 
 # %% ../../nbs/02_simulate.world.ipynb #simulate
 def simulate(
-    n: tuple | int | None = None,  # utterances in (train, valid, test); an int is their total,
+    n: tuple[int, ...] | int | None = None,  # utterances in (train, valid, test); an int is their
+                                             # total,
                                    # shared out as in the preset; None: the preset's
     seed: int = 0,  # everything random except the loadings; the same seed gives the same bits
     scheme: str | World = "mosi",  # a preset's name ("mosi", "mosei", "sims"), or a World
     **knobs,                       # fields of World to change, for example noise={"audio": 2.0}
 ) -> Corpus:  # text, audio, vision and labels, with the truth in `.truth[split]`
-    """A corpus with known truth;
+    """A corpus with known truth.
     ValueError for an unknown preset, an unknown knob or one out of range."""
     w = world(scheme, **knobs)
     if isinstance(n, (int, np.integer)):
         if n < len(SPLITS): raise ValueError(f"n={n}: at least one utterance for each of {SPLITS}")
-        n = [max(1, round(n * size / sum(w.sizes))) for size in w.sizes]
+        n = tuple(max(1, round(n * size / sum(w.sizes))) for size in w.sizes)
     if n is not None: w = replace(w, sizes=tuple(n))
     folds = {s: draw_split(w, size, seed, s) for s, size in zip(SPLITS, w.sizes, strict=True)}
     return Corpus(f"simulated-{w.scheme}", w.scheme, {s: f for s, (f, _) in folds.items()},
@@ -353,6 +356,11 @@ def _heat(ax, frames, salient, name):
     ax.set_ylabel("feature", fontsize=8)
     ax.figure.colorbar(image, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
 
+def _truth_of(corpus, split):
+    if corpus.truth is None:
+        raise ValueError(f"{corpus.name!r} is not simulated: nobody knows its truth")
+    return corpus.truth[split]
+
 def utterance_figure(
     corpus: Corpus,       # from simulate
     row: int = 0,         # which utterance of the fold
@@ -361,10 +369,10 @@ def utterance_figure(
     """Words with their valence, audio and vision with their salient frames, and the truth in the
     title."""
     import matplotlib.pyplot as plt
-    fold, truth = corpus.splits[split], corpus.truth[split]
+    fold, truth = corpus.splits[split], _truth_of(corpus, split)
     fig, ax = plt.subplot_mosaic([["text", "text"], list(_FEATURES)], figsize=(7, 3.6),
                                  height_ratios=[1, 1.3], layout="constrained")
-    _bars(ax["text"], fold.text[row], corpus.rho / 3)
+    _bars(ax["text"], fold.text[row] if fold.text else "", corpus.rho / 3)
     for m in _FEATURES: _heat(ax[m], fold.sequences[m][row], truth["salient"][m][row], m)
     for a in ax.values(): a.tick_params(labelsize=7)
     meant = ", ".join(f"{m} {truth[m][row]:+.1f}" for m in MODALITIES)
@@ -376,7 +384,7 @@ def utterance_figure(
 def add_burst(
     corpus: Corpus,        # from simulate; stays as it is
     modality: str,         # "audio" or "vision"
-    rows: list,            # row numbers to hit
+    rows: Sequence[int],   # row numbers to hit
     sd: float,             # sd of the added noise, per frame and feature
     seed: int = 0,         # of this noise
     split: str = "train",  # fold name
@@ -386,11 +394,11 @@ def add_burst(
         raise ValueError(
             f"modality={modality!r}: one of {_FEATURES}; for text use simulate's burst")
     check_knob("burst", dict.fromkeys(MODALITIES, sd))
-    fold, truth = corpus.splits[split], corpus.truth[split]
-    hit, rows = np.zeros(len(fold), bool), np.asarray(rows, int)
-    if rows.size and (rows.min() < 0 or rows.max() >= len(fold)):
-        raise ValueError(f"rows={rows}: {split} has rows 0 to {len(fold) - 1}")
-    hit[rows] = True
+    fold, truth = corpus.splits[split], _truth_of(corpus, split)
+    hit, index = np.zeros(len(fold), bool), np.asarray(rows, int)
+    if index.size and (index.min() < 0 or index.max() >= len(fold)):
+        raise ValueError(f"rows={index}: {split} has rows 0 to {len(fold) - 1}")
+    hit[index] = True
     old = fold.sequences[modality]
     touched, values = np.repeat(hit, old.lengths), np.array(old.values)
     values[touched] += sd * stream(seed, split, "corrupt", modality).standard_normal(
@@ -402,7 +410,7 @@ def _with(corpus, split, truth, sequences):
     fold = corpus.splits[split]
     fold = replace(fold, sequences=fold.sequences | sequences)
     return replace(corpus, splits=corpus.splits | {split: fold},
-                   truth=corpus.truth | {split: truth})
+                   truth=(corpus.truth or {}) | {split: truth})
 
 # %% ../../nbs/02_simulate.world.ipynb #misalign
 def misalign(
@@ -411,12 +419,12 @@ def misalign(
 ) -> Corpus:         # the same frames in random order, salient masks along with them
     "Shuffle the frames inside every audio and vision sequence."
     for split, fold in corpus.splits.items():
-        salient, sequences = dict(corpus.truth[split]["salient"]), {}
+        salient, sequences = dict(_truth_of(corpus, split)["salient"]), {}
         for m in _FEATURES:
             old = fold.sequences[m]
             row = np.repeat(np.arange(len(old)), old.lengths)
             order = np.lexsort((stream(seed, split, "misalign", m).random(len(row)), row))
             sequences[m] = Ragged(old.values[order], old.offsets)
             salient[m] = Ragged(salient[m].values[order], old.offsets)
-        corpus = _with(corpus, split, corpus.truth[split] | {"salient": salient}, sequences)
+        corpus = _with(corpus, split, _truth_of(corpus, split) | {"salient": salient}, sequences)
     return corpus
