@@ -68,10 +68,10 @@ class TypeStandIn:
             raise ValueError(f"array type {shown(code)} is not one a corpus needs")
         self.code, self.order = code, "="
 
-    def __setstate__(self, state: Any):
-        sound = isinstance(state, tuple) and len(state) >= 5 and isinstance(state[1], str)
-        order, rest = (state[1], state[2:5]) if sound else ("none", ())
-        if order not in "<>|=" or any(x is not None for x in rest):
+    def __setstate__(self, state):
+        said = list(state) if isinstance(state, tuple) else []
+        order = said[1] if len(said) >= 5 and isinstance(said[1], str) else "none"
+        if order not in "<>|=" or any(x is not None for x in said[2:5]):
             raise ValueError("the array type is a structure, which no corpus needs")
         self.order = order or "="
 
