@@ -58,11 +58,11 @@ def comments(
 
 
 def meaning(
-    node: ast.AST,  # a declaration
+    node: ast.stmt | ast.arg,  # a declaration
     notes: dict,  # from `comments`
 ) -> str:  # "" where nobody said anything
     "What the comment beside a declaration says."
-    line = node.end_lineno
+    line = node.end_lineno or node.lineno
     said = [notes[k][0] for k in range(node.lineno, line + 1) if k in notes]
     while (
         said and line + 1 in notes and notes[line + 1][2] and notes[line + 1][1] > node.col_offset
@@ -110,7 +110,7 @@ class Source:
 @cache
 def files() -> dict:  # dotted name -> Path, all modules of the package
     "The package's source files, wherever it is installed."
-    root = Path(importlib.import_module(PACKAGE).__file__).parent
+    root = Path(importlib.import_module(PACKAGE).__path__[0])
     found = {}
     for path in sorted(root.rglob("*.py")):
         parts = (PACKAGE, *path.relative_to(root).with_suffix("").parts)
@@ -190,7 +190,7 @@ def constant(
         ast.unaryop,
         ast.Load,
     )
-    if all(isinstance(n, plain) for n in ast.walk(node)):
+    if isinstance(node, ast.expr) and all(isinstance(n, plain) for n in ast.walk(node)):
         return eval(
             compile(ast.Expression(node), module, "eval"), {"__builtins__": {}}
         )  # our own source, no names
@@ -215,11 +215,12 @@ def declared(
     for line in node.body:
         if not isinstance(line, ast.AnnAssign) or "ClassVar" in ast.unparse(line.annotation):
             continue
+        field = ast.unparse(line.target)
         if line.value is None:
-            raise NotLiteral(f"{name}.{line.target.id} has no default")
-        found[line.target.id] = Option(
+            raise NotLiteral(f"{name}.{field} has no default")
+        found[field] = Option(
             owner,
-            line.target.id,
+            field,
             constant(here.module, line.value),
             ast.unparse(line.annotation),
             meaning(line, here.notes),
@@ -237,12 +238,14 @@ def of_class(
         said |= _meanings(kind)
     found = {}
     for f in dataclasses.fields(cls):
-        made = f.default_factory is not dataclasses.MISSING
+        default = f.default
+        if f.default_factory is not dataclasses.MISSING:
+            default = f.default_factory()
         kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", str(f.type))
         found[f.name] = Option(
             owner,
             f.name,
-            f.default_factory() if made else f.default,
+            default,
             kind,
             f.metadata.get("meaning") or said.get(f.name, ""),
         )
@@ -254,9 +257,12 @@ def _meanings(cls):
         text = textwrap.dedent(inspect.getsource(cls))
     except (OSError, TypeError):
         return {}  # typed at a prompt or in a notebook: no file to read
-    lines, notes = ast.parse(text).body[0].body, comments(text)
+    [node], notes = ast.parse(text).body, comments(text)
+    lines = node.body if isinstance(node, ast.ClassDef) else []
     return {
-        line.target.id: meaning(line, notes) for line in lines if isinstance(line, ast.AnnAssign)
+        ast.unparse(line.target): meaning(line, notes)
+        for line in lines
+        if isinstance(line, ast.AnnAssign)
     }
 
 # %% ../../nbs/00_base.catalogue.ipynb #entries
@@ -305,11 +311,12 @@ def _announced(module, node):
         called = ast.unparse(mark.func).rpartition(".")[2] if isinstance(mark, ast.Call) else ""
         if called not in ("method", "piece") or not isinstance(node, ast.ClassDef):
             continue
-        if not mark.args or not isinstance(mark.args[0], ast.Constant):
+        name = mark.args[0] if isinstance(mark, ast.Call) and mark.args else None
+        if not isinstance(name, ast.Constant):
             continue
         folder = module.split(".")[1]
         says = (ast.get_docstring(node) or "").partition("\n")[0]
-        yield Entry(called, mark.args[0].value, module, node.name,
+        yield Entry(called, str(name.value), module, node.name,
                     PAPER_FOLDERS.get(folder, ""), says)
 
 # %% ../../nbs/00_base.catalogue.ipynb #others
@@ -563,12 +570,9 @@ def claims() -> (
     dict
 ):  # id -> {"claim", "paper", "says", "verdict", "evidence", "seeds", "page"}, all text
     "The verdicts as packaged; treat them as read-only."
-    with (
-        resources.files(PACKAGE)
-        .joinpath("book", "claims", "verdicts.csv")
-        .open(encoding="utf8", newline="") as file
-    ):
-        return {row["claim"]: row for row in csv.DictReader(file)}
+    text = resources.files(PACKAGE).joinpath("book", "claims", "verdicts.csv").read_bytes()
+    rows = csv.DictReader(io.StringIO(text.decode("utf8"), newline=""))
+    return {row["claim"]: row for row in rows}
 
 
 def check_claims(

@@ -419,11 +419,8 @@ def run_equations(args):  # msa_lit equations [ID or PAPER] -> 0
     if which and which not in PAPERS:
         print(describe(which))
     else:
-        print(
-            index(which)[["id", "kind", "function", "meaning"]].to_string(
-                index=False, max_colwidth=70
-            )
-        )
+        table = index(which)[["id", "kind", "function", "meaning"]]
+        print(table.to_string(index=False, max_colwidth=70))
     return 0
 
 # %% ../../nbs/93_cli.commands.ipynb #data

@@ -13,6 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 # %% auto #0
 __all__ = ['AGAIN', 'TABLE', 'ARRAY', 'CONTAINER_MARKS', 'READ', 'MARKUP', 'UNPACKERS', 'GROWTH', 'SPARE', 'MEMORY', 'name_bytes',
@@ -56,7 +57,7 @@ def name_bytes(
 
 # %% ../../nbs/01_data.containers.ipynb #zip
 def name_zip(
-    file: object,  # a zip archive: a path, or an open file
+    file: str | Path | BinaryIO,  # a zip archive: a path, or an open file
 ) -> tuple:        # what it is, and what to do
     "Tell a zip archive by the names in it."
     try:
@@ -79,9 +80,9 @@ def name_file(
     if size == 0: return "an empty file", AGAIN
     with open(path, "rb") as f:
         head = f.read(4096)
-        places = [f.seek(at) and f.read(4096) for at in (size // 2, max(0, size - 4096))]
+        places = [f.read(4096) if f.seek(at) else b"" for at in (size // 2, max(0, size - 4096))]
     what, advice = name_bytes(head)
-    if what == "made of zeros" and any(any(piece or b"") for piece in places):
+    if what == "made of zeros" and any(any(piece) for piece in places):
         return "a file that begins with zeros", AGAIN
     return name_zip(path) if what == "zip" else (what, advice)
 

@@ -112,20 +112,22 @@ class Ragged(Shown):
         index: Sequence[int],  # K rows to keep, in this order
     ) -> Ragged:             # a new storage with these rows only
         "Select rows."
-        index = np.asarray(index, np.int64)
-        lengths = self.lengths[index]
-        return Ragged(self.values[spans(self.offsets[:-1][index], lengths)],
+        rows = np.asarray(index, np.int64)
+        lengths = self.lengths[rows]
+        return Ragged(self.values[spans(self.offsets[:-1][rows], lengths)],
                       np.concatenate([[0], np.cumsum(lengths)]))
 
 # %% ../../nbs/01_data.corpus.ipynb #split
 @dataclass(frozen=True)
 class Split(Shown):
     "One fold of a corpus; row i of every field belongs to the same utterance."
-    ids: tuple                # [N] unique utterance names, "video$_$clip"
-    videos: tuple             # [N] the video each utterance was cut from
-    labels: dict  # "multimodal" (and a modality's name where it has its own) -> float32 [N]
-    sequences: dict  # modality -> Ragged; "text" holds features or token ids, "text_bert" BERT ids
-    text: tuple | None = None # [N] transcripts
+    ids: tuple[str, ...]      # [N] unique utterance names, "video$_$clip"
+    videos: tuple[str, ...]   # [N] the video each utterance was cut from
+    labels: dict[str, np.ndarray]  # "multimodal" (and a modality's name where it has its own) ->
+                                   # float32 [N]
+    sequences: dict[str, Ragged]  # modality -> Ragged; "text" holds features or token ids,
+                                  # "text_bert" BERT ids
+    text: tuple[str, ...] | None = None  # [N] transcripts
 
     def __len__(self): return len(self.ids)
 
@@ -140,10 +142,11 @@ class Split(Shown):
     ) -> Split:              # the same fields with these rows
         "Select rows of every field."
         index = [int(i) for i in index]
-        def pick(seq): return None if seq is None else tuple(seq[i] for i in index)
+        def pick(seq): return tuple(seq[i] for i in index)
+        text = None if self.text is None else pick(self.text)
         return Split(pick(self.ids), pick(self.videos),
                      {k: v[index] for k, v in self.labels.items()},
-                     {k: v.take(index) for k, v in self.sequences.items()}, pick(self.text))
+                     {k: v.take(index) for k, v in self.sequences.items()}, text)
 
 # %% ../../nbs/01_data.corpus.ipynb #corpus
 @dataclass(frozen=True)
@@ -224,7 +227,7 @@ def array_hash(
     h = hashlib.sha256(repr((str(array.dtype), array.shape)).encode())
     rows = max(1, piece // max(1, array.itemsize * int(np.prod(array.shape[1:]))))
     for start in range(0, len(array), rows):
-        h.update(np.ascontiguousarray(array[start:start + rows]))
+        h.update(np.ascontiguousarray(array[start:start + rows]).data)
     return h.hexdigest()
 
 def _sequence_hash(rows):
@@ -304,8 +307,8 @@ class Batch:
 def pad(
     rows: Sequence[np.ndarray],  # N arrays, each [T_i, d] or [T_i], T_i at least 1
 ) -> Padded:                     # values [N, max T, d] or [N, max T], zeros after each row's end
-    """Pad rows with zeros to the longest of them;
-    raises ValueError for an empty row or an empty batch."""
+    """Pad rows with zeros to the longest of them.
+    Raises ValueError for an empty row or an empty batch."""
     lengths = [len(r) for r in rows]
     if not lengths or min(lengths) == 0:
         raise ValueError(f"row {lengths.index(0)} has no frames" if lengths

@@ -33,10 +33,11 @@ __all__ = ['FIELDS', 'LABEL_COLUMNS', 'FoldTable', 'wanted_fields', 'check_fold'
 @dataclass(frozen=True)
 class FoldTable:
     "One fold as it lies in a file."
-    ids: list           # [N] names
-    text: list | None   # [N] transcripts
-    labels: dict        # label name -> float32 [N]; empty for clips that nobody has judged
-    windows: dict       # sequence name -> Windows
+    ids: list[str]      # [N] names
+    text: list[str] | None  # [N] transcripts
+    labels: dict[str, np.ndarray]  # label name -> float32 [N]; empty for clips that nobody has
+                                   # judged
+    windows: dict[str, Windows]  # sequence name -> Windows
     rows: np.ndarray    # [N] row numbers in the file
 
     @property
@@ -47,10 +48,11 @@ class FoldTable:
         rows: np.ndarray,  # rows to keep, in this order
     ) -> FoldTable:            # the same fold with these rows; nothing is read
         "Select rows."
-        def pick(values): return None if values is None else [values[i] for i in rows]
+        def pick(values): return [values[i] for i in rows]
         windows = {k: w.take(rows) for k, w in self.windows.items()}
         labels = {k: y[rows] for k, y in self.labels.items()}
-        return FoldTable(pick(self.ids), pick(self.text), labels, windows, self.rows[rows])
+        text = None if self.text is None else pick(self.text)
+        return FoldTable(pick(self.ids), text, labels, windows, self.rows[rows])
 
 # %% ../../nbs/01_data.sources.ipynb #mmsa-fields
 def wanted_fields(
@@ -165,7 +167,7 @@ def one_clip(
     name: str,      # its id, where it has none
 ) -> dict:          # the same fields for N = 1
     "Give the fields of one clip their first axis."
-    out = {"id": [content.get("id", name)]}
+    out: dict[str, Any] = {"id": [content.get("id", name)]}
     for key in FIELDS[1:]:
         if key not in content: continue
         value = content[key]
@@ -352,8 +354,8 @@ def array_windows(
              for k, p in files.items() if k != "values"}
     lengths = given.get("lengths")
     if "offsets" in given: return offset_windows(array, given["offsets"], name, n, files, log)
-    flat = lengths is not None and len(lengths) == n and lengths.sum() == len(array)
-    if flat and array.ndim < 3:
+    if (lengths is not None and array.ndim < 3
+            and len(lengths) == n and lengths.sum() == len(array)):
         return flat_windows(array, np.cumsum(lengths) - lengths, lengths, name, log)
     if len(array) != n: log.stop("", name, f"rows differ: {file} has {len(array)}, label.csv {n}")
     if name == "text_bert": return token_windows(array, "", log)[0]
@@ -385,7 +387,9 @@ def folder_tables(
     how: Reading,  # options
 ) -> dict:         # fold name -> Table
     "Understand a folder with label.csv and arrays."
-    sheet = read_sheet(find_table(folder), log, LABEL_COLUMNS, how.encoding)
+    path = find_table(folder)
+    if path is None: log.stop("", "", "there is no label.csv")
+    sheet = read_sheet(path, log, LABEL_COLUMNS, how.encoding)
     if not len(sheet): log.stop("", "", "the table has no rows")
     labels = table_labels(sheet, log, how) if check_columns(sheet, log) else {}
     folds, ids = table_folds(sheet, log), table_ids(sheet, log)
