@@ -471,7 +471,7 @@ def _assigned(line):
         return []
     target, value = line.targets[0], line.value
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-        return [(ast.unparse(t), v) for t, v in zip(target.elts, value.elts)]
+        return [(ast.unparse(t), v) for t, v in zip(target.elts, value.elts, strict=True)]
     return [(ast.unparse(target), value)]
 
 # %% ../../nbs/00_base.catalogue.ipynb #arguments
