@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 # %% auto #0
-__all__ = ['MsaWarning', 'notice', 'collect']
+__all__ = ['MsaWarning', 'notice', 'collect', 'hushed']
 
 # %% ../../nbs/00_base.notices.ipynb #warning-code
 class MsaWarning(UserWarning):
@@ -38,3 +38,11 @@ def collect() -> Iterator[list]:  # every notice issued inside, in order, repeat
         yield kept
     finally:
         _LISTS.reset(token)
+
+# %% ../../nbs/00_base.notices.ipynb #hushed-code
+@contextmanager
+def hushed() -> Iterator[None]:
+    "Inside the `with` block notices are kept as ever and not shown."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MsaWarning)
+        yield

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from accelerate.utils import gather
 from torch import Tensor, nn
 
 from ..data.corpus import Corpus, Split, make_batch
@@ -396,7 +395,7 @@ class MUG(LabelledModel):
             f"probe_{m}" if self.probe_only else m: e * (1 if self.probe_only else o.beta) for m, e in error.items()}
 
     def step(self, batch): # -> {name: float}
-        return self.learner.step(gather(batch.index))
+        return self.learner.step(batch.index)
 
 # %% ../../nbs/44_mug.method.ipynb #ablations
 MUG_ABLATIONS = {  # rows of Tables 4 and 5 -> options of `mug`

@@ -50,6 +50,5 @@ class SelfMM(CommonModel):
         return terms
 
     def after_step(self, batch, out):
-        from accelerate.utils import gather
         seen = {k: v.detach().float() for k, v in out.features.items()}
-        self.generator.update(*gather((batch.index, seen)))
+        self.generator.update(batch.index, seen)

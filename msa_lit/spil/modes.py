@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from ..data.corpus import MODALITIES
 from .covariance import closed_alignment, covariance_alignment, covariance_pair
 
 # %% auto #0
 __all__ = ['LETTERS', 'TABLE_II', 'MODE_LOSSES', 'GRADIENTS', 'Mode', 'parse_modes', 'covariance_overlap', 'CommonWidth',
-           'gather_features', 'mode_losses']
+           'mode_losses']
 
 # %% ../../nbs/32_spil.modes.ipynb #mode
 class Mode(NamedTuple):
@@ -96,33 +94,6 @@ class CommonWidth(nn.Module):
         "Project what needs projecting."
         return {m: x @ self.basis(m).to(x.dtype) if m in self.narrowed else x for m, x in features.items()}  # [N, d_s] [d_s, d]
 
-# %% ../../nbs/32_spil.modes.ipynb #gather
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, rows, sizes):  # rows [N_p, d], sizes of all processes -> [sum N_p, d]
-        ctx.sizes = sizes
-        padded = rows.new_zeros(max(sizes), rows.shape[1])
-        padded[:len(rows)] = rows
-        parts = [torch.empty_like(padded) for _ in sizes]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[:n] for part, n in zip(parts, sizes)])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad):        # [sum N_p, d] -> [N_p, d], summed over processes
-        grad = grad.contiguous().clone()
-        dist.all_reduce(grad)
-        return grad.split(ctx.sizes)[dist.get_rank()], None
-
-def gather_features(
-    features: Tensor,  # [N_p, d] rows of this process; N_p may differ between processes
-) -> Tensor:           # [sum N_p, d] rows of all processes, in process order; the input itself when there is only one
-    "Collect a batch from all processes, with gradients back to each."
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1: return features
-    sizes = [torch.zeros(1, dtype=torch.int64, device=features.device) for _ in range(dist.get_world_size())]
-    dist.all_gather(sizes, torch.tensor([len(features)], device=features.device))
-    return _Gather.apply(features, [int(n) for n in sizes])
-
 # %% ../../nbs/32_spil.modes.ipynb #losses
 # kind of mode -> its loss
 MODE_LOSSES = {"shared": covariance_alignment, "private": covariance_overlap}
@@ -134,7 +105,7 @@ def mode_losses(
     weights: dict | None = None,  # kind or mode name -> factor, 1.0 where not given
     gradient: str = "autograd",   # of shared modes; "closed": by SPIL-15 and 16
 ) -> dict:                        # mode name -> weighted scalar loss
-    "Named losses of all modes over all processes; ValueError for an absent modality or weight."
+    "Named losses of all modes; raises ValueError for a modality or a weight that is not there."
     modes = parse_modes(modes) if isinstance(modes, str) else modes
     weights, names = weights or {}, {*MODE_LOSSES, *(mode.name for mode in modes)}
     needed = [m for m in MODALITIES if any(m in mode.pair for mode in modes)]
@@ -143,8 +114,7 @@ def mode_losses(
                          "choose modes among those")
     if unknown := set(weights) - names:
         raise ValueError(f"weights name {sorted(unknown)}; the names here are {sorted(names)}")
-    whole = {m: gather_features(features[m]) for m in needed}
     weight = lambda mode: weights.get(mode.name, weights.get(mode.kind, 1.0))
     kinds = MODE_LOSSES | {"shared": GRADIENTS[gradient]}
-    return {mode.name: weight(mode) * kinds[mode.kind](whole[mode.first], whole[mode.second])
+    return {mode.name: weight(mode) * kinds[mode.kind](features[mode.first], features[mode.second])
             for mode in modes}

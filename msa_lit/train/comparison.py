@@ -19,6 +19,7 @@ from .folders import CHECKPOINT, look, read_record
 from ..model.contract import METHODS, PIECES, homes
 from ..measure.metrics import constant_row, higher_is_better
 from ..base.notices import notice
+from ..model.processes import start_team
 from .runs import Run, check_ready, choose, facts_of, fit, identity, load_run, rehearse
 from .runs import telling
 from .series import run_missing
@@ -179,19 +180,24 @@ def compare(
     "Fit all methods with all seeds. Raises ValueError or OSError, before training, if it cannot."
     if not isinstance(jobs, int) or jobs < 1:
         raise ValueError(f"jobs={jobs!r}: at least one run at a time")
+    team = start_team()
+    if not team.alone and jobs > 1:
+        raise ValueError(f"jobs={jobs}: {team.size} processes share each run already; leave jobs out")
     check_ready(corpus)
     make_plans(methods, seeds, options, None)
     home = None if folder is None else home_of(Path(folder), corpus)
     plans = survey(make_plans(methods, seeds, options, home), corpus, home)
     flat = constant_rows(corpus, choose(plans[0].method, plans[0].options)["model"].text)
-    if home is not None: check_results(home, flat)
+    team.agree("finished runs", {f"{p.method} {p.seed}": p.done for p in plans})
+    if home is not None and team.main: check_results(home, flat)
     try_out(plans, corpus)
     runs = train_all(plans, corpus, min(jobs, sum(not p.done for p in plans)), weights, progress)
     found = {}
     bar = "runs" if folder else "runs, nothing kept"
-    for plan, run in tqdm(runs, total=len(plans), desc=bar, disable=not progress):
+    shown = progress and team.main
+    for plan, run in tqdm(runs, total=len(plans), desc=bar, disable=not shown):
         found[plan.method, plan.seed] = run
-        if home is not None: write_results(_join([flat, tidy(run)]), home)
+        if home is not None and team.main: write_results(_join([flat, tidy(run)]), home)
     ordered = [found[p.method, p.seed] for p in plans]
     results = _join([flat, *map(tidy, ordered)])
     results.attrs = {"folder": None if home is None else str(home), "notices": said_in(ordered),

@@ -23,12 +23,15 @@ from ..base.files import naming, replace_files
 from ..model.contract import Method, Stage, ask, total_losses
 from ..model.optimisers import UpdateOptions, batch_shares, grouped
 from ..model.optimisers import rate_factor, set_rates
+from ..model.gather import whole_norms
+from ..model.processes import Team, check_launcher, check_together, on_cpu_processes
+from ..model.processes import shared_rows
 from .listeners import Listener, tell
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
-           'Progress', 'write_checkpoint', 'read_checkpoint', 'damaged', 'on_cpu_processes', 'Loop', 'hooks',
-           'train_step', 'run_epoch', 'epoch_steps', 'plan_rates', 'validate', 'train', 'first_step']
+           'Progress', 'write_checkpoint', 'read_checkpoint', 'damaged', 'Loop', 'hooks', 'train_step', 'run_epoch',
+           'epoch_steps', 'plan_rates', 'validate', 'predict_together', 'train', 'first_step']
 
 # %% ../../nbs/07_train.loop.ipynb #options
 @dataclass(frozen=True)
@@ -89,17 +92,14 @@ def epoch_batches(
     n: int,               # training utterances
     batch_size: int,      # utterances per step, over all processes
     seed: tuple,          # (run seed, stage number, epoch)
-    process: int = 0,     # which process this is
-    processes: int = 1,   # how many there are
-) -> list:                # row numbers of each batch of this process
+) -> list:                # row numbers of each batch
     "Shuffle an epoch and cut it. Raises ValueError for fewer than two utterances."
     if n < 2: raise ValueError(f"the training split has {n} utterance(s); a batch needs at least 2")
     mixed = int(np.random.SeedSequence([s % 2**32 for s in seed]).generate_state(1)[0])
     order = torch.randperm(n, generator=torch.Generator().manual_seed(mixed)).tolist()
     cuts = list(range(0, n, batch_size)) + [n]
     if cuts[-1] - cuts[-2] < 2 and len(cuts) > 2: cuts.pop(-2)
-    whole = [order[a:b] for a, b in zip(cuts, cuts[1:])]
-    return [b[process:len(b) - len(b) % processes:processes] for b in whole]
+    return [order[a:b] for a, b in zip(cuts, cuts[1:])]
 
 # %% ../../nbs/07_train.loop.ipynb #predict
 @torch.no_grad()
@@ -108,13 +108,14 @@ def predict(
     split: Split,            # N utterances whose text form the method reads
     batch_size: int = 64,    # utterances at a time
     precision: str = "fp32", # "fp32" or "bf16"
+    rows: range | None = None, # which utterances; None: all
 ) -> dict:                   # head's name -> float32 tensor [N], on the CPU
-    "Predict a whole split."
+    "Predict a whole split, or some rows of it."
     was, device = method.training, next(method.parameters()).device
     method.eval()
-    parts = []
-    for start in range(0, len(split), batch_size):
-        batch = make_batch(split, range(start, min(start + batch_size, len(split)))).to(device)
+    parts, rows = [], range(len(split)) if rows is None else rows
+    for start in range(0, len(rows), batch_size):
+        batch = make_batch(split, rows[start:start + batch_size]).to(device)
         with autocast(device, precision): parts.append(method(batch).predictions)
     method.train(was)
     return {k: torch.cat([p[k].float().cpu() for p in parts]) for k in parts[0]}
@@ -214,11 +215,6 @@ def _seal_holds(path):
             h.update(piece)
     return seal == _SEAL + h.hexdigest().encode() + b"\n"
 
-# %% ../../nbs/07_train.loop.ipynb #processes
-def on_cpu_processes() -> bool:  # accelerate wants to be told
-    "True where a launcher started processes on a machine without a GPU."
-    return "LOCAL_RANK" in os.environ and not torch.cuda.is_available()
-
 # %% ../../nbs/07_train.loop.ipynb #loop
 class Loop:
     "Train one method on one corpus; continue from the folder's checkpoint if there is one."
@@ -238,13 +234,14 @@ class Loop:
         if "test" in corpus.splits:
             raise ValueError("the training loop must not see the test split: "
                              "pass corpus.without('test')")
-        self.accelerator = _accelerator()
+        self.accelerator, self.team = _accelerator()
         self.method, self.corpus = method.to(self.accelerator.device), corpus
         self.options, self.seed, self.run = options, seed, run
         self.path = Path(folder) / "checkpoint.pt" if folder is not None else None
         self.save_seconds, self.show, self.saved = save_seconds, progress, time.monotonic()
         self.progress, self.kept, self.stages = Progress(), None, method.stages()
         self.notices, self.listeners = [] if notices is None else notices, tuple(listeners)
+        if not self.team.alone: _agree(self)
 
     @property
     def stage(self) -> Stage: # the one at work; after the last stage that one
@@ -262,17 +259,17 @@ class Loop:
         self.attach()
 
     def attach(self): # whatever no checkpoint holds: also for a stage that goes on
-        method, alone = self.method, self.accelerator.num_processes == 1
+        method = self.method
+        self.team.start(method)  # all processes from the same weights
         method.attach(self.stage.name, self.corpus)
         if self.stage.attach: self.stage.attach(self.corpus)
         self.optimiser = None if self.stage.steps_itself else method.optimiser(self.now)
-        self.model = method if alone else self.accelerator.prepare(method)
         self.tell("after_begin")
 
     def tell(self, event, *about): tell(self.listeners, event, self, *about)
 
     def save(self, now=False): # at most every save_seconds, unless now
-        if self.path is None or not self.accelerator.is_main_process: return
+        if self.path is None or not self.team.main: return
         if not now and time.monotonic() - self.saved < self.save_seconds: return
         with naming(self.path): self.path.parent.mkdir(parents=True, exist_ok=True)
         write_checkpoint(self.path, {
@@ -282,8 +279,16 @@ class Loop:
             "progress": asdict(self.progress)})
         self.saved = time.monotonic()
 
-    def restore(self): # True where a checkpoint was read
-        if self.path is None or not self.path.exists(): return False
+    def restore(self): # True where a checkpoint was read; all processes read the same one
+        there = self.path is not None and self.path.exists()
+        size = os.path.getsize(self.path) if there else 0
+        self.team.agree(f"the checkpoint {self.path}", {"its size": size},
+                        "give a folder that all machines share")
+        if there: self._read()
+        self.team.wait()  # nobody trains on, and writes, while another still reads
+        return there
+
+    def _read(self):
         content = read_checkpoint(self.path)
         with damaged(self.path): seed, run = content["seed"], content.get("run", "")
         if seed != self.seed or (run and self.run and run != self.run):
@@ -295,7 +300,6 @@ class Loop:
             earlier = [said for said in content.get("notices", ()) if said not in self.notices]
         self.notices[:0] = earlier
         self._go_on(content)
-        return True
 
     def _go_on(self, content):
         if self.progress.under_way or self.progress.stage == len(self.stages):
@@ -306,9 +310,22 @@ class Loop:
         with damaged(self.path): restore_random_state(content["random"])
 
 def _accelerator():
-    from accelerate import Accelerator, DistributedDataParallelKwargs
-    how = DistributedDataParallelKwargs(broadcast_buffers=False, find_unused_parameters=True)
-    return Accelerator(cpu=on_cpu_processes(), kwargs_handlers=[how])
+    from accelerate import Accelerator
+    check_launcher()
+    found = Accelerator(cpu=on_cpu_processes())
+    return found, Team(found.process_index, found.num_processes)
+
+def _agree(loop):
+    "Several processes compare what they are about to do. Raises ValueError in all of them."
+    method, splits = loop.method, loop.corpus.splits
+    loop.team.agree("this run", {
+        "seed": loop.seed, "run": loop.run, "options": asdict(loop.options),
+        "stages": {s.name: s.train for s in loop.stages},
+        "utterances": {name: len(s) for name, s in splits.items()},
+        "labels": {name: float(np.sum(s.labels["multimodal"])) for name, s in splits.items()},
+        "shapes": {name: list(x.shape) for name, x in method.state_dict().items()}})
+    check_together(method, loop.options.batch_size, len(splits["train"]), loop.team.size)
+    whole_norms(method)
 
 # %% ../../nbs/07_train.loop.ipynb #step
 def hooks(method, name, batch, out):
@@ -330,8 +347,8 @@ def train_step(
 def _step(loop, batches):
     method = loop.method
     weights, done, gathered, sums = batch_shares([len(b) for b in batches]), [], {}, {}
-    for batch, weight in zip(batches, weights, strict=True):
-        out, terms = _backward(loop, batch, weight)
+    for k, (batch, weight) in enumerate(zip(batches, weights, strict=True)):
+        out, terms = _backward(loop, batch, weight, k)
         hooks(method, "before_step", batch, out)
         if len(batches) > 1: _put_aside(method, gathered)
         done.append((batch, out))
@@ -342,13 +359,18 @@ def _step(loop, batches):
     for batch, out in done: hooks(method, "after_step", batch, out)
     return sums
 
-def _backward(loop, batch, weight):
-    "The gradient of one batch alone, multiplied by its share of the step."
-    with autocast(loop.accelerator.device, loop.now.precision): out = loop.model(batch)
+def _backward(loop, batch, weight, k):
+    "The gradient of a step's k-th batch alone, multiplied by its share of the step."
+    here, team, device = loop.progress, loop.team, loop.accelerator.device
+    key = (loop.seed, here.stage, here.epoch, here.step, k)
+    with team.part(batch, key) as part, autocast(device, loop.now.precision):
+        out = loop.method(part)
+    out = team.whole(batch, out)
     out.predictions = {k: v.float() for k, v in out.predictions.items()}
     terms = total_losses(loop.method, batch, out)
     loop.optimiser.zero_grad(set_to_none=True)
-    loop.accelerator.backward(terms.total if weight == 1 else weight * terms.total)
+    (terms.total if weight == 1 else weight * terms.total).backward()
+    team.average(loop.method)
     return out, terms
 
 def _put_aside(method, gathered): # id -> (parameter, sum of its gradients)
@@ -367,7 +389,7 @@ def run_epoch(
     steps = epoch_steps(loop)
     for group in steps[here.step:]:
         plan_rates(loop, len(steps))
-        batches = (make_batch(train, rows).to(loop.accelerator.device) for rows in group)
+        batches = (loop.team.batch(train, rows, loop.accelerator.device) for rows in group)
         terms = train_step(loop, *batches)
         here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
         here.step += 1
@@ -382,12 +404,11 @@ def run_epoch(
 
 def epoch_steps(
     loop: Loop,  # set up
-) -> list:       # for every step of this process, the row numbers of its batches
+) -> list:       # for every step, the row numbers of its batches
     "What the steps of the present epoch are made of."
     here, n = loop.progress, len(loop.corpus.splits["train"])
-    parts = epoch_batches(n, loop.now.batch_size, (loop.seed, here.stage, here.epoch),
-                          loop.accelerator.process_index, loop.accelerator.num_processes)
-    return grouped(parts, 1 if loop.stage.steps_itself else loop.now.accumulate)
+    batches = epoch_batches(n, loop.now.batch_size, (loop.seed, here.stage, here.epoch))
+    return grouped(batches, 1 if loop.stage.steps_itself else loop.now.accumulate)
 
 def plan_rates(
     loop: Loop,  # set up for a stage
@@ -405,8 +426,8 @@ def validate(
     "Score the validation split and keep the weights if they are the best so far."
     valid = loop.corpus.splits["valid"]
     labels = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in valid.labels.items()}
-    predictions = predict(loop.method, valid, precision=loop.now.precision)
-    score, here = loop.method.how("monitor")(predictions, labels), loop.progress
+    predictions, here = predict_together(loop, valid), loop.progress
+    score = loop.team.from_main(loop.method.how("monitor")(predictions, labels))
     if not np.isfinite(score):
         raise ValueError(f"validation score is {score} after epoch {here.epoch} of stage "
                          f"{loop.method.stage!r}; lower the learning rate")
@@ -417,6 +438,14 @@ def validate(
     errors = {k: float((v - labels["multimodal"]).abs().mean()) for k, v in predictions.items()}
     maes = {f"valid_mae_{k}": error for k, error in errors.items()}
     return {"valid_score": score, "best": here.waited == 0} | maes
+
+def predict_together(
+    loop: Loop,    # its method predicts, with the precision of its stage
+    split: Split,  # N utterances
+) -> dict:         # head's name -> [N], on the CPU
+    "Predict a split; each process does its part, all know the whole."
+    work = lambda rows: predict(loop.method, split, 64, loop.now.precision, rows)
+    return shared_rows(loop.team, len(split), work)
 
 # %% ../../nbs/07_train.loop.ipynb #run
 def train(
@@ -438,14 +467,14 @@ def first_step(
     loop.begin()
     steps, train = epoch_steps(loop), loop.corpus.splits["train"]
     plan_rates(loop, len(steps))
-    return train_step(loop, *(make_batch(train, rows).to(loop.accelerator.device)
+    return train_step(loop, *(loop.team.batch(train, rows, loop.accelerator.device)
                               for rows in steps[0]))
 
 def _run_stage(loop):
     from tqdm import tqdm
     here = loop.progress
     with tqdm(total=loop.now.epochs, initial=here.epoch, desc=loop.method.stage, unit="epoch",
-              disable=not (loop.show and loop.accelerator.is_main_process), leave=False) as bar:
+              disable=not (loop.show and loop.team.main), leave=False) as bar:
         while here.epoch < loop.now.epochs and here.waited < loop.now.patience:
             row = run_epoch(loop)
             bar.update()

@@ -24,13 +24,14 @@ from ..model.options import ModelOptions, ModelSpec, check_names, route
 from .folders import claimed, difference, digest_of, look, read_run, write_run
 from ..model.contract import Answers, Method, parse, wear
 from ..measure.metrics import evaluate
-from ..base.notices import collect, notice
+from ..base.notices import collect, hushed, notice
 from .presets import suits, with_preset
 from .listeners import Listener
 from .sanity import check_unused, look_after, look_before
 from ..simulate.world import simulate
 from ..data.soundness import check_corpus
-from .loop import Loop, TrainOptions, first_step, on_cpu_processes, predict
+from ..model.processes import start_team
+from .loop import Loop, TrainOptions, first_step, predict, predict_together
 from .loop import seed_everything, train
 from ..data.values import check_values
 from ..data.untrusted import safe, verbatim
@@ -218,19 +219,22 @@ def fit(
 ) -> Run:                             # finished
     "Train, select on validation, score once. Raises ValueError first for what does not fit."
     with collect() as said, ExitStack() as stack:
+        team = start_team()
+        if not team.main: stack.enter_context(hushed())
         check_ready(corpus, score)
         chosen = choose(method, options | {"preset": preset})
         if unfit := suits(preset, corpus.scheme): notice(unfit)
         this = identity(method, seed, chosen, facts_of(corpus))
         differs = telling(this, chosen, corpus)
+        team.agree("this run", this | {"msa_lit": __version__, "torch": torch.__version__})
         place = None if folder is None else Path(folder)
-        if place is not None and look(place, differs) == "finished":
+        if place is not None and _look(team, place, differs) == "finished":
             return reuse(place, score)
         look_before(corpus, options, chosen)
         ready, words = read(corpus, chosen["model"])
         spec = ModelSpec.of(ready, chosen["model"], words)
         model = build(method, spec, chosen, seed)
-        if place is not None and _claim(stack, place, this, differs) == "finished":
+        if place is not None and _claim(stack, team, place, this, differs) == "finished":
             return reuse(place, score)
         model.calibrate(ready)
         loop = Loop(model, ready.without("test"), chosen["train"], seed, place, save_seconds,
@@ -239,9 +243,10 @@ def fit(
         look_after(loop.method, ready, answers_of(run))
         run = replace(run, notices=tuple(dict.fromkeys(loop.notices)))
         if not weights: run = replace(run, state=None)
-        if place is not None and loop.accelerator.is_main_process:
+        if place is not None and team.main:
             run.save(place, weights)
             loop.path.unlink(missing_ok=True)
+        team.wait()  # whoever goes on finds the result
     return run
 
 def reuse(
@@ -258,13 +263,21 @@ def reuse(
            + (f", by msa_lit {made} (this is {__version__})" if made != __version__ else ""))
     return run
 
-def _claim(stack, folder, this, differs):
-    "Of several processes that train together, the first claims and the others find its claim."
-    from accelerate import PartialState
-    state = PartialState(cpu=on_cpu_processes())
-    with state.main_process_first():
-        if not state.is_main_process: return look(folder, differs)
-        return stack.enter_context(claimed(folder, this, differs))
+def _look(team, folder, differs):
+    "What a folder holds. Raises ValueError where processes that train together see different ones."
+    found = look(folder, differs)
+    team.agree(f"what {folder} holds", {"it": found}, "give a folder that all machines share")
+    return found
+
+def _claim(stack, team, folder, this, differs):
+    "The first of the processes that train together claims a folder, and tells the others."
+    found, error = "", None
+    if team.main:
+        try: found = stack.enter_context(claimed(folder, this, differs))
+        except (OSError, ValueError) as refused: error = refused
+    found, why = team.from_main((found, None if error is None else str(error)))
+    if why is not None: raise error or OSError(why)
+    return found
 
 # %% ../../nbs/08_train.runs.ipynb #finish
 def finish(this, spec, loop, corpus, history, score=("valid", "test")):
@@ -273,7 +286,7 @@ def finish(this, spec, loop, corpus, history, score=("valid", "test")):
     tables, scores = [], {}
     for split in score:
         rows = corpus.splits[split]
-        heads = predict(loop.method, rows, precision=loop.now.precision)
+        heads = predict_together(loop, rows)
         heads, y = {k: v.numpy() for k, v in heads.items()}, rows.labels["multimodal"]
         scores[split] = {k: evaluate(v, y, corpus.scheme) for k, v in heads.items()}
         tables.append(pd.DataFrame({"split": split, "id": rows.ids, "label": y} | heads))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ..model.gather import whole_dropout
 from ..papers.equations import equation
 
 # %% auto #0
@@ -94,6 +94,6 @@ def mask_features(
         p = float(probabilities[m])
         if not 0 <= p < 1: raise ValueError(f"discard probability of {m!r} is {p}: must lie in [0, 1); UGF-10 as printed never does")
         if not training or p == 0: masked[m] = f
-        elif unit == "element": masked[m] = F.dropout(f, p)
-        else: masked[m] = f * F.dropout(f.new_ones(len(f), *[1] * (f.dim() - 1)), p)
+        elif unit == "element": masked[m] = whole_dropout(f, p)
+        else: masked[m] = f * whole_dropout(f.new_ones(len(f), *[1] * (f.dim() - 1)), p)
     return masked

@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..model.gather import gather_list
 from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['joint_loss', 'confidence', 'running_mean', 'relative_confidence', 'modulation_factor', 'relative_factor',
-           'Assessment', 'mean_over_processes', 'RunningConfidence']
+           'Assessment', 'RunningConfidence']
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #check-scores
 def _check_scores(
@@ -114,16 +115,6 @@ class Assessment(NamedTuple):
     current: dict  # h, relative confidence in this batch, UGF-9
     factor: dict   # w, this batch against the history, UGF-8
 
-# %% ../../nbs/20_ugf.uncertainty.ipynb #processes
-def mean_over_processes(
-    value: Tensor,  # any shape, the same in every process
-) -> Tensor:        # its mean over all processes; the value itself where there is one
-    "Average over the processes of a distributed run."
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()): return value
-    total = value.clone()
-    torch.distributed.all_reduce(total)
-    return total / torch.distributed.get_world_size()
-
 # %% ../../nbs/20_ugf.uncertainty.ipynb #running-confidence
 class RunningConfidence(nn.Module):
     "Equations UGF-4, 5, 6, 9 and 8 for one batch after another; raises ValueError for one modality or a bad alpha."
@@ -147,8 +138,9 @@ class RunningConfidence(nn.Module):
     ) -> Assessment:     # five score dicts
         "Judge one batch; in training also remember it."
         for m in self.modalities: _check_scores(m, preds[m], target)
-        scores = torch.stack([preds[m] for m in self.modalities])  # [K, N]
-        a = mean_over_processes(confidence(scores, target, self.alpha, torch.double))  # [K]
+        scores = torch.stack([preds[m] for m in self.modalities], -1)       # [N, K]
+        scores, target = gather_list([scores, target])                      # of the whole batch
+        a = confidence(scores.mT, target, self.alpha, torch.double)         # [K]
         if self.training:
             self.step.add_(1)
             self.mean = running_mean(self.mean, a, int(self.step))  # [K]
