@@ -140,7 +140,7 @@ class RunningConfidence(nn.Module):
         for m in self.modalities: _check_scores(m, preds[m], target)
         scores = torch.stack([preds[m] for m in self.modalities], -1)       # [N, K]
         scores, target = gather_list([scores, target])                      # of the whole batch
-        a = confidence(scores.mT, target, self.alpha, torch.double)         # [K]
+        a = confidence(scores.mT.contiguous(), target, self.alpha, torch.double)  # [K]
         if self.training:
             self.step.add_(1)
             self.mean = running_mean(self.mean, a, int(self.step))  # [K]
