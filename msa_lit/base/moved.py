@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from importlib import abc, import_module, machinery
+from importlib import import_module, machinery
 from types import ModuleType
 
 # %% auto #0
@@ -48,11 +48,13 @@ def new_address(
     return ""
 
 # %% ../../nbs/00_base.moved.ipynb #finder-code
-class _Forward(abc.MetaPathFinder, abc.Loader):
+class _Forward:
     "Finds modules by the names they had before they moved."
     def find_spec(self, name, path=None, target=None):
         home = new_address(name)
-        return machinery.ModuleSpec(name, self, origin=home) if home else None
+        if not home: return None
+        # a loader by its methods: the class to inherit from would double the time of the import
+        return machinery.ModuleSpec(name, self, origin=home)  # pyright: ignore[reportArgumentType]
 
     def create_module(self, spec):
         warnings.warn(f"{spec.name} stands at {spec.origin} now", DeprecationWarning, stacklevel=2)
