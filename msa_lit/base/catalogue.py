@@ -204,7 +204,7 @@ def declared(
     module: str,  # where the class can be seen
     name: str,  # a dataclass
     owner: str,  # what to write as owner
-) -> dict:  # field -> Option
+) -> dict[str, Option]:  # field -> Option
     "A dataclass's options, bases first. Raises NotLiteral where the source does not say enough."
     here, node = follow(module, name)
     if not isinstance(node, ast.ClassDef):
@@ -231,7 +231,7 @@ def declared(
 def of_class(
     cls: type,  # a dataclass that has been imported, wherever it was defined
     owner: str,  # what to write as owner
-) -> dict:  # field -> Option
+) -> dict[str, Option]:  # field -> Option
     "The options of a living dataclass, with the meanings from its source where Python can find it."
     said = {}
     for kind in reversed(cls.__mro__):
@@ -402,7 +402,7 @@ def split_name(
 def options_of(
     name: str,  # "method" or "method+piece+piece"
     alive: bool = True,  # ask imported classes where there are any; False: the source alone
-) -> dict:  # flat name -> Option
+) -> dict[str, Option]:  # flat name -> Option
     "Every option that `fit(name, ...)` takes. Raises ValueError for an unknown name."
     first, pieces = split_name(name)
     found = shared_options() | own_options("method", first, alive)
@@ -433,7 +433,7 @@ def own_options(
     kind: str,  # "method" or "piece"
     name: str,  # a known one
     alive: bool = True,  # as in `options_of`
-) -> dict:  # field -> Option
+) -> dict[str, Option]:  # field -> Option
     "The options that a method or a piece declares itself."
     owner = "method" if kind == "method" else name
     if alive and name in registry(kind):
@@ -479,7 +479,7 @@ def arguments(
     module: str,  # where the function is defined
     function: str,  # its name
     owner: str,  # what to write as owner
-) -> dict:  # name -> Option; only arguments with a default
+) -> dict[str, Option]:  # name -> Option; only arguments with a default
     "The optional arguments of a function, with the comments beside them."
     here, node = follow(module, function)
     if not isinstance(node, ast.FunctionDef):
@@ -504,7 +504,7 @@ def _beside(arg, notes):
 @cache
 def reading_options(
     function: str = "read_corpus",  # of the readers; "convert" has one more
-) -> dict:  # name -> Option
+) -> dict[str, Option]:  # name -> Option
     "Every way to read a corpus from files."
     return arguments(home(function), function, "reading") | declared(
         home("Reading"), "Reading", "reading"
@@ -514,7 +514,7 @@ def reading_options(
 @cache
 def run_options(
     function: str = "fit",  # or "compare", which hands on a preset
-) -> dict:  # name -> Option
+) -> dict[str, Option]:  # name -> Option
     "The arguments of `fit` or `compare` that are about a run: not its options and not its place."
     elsewhere = ("seed", "seeds", "folder", "progress", "jobs")
     found = arguments(home("fit"), "fit", "run")

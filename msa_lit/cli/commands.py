@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..base import catalogue
-from ..base.catalogue import near, options_of, reading_options, run_options
+from ..base.catalogue import Option, near, options_of, reading_options, run_options
 from ..base.files import csv_style
 from .flags import as_flag, help_group, share_out
 
@@ -39,8 +39,8 @@ def check_corpus_name(
 
 def reading_for(
     corpus: str,  # as given to --corpus
-    own: dict,  # flat name -> Option, of what is trained
-) -> dict:  # name -> Option
+    own: dict[str, Option],  # flat name -> Option, of what is trained
+) -> dict[str, Option]:  # name -> Option
     "The ways to read; for the simulator without those whose names an option of training has."
     found = reading_options()
     return {k: o for k, o in found.items() if k not in own or not check_corpus_name(corpus)}
@@ -355,10 +355,13 @@ def run_score(args):  # msa_lit score FILE -> 0
 
 
 def _scheme_of(label):
-    from types import SimpleNamespace
+    import numpy as np
     from msa_lit.data.labels import guess_scheme
+    from msa_lit.data.sources import FoldTable
 
-    return guess_scheme({"all": SimpleNamespace(labels={"multimodal": label})})
+    unnamed = [""] * len(label)
+    table = FoldTable(unnamed, None, {"multimodal": label}, {}, np.arange(len(label)))
+    return guess_scheme({"all": table})
 
 # %% ../../nbs/93_cli.commands.ipynb #lists
 def _about(entry):

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable
 
 from ..base.catalogue import Option, entries, near, own_options
+from ..base.types import Named
 
 # %% auto #0
 __all__ = ['TRUTH_WORDS', 'join_words', 'as_flag', 'as_given', 'typed_flag', 'share_out', 'help_group', 'training_groups']
@@ -54,7 +55,7 @@ def as_flag(
 
 def as_given(
     words: Iterable[str],  # "--name=value", left over by the parser
-) -> dict:  # option name -> text
+) -> dict[str, str]:  # option name -> text
     "Options by name. Raises ValueError for a word that belongs to no flag."
     given = {}
     for word in words:
@@ -105,9 +106,9 @@ _CALLED = {"bool": "True or False", "int": "a whole number", "float": "a number"
 
 # %% ../../nbs/92_cli.flags.ipynb #share
 def share_out(
-    given: dict,  # option name -> text
-    reading: dict,  # name -> Option, of the reader; {} where nothing is read
-    training: dict,  # flat name -> Option; {} where nothing is trained
+    given: dict[str, str],  # option name -> text
+    reading: dict[str, Option],  # name -> Option, of the reader; {} where nothing is read
+    training: dict[str, Option],  # flat name -> Option; {} where nothing is trained
 ) -> tuple:  # values for the reader, values for `fit`
     "Give every flag to its owner. Raises ValueError, with near flags, for one that nobody has."
     known = {f"reading.{k}": (0, k, o) for k, o in reading.items()}
@@ -146,7 +147,7 @@ def _unknown(name, known, reading, training):
 # %% ../../nbs/92_cli.flags.ipynb #help
 def help_group(
     title: str,  # what these options are
-    options: dict,  # flat name -> Option
+    options: dict[str, Option],  # flat name -> Option
     width: int | None = None,  # characters of a line; None: the terminal's
 ) -> str:  # lines of text
     "A group of options: flag, meaning, default."
@@ -169,7 +170,7 @@ def _shown(value):
 
 def training_groups(
     names: Iterable[str] = (),  # methods, with or without pieces; none: all there are
-    run: dict | None = None,  # options of the run, name -> Option
+    run: Named | None = None,  # options of the run, name -> Option
 ) -> list:  # (title, options), shared ones first
     "The options of methods and pieces by group."
     from msa_lit.base.catalogue import names as every, shared_options, split_name

@@ -154,7 +154,7 @@ class Corpus(Shown):
     "Named folds, the label scheme and, for simulated corpora, the truth behind them."
     name: str
     scheme: str                                 # "mosi", "mosei" or "sims"
-    splits: dict                                # "train", "valid", "test" -> Split
+    splits: dict[str, Split]                    # "train", "valid", "test" -> Split
     truth: dict | None = None                   # split -> what only a simulator can know
     notes: tuple = field(default_factory=tuple) # what was repaired while reading, one line each
 
@@ -294,7 +294,7 @@ class Batch:
     "N utterances on their way through a model."
     index: Tensor   # [N] row numbers in their split
     ids: tuple      # [N] utterance names
-    inputs: dict    # modality -> Padded
+    inputs: dict[str, Padded]  # modality -> Padded
     labels: dict    # "multimodal" (and modalities with labels of their own) -> [N]
 
     def __len__(self): return len(self.index)

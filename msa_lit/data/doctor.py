@@ -4,6 +4,7 @@
 
 # %% ../../nbs/01_data.doctor.ipynb #imports
 from __future__ import annotations
+from ..base.types import Row
 
 import html
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ def label_grid(
 
 # %% ../../nbs/01_data.doctor.ipynb #videos
 def shared_videos(
-    splits: dict,  # fold name -> Split
+    splits: dict[str, Split],  # fold name -> Split
 ) -> list[Observation]:
     "Utterances whose video occurs in another fold, too."
     out = []
@@ -93,7 +94,7 @@ def constant_columns(
 def fold_row(
     name: str,     # the fold's name
     split: Split,  # the fold
-) -> dict:         # one row of the table of folds
+) -> Row:          # one row of the table of folds
     "Counts and labels of one fold."
     y = np.asarray(split.labels.get("multimodal", []), np.float64)
     y = y[np.isfinite(y)]
@@ -112,7 +113,7 @@ def sequence_row(
     key: str,         # the sequence's name
     rows: Ragged,     # the sequence
     constant: list,   # columns that never change
-) -> dict:            # one row of the table of sequences
+) -> Row:             # one row of the table of sequences
     "Width and lengths of one sequence."
     low, few, half, most, high = length_quantiles(rows.lengths)
     return {"fold": name, "sequence": key, "width": rows.width or "ids",

@@ -11,6 +11,7 @@ import numpy as np
 
 from .corpus import SCHEMES, SPLITS
 from .reading import Log, Reading
+from .sources import FoldTable
 
 # %% auto #0
 __all__ = ['CLASSES', 'all_labels', 'guess_scheme', 'scheme_words', 'beyond', 'settle_labels', 'settle_unimodal', 'is_labelled',
@@ -18,7 +19,7 @@ __all__ = ['CLASSES', 'all_labels', 'guess_scheme', 'scheme_words', 'beyond', 's
 
 # %% ../../nbs/01_data.labels.ipynb #scheme
 def all_labels(
-    tables: dict,             # fold name -> Table
+    tables: dict[str, FoldTable],  # fold name -> Table
     name: str = "multimodal", # which label
 ) -> np.ndarray:              # float64, the finite ones of all folds
     "The labels of a corpus in one array."
@@ -27,7 +28,7 @@ def all_labels(
     return y[np.isfinite(y)]
 
 def guess_scheme(
-    tables: dict,  # fold name -> Table
+    tables: dict[str, FoldTable],  # fold name -> Table
 ) -> str:          # "sims", "mosei" or "mosi"
     "Guess the label scheme from range, grid and number of the labels."
     y = all_labels(tables)
@@ -42,7 +43,7 @@ CLASSES = {"mosi": "acc7 and acc2 on -3 to 3", "mosei": "acc7 and acc2 on -3 to 
 
 def scheme_words(
     scheme: str,   # the guess
-    tables: dict,  # fold name -> Table
+    tables: dict[str, FoldTable],  # fold name -> Table
 ) -> str:          # one sentence
     "What was guessed, from what, and what the alternative would mean."
     y = all_labels(tables)
@@ -64,7 +65,7 @@ def beyond(
     return np.abs(np.asarray(y, np.float64)) > rho + 1e-4
 
 def settle_labels(
-    tables: dict,  # fold name -> Table
+    tables: dict[str, FoldTable],  # fold name -> Table
     scheme: str,   # label scheme
     how: Reading,  # options: labels
     log: Log,      # where to report
@@ -104,7 +105,7 @@ def _drop_labels(table, split, rho, log):
 
 # %% ../../nbs/01_data.labels.ipynb #unimodal
 def settle_unimodal(
-    tables: dict,  # fold name -> Table
+    tables: dict[str, FoldTable],  # fold name -> Table
     log: Log,      # where to report
 ) -> dict:         # the tables; a label that is nowhere, or not everywhere, is taken out
     "Drop labels of single modalities that are blank throughout; refuse incomplete ones by name."

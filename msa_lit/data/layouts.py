@@ -13,6 +13,7 @@ import numpy as np
 
 from .corpus import Corpus, Ragged, Split
 from ..base.files import replace_files
+from ..base.types import Arrays
 
 # %% auto #0
 __all__ = ['LABEL_FIELDS', 'WORDS', 'to_block', 'bert_block', 'clip_names', 'label_fields', 'check_aligned', 'mmsa_fields',
@@ -57,7 +58,7 @@ LABEL_FIELDS = {"multimodal": "", "text": "_T", "audio": "_A", "vision": "_V"}
 WORDS = ("Negative", "Neutral", "Positive")
 
 def label_fields(
-    labels: dict,  # label name -> [N]
+    labels: Arrays,  # label name -> [N]
 ) -> dict:         # the fields of the layout that hold them
     "Regression labels, classes and annotations."
     out = {}

@@ -19,6 +19,7 @@ from .labels import (folds_needed, guess_scheme, is_labelled, scheme_words,
                                  settle_labels,
                             settle_unimodal)
 from ..base.notices import notice
+from ..base.types import Arrays
 from .reading import Log, Reading, changed, reading
 from .soundness import CorpusError, Observation, faults
 from .sources import FoldTable, find_table, folder_tables, mmsa_tables
@@ -121,7 +122,7 @@ def build_split(
 def mend_columns(
     corpus: Corpus,  # just copied, nothing mended
     log: Log,        # where to report
-    origin: dict,    # fold name -> row numbers in the file [N]
+    origin: Arrays,  # fold name -> row numbers in the file [N]
     how: Reading,    # options
 ) -> tuple:          # Corpus, and the row numbers that are left
     "Clip or drop NaN, infinities and outliers, column by column, and note every row."
@@ -234,18 +235,18 @@ def _way_out(finding):
 
 # %% ../../nbs/01_data.readers.ipynb #read
 def settle_text(
-    tables: dict,  # fold name -> Table
+    tables: dict[str, FoldTable],  # fold name -> Table
     log: Log,      # where to report
 ) -> dict:         # the tables; transcripts are taken out where there are no words at all
     "Empty transcripts are no text, unless there are features or token ids for it."
     told = [t for t in tables.values() if t.text is not None]
     if not told or any("text" in t.windows or "text_bert" in t.windows for t in told): return tables
-    if any(words.strip() for t in told for words in t.text): return tables
+    if any(words.strip() for t in told for words in t.text or ()): return tables
     log.note("text", "all transcripts are empty: there is no text in this corpus")
     return {k: replace(t, text=None) for k, t in tables.items()}
 
 def settle(
-    tables: dict,        # fold name -> Table
+    tables: dict[str, FoldTable],  # fold name -> Table
     scheme: str | None,  # as the caller says
     log: Log,            # where to report
     how: Reading,        # options

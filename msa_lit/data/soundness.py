@@ -96,7 +96,7 @@ def length_faults(
 
 # %% ../../nbs/01_data.soundness.ipynb #ids
 def id_faults(
-    splits: dict,  # fold name -> Split
+    splits: dict[str, Split],  # fold name -> Split
 ) -> list[Observation]:
     "Ids that occur twice, within a fold or across folds."
     seen = Counter(i for s in splits.values() for i in s.ids)
@@ -109,7 +109,7 @@ def id_faults(
 
 # %% ../../nbs/01_data.soundness.ipynb #shape
 def shape_faults(
-    splits: dict,                    # fold name -> Split
+    splits: dict[str, Split],        # fold name -> Split
     wanted: Sequence[str] = SPLITS,  # folds that must be there
 ) -> list[Observation]:
     "Missing folds, and folds that differ from the first in modalities, labels or widths."
@@ -120,7 +120,7 @@ def shape_faults(
         return {"labels": sorted(s.labels), "transcripts": s.text is not None,
                 "widths": {k: v.width for k, v in sorted(s.sequences.items())}}
     looks = {name: look(s) for name, s in splits.items()}
-    first = next(iter(looks), None)
+    first = next(iter(looks), "")
     return out + [Observation("refused", name, k, (), f"{v[k]}, but {first} has {looks[first][k]}")
                   for name, v in looks.items() for k in v if v[k] != looks[first][k]]
 

@@ -222,7 +222,7 @@ def mmsa_tables(
     path: Path,    # the pickle
     log: Log,      # where to report
     how: Reading,  # options
-) -> dict:         # fold name -> Table
+) -> dict[str, FoldTable]:  # fold name -> Table
     "Understand an MMSA pickle; nothing in it is executed."
     content = load_content(path)
     if not isinstance(content, dict):
@@ -386,7 +386,7 @@ def folder_tables(
     folder: Path,  # where label.csv lies
     log: Log,      # where to report
     how: Reading,  # options
-) -> dict:         # fold name -> Table
+) -> dict[str, FoldTable]:  # fold name -> Table
     "Understand a folder with label.csv and arrays."
     path = find_table(folder)
     if path is None: log.stop("", "", "there is no label.csv")

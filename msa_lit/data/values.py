@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from .corpus import SPLITS, Corpus, Ragged
+from .corpus import SPLITS, Corpus, Ragged, Split
 from .frames import row_blocks
 from ..base.notices import notice
 from .soundness import CorpusError, Observation
@@ -198,7 +198,7 @@ def _still(name, key, low, high):
 
 # %% ../../nbs/01_data.values.ipynb #repeated
 def repeated_clips(
-    splits: dict,  # fold name -> Split
+    splits: dict[str, Split],  # fold name -> Split
 ) -> list[Observation]:
     "Clips whose words and frames occur in an earlier fold under another id."
     seen, out = {}, []

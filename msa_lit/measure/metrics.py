@@ -139,7 +139,7 @@ def class_views(
     pred: np.ndarray, # predictions, [N]
     target: np.ndarray, # true labels, [N]
     scheme: str, # "mosi", "mosei" or "sims"
-) -> dict: # accuracy name -> (predicted class [N], true class [N], clip is scored [N])
+) -> dict[str, tuple]:  # accuracy name -> (predicted class [N], true class [N], clip is scored [N])
     "What each accuracy of the scheme compares, and on which clips."
     p, y, every = pred, target, np.ones(len(target), dtype=bool)
     if scheme == "sims":

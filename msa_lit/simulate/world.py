@@ -4,6 +4,7 @@
 
 # %% ../../nbs/02_simulate.world.ipynb #imports
 from __future__ import annotations
+from ..base.types import Arrays
 
 import math
 import zlib
@@ -172,7 +173,7 @@ def draw_bursts(
     n: int,        # utterances
     seed: int,     # corpus seed
     split: str,    # fold name
-) -> dict:         # modality -> bool [n], True where a burst hits
+) -> Arrays:       # modality -> bool [n], True where a burst hits
     "Which utterances are hit by a burst, in each modality that has one."
     return {m: (stream(seed, split, "burst", m).random(n) < world.burst_rate) & (world.burst[m] > 0)
             for m in MODALITIES}
