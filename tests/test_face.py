@@ -145,7 +145,6 @@ def test_a_method_of_another_package_is_found_by_its_entry_point(tmp_path, monke
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: warm\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[msa_lit.methods]\nwarm = warm\n")
     monkeypatch.syspath_prepend(tmp_path)
-    catalogue.plugins.cache_clear()
     try:
         status, listed, err = shell("methods", "warm")
         assert status == 0 and "--warmth" in listed and "how warm it is [2.0]" in listed, err
@@ -153,7 +152,6 @@ def test_a_method_of_another_package_is_found_by_its_entry_point(tmp_path, monke
         status, said, err = shell("fit", "warm", "--warmth", "3", "--n", "8,4,4", *QUICK)
         assert status == 0 and said.startswith("warm, seed 1111"), err
     finally:
-        catalogue.plugins.cache_clear()
         catalogue.registry("method").pop("warm", None)
 
 

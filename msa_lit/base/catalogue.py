@@ -320,12 +320,24 @@ def _announced(module, node):
                     PAPER_FOLDERS.get(folder, ""), says)
 
 # %% ../../nbs/00_base.catalogue.ipynb #others
-@cache
 def plugins(
     kind: str,  # "method" or "piece"
 ) -> dict:  # name -> module that registers it
-    "What other installed packages offer."
-    return {e.name: e.value for e in metadata.entry_points(group=f"{PACKAGE}.{kind}s")}
+    "What other installed packages offer. Raises ValueError where two offer one name."
+    return _offered(f"{PACKAGE}.{kind}s", tuple(sys.path))
+
+
+@cache
+def _offered(group, path):  # looked up once, and again when Python looks elsewhere
+    found = {}
+    for entry in metadata.entry_points(group=group):
+        home = entry.value.partition(":")[0]
+        if found.setdefault(entry.name, home) != home:
+            raise ValueError(
+                f"two packages offer the name {entry.name!r} in {group}: {found[entry.name]} and "
+                f"{home}; uninstall one of them"
+            )
+    return found
 
 
 def registry(
@@ -365,7 +377,10 @@ def load_module(
     entry = entries().get((kind, name))
     if entry is None and name in registry(kind):
         return  # a notebook's own
-    importlib.import_module(entry.module if entry else plugins(kind)[name].partition(":")[0])
+    module = entry.module if entry else plugins(kind)[name]
+    importlib.import_module(module)
+    if name not in registry(kind):
+        raise ValueError(f"{module} is to register the {kind} {name!r} and does not")
 
 
 def entry_of(
@@ -516,7 +531,7 @@ def run_options(
     function: str = "fit",  # or "compare", which hands on a preset
 ) -> dict[str, Option]:  # name -> Option
     "The arguments of `fit` or `compare` that are about a run: not its options and not its place."
-    elsewhere = ("seed", "seeds", "folder", "progress", "jobs")
+    elsewhere = ("seed", "seeds", "folder", "progress", "jobs", "score", "listeners")
     found = arguments(home("fit"), "fit", "run")
     if function != "fit":
         found = arguments(home(function), function, "run") | {

@@ -21,7 +21,7 @@ from ..measure.metrics import constant_row, higher_is_better
 from ..base.notices import notice
 from ..model.processes import start_team
 from .runs import Run, check_ready, choose, facts_of, fit, identity, load_run, rehearse
-from .runs import telling
+from .runs import reads, telling
 from .series import run_missing
 
 # %% auto #0
@@ -98,12 +98,9 @@ def make_plans(
 
 def _suited(method, options, methods):
     "An option only some methods know goes to those; one that none knows stays, to be refused."
-    def known(m, k):
-        try: choose(m, {k: options[k]})
-        except ValueError as e: return "unknown option" not in str(e)
-        return True
+    read = {m: reads(m, options) | {"preset"} for m in methods}
     return {k: v for k, v in options.items()
-            if known(method, k) or not any(known(m, k) for m in methods)}
+            if k in read[method] or not any(k in names for names in read.values())}
 
 # %% ../../nbs/08_train.comparison.ipynb #home
 def trained_in(

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch.testing import assert_close
 
 from ..data.corpus import Batch, Padded, make_batch
-from ..model.common import ModelOptions, ModelSpec
-from ..model.contract import parse, total_losses
+from ..base.catalogue import entries
+from ..model.options import ModelSpec
 from .runs import build, choose, fit, load_run, read
 from ..simulate.world import simulate
-from .listeners import Cut
-from .loop import Loop, epoch_batches, train_step
+from .listeners import Cut, PowerCut
+from .loop import Loop, epoch_batches, predict, seed_everything, train_step
 
 # %% auto #0
 __all__ = ['CLOSE', 'Setting', 'predictions', 'asks_batch_mates', 'spoil', 'asks_padding', 'main_loop', 'asks_inputs',
-           'asks_gradients', 'asks_saving', 'asks_subsets', 'examine_method']
+           'asks_gradients', 'asks_saving', 'asks_subsets', 'answers_after', 'effect', 'asks_effect', 'names_of',
+           'piece_matrix', 'examine_method']
 
 # %% ../../nbs/08_train.examination.ipynb #setting
 class Setting:
@@ -154,17 +155,9 @@ def asks_saving(
 
 def _cut(setting, folder, arguments):
     "Start the same run and stop it after four steps of the last stage."
-    from unittest.mock import patch
-    from msa_lit.train import loop as training
-    real, count = training.train_step, [0]
-    def until(loop, batch):
-        last = loop.progress.stage == len(loop.stages) - 1
-        if last and count[0] == 4: raise Cut
-        count[0] += last
-        return real(loop, batch)
-    with patch.object(training, "train_step", until):
-        try: fit(setting.name, setting.corpus, folder=folder, save_seconds=0, **arguments)
-        except Cut: return
+    try: fit(setting.name, setting.corpus, folder=folder, save_seconds=0, listeners=[PowerCut(4)],
+             **arguments)
+    except Cut: return
     raise AssertionError(f"{setting.name}: the run had fewer than five steps, nothing was cut")
 
 # %% ../../nbs/08_train.examination.ipynb #subsets
@@ -184,6 +177,64 @@ def asks_subsets(
             verdicts["+".join(subset)] = str(e)
     return verdicts
 
+# %% ../../nbs/08_train.examination.ipynb #effect
+def answers_after(
+    name: str,       # "method" or "method+piece"
+    steps: int = 6,  # of the main stage, 16 utterances each
+    **options,       # of the method and its pieces
+) -> torch.Tensor:   # multimodal answers on validation, [24]
+    "Answers after a few steps without dropout."
+    setting = Setting(name, **{"dropout": 0.0} | options)
+    loop = main_loop(setting)
+    seed_everything(1)
+    parts = [epoch_batches(setting.spec.n_train, 16, (1, 0, epoch)) for epoch in range(steps)]
+    for rows in sum(parts, [])[:steps]: train_step(loop, setting.batch(rows))
+    return predict(loop.method, setting.ready.splits["valid"])["multimodal"]
+
+def effect(
+    name: str,   # "method+piece", or with more than one piece
+    piece: str,  # which of them
+    **options,   # of the method and its pieces
+) -> float:      # in units of the label
+    "How far a piece moves the answers of a method. Raises ValueError where it does not fit."
+    method, *pieces = name.split("+")
+    without = "+".join([method, *(p for p in pieces if p != piece)])
+    others = {k: v for k, v in options.items() if not k.startswith(f"{piece}.")}
+    moved = answers_after(name, **options) - answers_after(without, **others)
+    return float(moved.abs().max())
+
+def asks_effect(
+    name: str,  # "method+piece", or with more than one piece
+    **options,  # of the method and its pieces
+) -> dict[str, float]: # piece -> its effect
+    "Every piece moves the multimodal answer."
+    effects = {piece: effect(name, piece, **options) for piece in name.split("+")[1:]}
+    idle = [piece for piece, moved in effects.items() if not moved > 0]
+    if idle: raise AssertionError(f"{name}: the piece {idle[0]!r} changes no answer")
+    return effects
+
+# %% ../../nbs/08_train.examination.ipynb #matrix
+def names_of(
+    kind: str,   # "method" or "piece"
+) -> list[str]:  # sorted
+    "What the package itself announces."
+    return sorted(name for k, name in entries() if k == kind)
+
+def piece_matrix(
+    methods: Sequence[str],  # by name
+    pieces: Sequence[str],   # by name
+    **options,               # of pieces, such as "align.shared_weight"
+):                           # DataFrame: piece x method -> effect, or "refused: ..."
+    "Put every piece on every method, or hear why not."
+    import pandas as pd
+    def cell(method, piece):
+        name = f"{method}+{piece}"
+        own = {k: v for k, v in options.items() if k.startswith(f"{piece}.")}
+        try: Setting(name, **own).fresh()
+        except ValueError as refusal: return f"refused: {refusal}"
+        return asks_effect(name, **own)[piece]
+    return pd.DataFrame({m: {p: cell(m, p) for p in pieces} for m in methods})
+
 # %% ../../nbs/08_train.examination.ipynb #all
 def examine_method(
     name: str,            # "method" or "method+piece"
@@ -193,10 +244,17 @@ def examine_method(
     "Put all questions to a method. Raises AssertionError at the first it fails."
     import pandas as pd
     setting = Setting(name, **options)
-    for ask in (asks_batch_mates, asks_padding, asks_inputs, asks_gradients, asks_saving): ask(setting)
+    for ask in (asks_batch_mates, asks_padding, asks_inputs, asks_gradients, asks_saving):
+        ask(setting)
     verdicts = asks_subsets(name, **options)
     bad = {k: v for k, v in verdicts.items() if v != "works" and not (refusals and refusals in v)}
     if bad: raise AssertionError(f"{name}: {bad}")
-    questions = {"batch-mates": "same prediction alone and in any batch", "padding": "never read", "inputs": "left untouched", "gradients": "finite, for every parameter",
-                 "saving": "load agrees, resume is bit-identical", "subsets": f"{sum(v == 'works' for v in verdicts.values())} of 7 work, {sum(v != 'works' for v in verdicts.values())} refused clearly"}
-    return pd.DataFrame({"question": questions.keys(), name: questions.values()}).set_index("question")
+    work = sum(v == "works" for v in verdicts.values())
+    answers = {"batch-mates": "same prediction alone and in any batch", "padding": "never read",
+               "inputs": "left untouched", "gradients": "finite, for every parameter",
+               "saving": "load agrees, resume is bit-identical",
+               "subsets": f"{work} of 7 work, {7 - work} refused clearly"}
+    effects = asks_effect(name, **options)
+    said = [f"{piece} moves answers by {moved:.1e}" for piece, moved in effects.items()]
+    if said: answers["pieces"] = ", ".join(said)
+    return pd.DataFrame({"question": answers.keys(), name: answers.values()}).set_index("question")

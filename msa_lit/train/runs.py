@@ -37,9 +37,9 @@ from ..data.values import check_values
 from ..data.untrusted import safe, verbatim
 
 # %% auto #0
-__all__ = ['load_corpus', 'check_ready', 'choose', 'read', 'build', 'Run', 'facts_of', 'identity', 'telling', 'fit', 'reuse',
-           'finish', 'answers_of', 'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of', 'predict_with',
-           'rehearse']
+__all__ = ['load_corpus', 'check_ready', 'choose', 'reads', 'read', 'build', 'Run', 'facts_of', 'identity', 'telling', 'fit',
+           'reuse', 'finish', 'answers_of', 'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of',
+           'predict_with', 'rehearse']
 
 # %% ../../nbs/08_train.runs.ipynb #corpus
 def load_corpus(
@@ -60,7 +60,8 @@ def check_ready(
     score: Sequence[str] = ("valid", "test"),  # splits that are scored at the end
 ) -> None:
     "Raises ValueError naming what is missing."
-    for split in dict.fromkeys(("train", "valid", *score)):
+    wanted = tuple(dict.fromkeys(("train", "valid", *score)))
+    for split in wanted:
         if split not in corpus.splits or not len(corpus.splits[split]):
             has = ", ".join(corpus.splits)
             raise ValueError(f"corpus {corpus.name!r} has no {split} split (it has {has}); "
@@ -70,7 +71,7 @@ def check_ready(
             raise ValueError(f"corpus {corpus.name!r}, split {name}: {bad}; "
                              "`msa_lit data check` lists every such row")
     if not corpus.modalities: raise ValueError(f"corpus {corpus.name!r} has no modality at all")
-    check_corpus(corpus)
+    check_corpus(corpus, wanted)
     check_values(corpus)
     for note in corpus.notes:
         if "guessed" in note: notice(note)  # as the reader said; here it reaches the record
@@ -89,6 +90,15 @@ def choose(
     chosen = _chosen(name, with_preset(name, options))
     check_unused(parse(name)[0], options, chosen)
     return chosen
+
+def reads(
+    name: str,      # "method" or "method+piece"
+    options: dict,  # flat names -> values; those of other methods are passed over
+) -> set[str]:      # flat names
+    "The options that a method takes and reads. Raises ValueError for impossible values."
+    known = options_of(name)
+    chosen = _chosen(name, {k: v for k, v in options.items() if k in known})
+    return set(known) - set(parse(name)[0].unused(chosen["model"], chosen["method"]))
 
 def _chosen(name, options):
     cls, pieces = parse(name)

@@ -5,7 +5,6 @@
 # %% ../../../nbs/80_book.tables.search.ipynb #imports
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from ...data.corpus import Corpus
@@ -13,8 +12,7 @@ from ...train.runs import choose, fit
 from .protocol import knows
 
 # %% auto #0
-__all__ = ['SEARCH_COMMON', 'SPACES', 'space_of', 'suggest', 'without_test', 'search', 'search_trials', 'best_options',
-           'expected_best']
+__all__ = ['SEARCH_COMMON', 'SPACES', 'space_of', 'suggest', 'search', 'search_trials', 'best_options', 'expected_best']
 
 # %% ../../../nbs/80_book.tables.search.ipynb #space
 SEARCH_COMMON = {
@@ -63,18 +61,6 @@ def suggest(
         point[name] = trial.suggest_float(name, low, high, log=low > 0 and high / low >= 10)
     return point
 
-# %% ../../../nbs/80_book.tables.search.ipynb #hidden
-def without_test(
-    corpus: Corpus,  # with train, valid, test
-) -> Corpus:  # test replaced by valid
-    "A corpus that cannot tell anything about its test split."
-    valid = corpus.splits["valid"]
-    return replace(
-        corpus,
-        splits=corpus.splits
-        | {"test": replace(valid, ids=[f"valid again {i}" for i in valid.ids])},
-    )
-
 # %% ../../../nbs/80_book.tables.search.ipynb #search
 def search(
     method: str,  # by name
@@ -94,19 +80,16 @@ def search(
     unknown = [name for name, values in space.items() if not knows(method, name, values[0])]
     if unknown:
         raise ValueError(f"{unknown}: {method!r} has no such options")
-    study, hidden = _open(method, folder), without_test(corpus)
+    study, hidden = _open(method, folder), corpus.without("test")
     for k in tqdm(
         range(len(_finished(study)), trials), desc=f"search {method}", disable=not progress
     ):
         study.sampler = optuna.samplers.RandomSampler(seed=seed + k)
         trial = study.ask()
         point = suggest(trial, space)
-        study.tell(
-            trial,
-            fit(method, hidden, seed, progress=False, weights=False, **(options | point)).scores[
-                "valid"
-            ]["multimodal"]["mae"],
-        )
+        quiet = dict(progress=False, weights=False, score=("valid",))
+        run = fit(method, hidden, seed, **quiet, **(options | point))
+        study.tell(trial, run.scores["valid"]["multimodal"]["mae"])
     return search_trials(method, folder)
 
 def _open(method, folder):
