@@ -23,7 +23,7 @@ from .loop import Loop, epoch_batches, predict, seed_everything, train_step
 
 # %% auto #0
 __all__ = ['CLOSE', 'Setting', 'predictions', 'asks_batch_mates', 'spoil', 'asks_padding', 'main_loop', 'asks_inputs',
-           'asks_gradients', 'asks_saving', 'asks_subsets', 'answers_after', 'effect', 'asks_effect', 'names_of',
+           'asks_gradients', 'asks_saving', 'asks_subsets', 'answers_after', 'piece_effect', 'asks_effect', 'announced',
            'piece_matrix', 'examine_method']
 
 # %% ../../nbs/08_train.examination.ipynb #setting
@@ -191,7 +191,7 @@ def answers_after(
     for rows in sum(parts, [])[:steps]: train_step(loop, setting.batch(rows))
     return predict(loop.method, setting.ready.splits["valid"])["multimodal"]
 
-def effect(
+def piece_effect(
     name: str,   # "method+piece", or with more than one piece
     piece: str,  # which of them
     **options,   # of the method and its pieces
@@ -208,13 +208,13 @@ def asks_effect(
     **options,  # of the method and its pieces
 ) -> dict[str, float]: # piece -> its effect
     "Every piece moves the multimodal answer."
-    effects = {piece: effect(name, piece, **options) for piece in name.split("+")[1:]}
+    effects = {piece: piece_effect(name, piece, **options) for piece in name.split("+")[1:]}
     idle = [piece for piece, moved in effects.items() if not moved > 0]
     if idle: raise AssertionError(f"{name}: the piece {idle[0]!r} changes no answer")
     return effects
 
 # %% ../../nbs/08_train.examination.ipynb #matrix
-def names_of(
+def announced(
     kind: str,   # "method" or "piece"
 ) -> list[str]:  # sorted
     "What the package itself announces."
