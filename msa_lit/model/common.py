@@ -105,13 +105,19 @@ class BuiltModel(Method):
 
     def build(self) -> None:
         names = self.spec.modalities
-        self.encoders = nn.ModuleDict({m: self.build_encoder(m) for m in names})
+        self.encoders = nn.ModuleDict(self.build_encoders())
         self.widths = self.encoded_widths()
+        self.build_between()
         self.fusion = self.build_fusion()
         heads = {m: self.build_head(m) for m in names}
         self.branches = nn.ModuleDict({m: b for m, b in heads.items() if b is not None})
 
+    def build_encoders(self) -> dict[str, nn.Module]: # modality -> encoder
+        return {m: self.build_encoder(m) for m in self.spec.modalities}
+
     def build_encoder(self, modality: str) -> nn.Module: return make_encoder(modality, self.spec)
+
+    def build_between(self) -> None: "What stands between encoders and heads: nothing here."
 
     def encoded_widths(self) -> dict[str, int]: # modality -> h
         return {m: e.width for m, e in self.encoders.items()}

@@ -16,18 +16,21 @@ from ..data.corpus import Corpus, Split, make_batch
 from ..model.encoders import Encoder
 from ..papers.equations import equation
 from ..base.files import csv_style, replace_files
-from ..model.common import Branch, CommonModel, make_encoder
-from ..model.contract import Method, Output, Stage, method
-from .denoising import corrupt, denoising_batch, denoising_loss, mixed_target, mixing_weight
+from ..model.common import CommonModel, supervised
+from ..model.contract import Losses, Output, Stage, method
+from ..model.options import ModelSpec
+from .denoising import corrupt, denoising_batch, denoising_loss
+from .denoising import mixed_target, mixing_weight
 from .meta import MetaStep, direct_update, inner_step, meta_update
 from .meta import pad_features, stack_params
 from .mucn import MUCN, check_representations
-from .projection import ACTIVATIONS, STOPS, ContrastiveProjection, contrastive_loss, projected_predictions, stage1_loss
+from .projection import ACTIVATIONS, STOPS, ContrastiveProjection
+from .projection import contrastive_loss, projected_predictions, stage1_loss
 
 # %% auto #0
 __all__ = ['STEP_FORMS', 'MUG_ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory',
-           'LabelLearner', 'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels', 'BridgedModel',
-           'check_room', 'LabelledModel', 'MUG', 'size_table']
+           'LabelLearner', 'human_labels', 'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels',
+           'Bridges', 'check_room', 'found_labels', 'start_afresh', 'represent', 'MUG', 'size_table']
 
 # %% ../../nbs/44_mug.method.ipynb #stage3
 @equation("MUG-27")
@@ -191,6 +194,19 @@ class LabelLearner(LabelMemory):
 
     def update(self, index, stream): return meta_training(self, index, stream)
 
+    def start(self, corpus): # stage 2 begins: nothing is corrected yet
+        self.labels.copy_(human_labels(corpus, self.labels))
+
+    def take(self, batch): # Batch -> {name: float}, for the log
+        return self.step(batch.index)
+
+def human_labels(
+    corpus: Corpus,  # with a training split, n clips
+    like: Tensor,    # on the device where the labels are wanted
+) -> Tensor:         # multimodal labels, [n]
+    "The labels that people gave to the training clips."
+    return torch.as_tensor(corpus.splits["train"].labels["multimodal"], device=like.device)
+
 def meta_training(
     learner: LabelLearner,    # with stored vectors
     index: Tensor,            # rows of S, [b]
@@ -269,52 +285,39 @@ def true_labels(
     return torch.stack([torch.as_tensor(own[m] if m in own else truth[m]) for m in modalities])
 
 # %% ../../nbs/44_mug.method.ipynb #network
-class BridgedModel(CommonModel):
-    "The common model with a way from the fused vector into every modality."
-    Options = MUGOptions
-
+class Bridges(nn.ModuleDict):
+    "A way from the fused vector into every modality, and the loss of stage 1."
     def __init__(
         self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # MUGOptions
+        width: int,           # d, of the fused vector
+        widths: dict,         # modality -> d_m
+        options: MUGOptions,  # those of stage 1 are used
     ):
-        Method.__init__(self, spec, options)
-        o, shared = self.options, spec.model
-        self.register_buffer("key", torch.randint(2**31, ()))
-        encoders = {m: make_encoder(m, spec) for m in spec.modalities}
-        if "text" in encoders: encoders["text"] = Down(encoders["text"], shared.text_width, o.activation)
-        self.widths = {m: e.width for m, e in encoders.items()}
-        self.encoders = nn.ModuleDict(encoders)
-        self.fusion = Branch(sum(self.widths.values()), shared.fusion_width, shared.head_depth, shared.dropout)
-        self.branches = nn.ModuleDict({m: Branch(w, shared.of("width", m), shared.head_depth, shared.dropout) for m, w in self.widths.items()})
-        self.projections = nn.ModuleDict({m: ContrastiveProjection(shared.fusion_width, w, o.activation) for m, w in self.widths.items() if o.learns})
+        made = {m: ContrastiveProjection(width, w, options.activation) for m, w in widths.items()}
+        super().__init__(made)
+        self.options = options
 
-    def bridge(self, x): # [N, d] -> {m: x_m' [N, d_m]}, {m: [N]}
-        return projected_predictions(self.projections, {m: lambda v, b=b: b(v)[1] for m, b in self.branches.items()}, x)
+    def carry(self, x, heads): # [N, d], {m: Branch} -> {m: x_m' [N, d_m]}, {m: [N]}
+        read = {m: lambda v, branch=branch: branch(v)[1] for m, branch in heads.items()}
+        return projected_predictions(self, read, x)
 
-    def forward(self, batch): # Batch, {m: [N, T, d]} -> Output, {head: [N]}
-        if self.stage != "pretrain": return super().forward(batch)
-        encoded = self.encode(batch)
-        x, y = self.fuse(encoded)
-        return Output({"multimodal": y} | self.bridge(x)[1], {"multimodal": x}, encoded)
-
-    def pretraining(self, batch, out): # -> {name: scalar}, the terms of MUG-12
+    def losses(self, batch, out) -> Losses: # MUG-12
         o, y, x = self.options, batch.labels["multimodal"], out.features["multimodal"].float()
-        terms = {"task": F.l1_loss(out.predictions["multimodal"], y)}
-        for m, projection in self.projections.items():
-            terms[f"projected_{m}"] = o.eta * F.l1_loss(out.predictions[m], y)
-            if o.gamma: terms[f"contrast_{m}"] = o.gamma * contrastive_loss(projection, x, out.encoded[m].float(), o.temperature, o.stop)
-        return terms
+        task, projected, contrast = F.l1_loss(out.predictions["multimodal"], y), {}, {}
+        for m, bridge in self.items():
+            projected[m], contrast[m] = F.l1_loss(out.predictions[m], y), torch.zeros_like(task)
+            if o.gamma:
+                own = out.encoded[m].float()
+                contrast[m] = contrastive_loss(bridge, x, own, o.temperature, o.stop)
+        return Losses(self.named(task, projected, contrast),
+                      stage1_loss(task, projected, contrast, o.eta, o.gamma))
 
-    @torch.no_grad()
-    def represent(self, split, batch_size=64): # -> x_m, x_m', predictions from x_m', each {m: [n, ...]}
-        was, parts = self.training, []
-        self.eval()
-        for start in range(0, len(split), batch_size):
-            encoded = self.encode(make_batch(split, range(start, min(start + batch_size, len(split)))).to(self.key.device))
-            parts.append((encoded, *self.bridge(self.fuse(encoded)[0])))
-        self.train(was)
-        return tuple({m: torch.cat([p[i][m].float() for p in parts]) for m in self.spec.modalities} for i in range(3))
+    def named(self, task, projected, contrast): # scalars -> {name: weighted scalar}, for the log
+        o, terms = self.options, {"task": task.detach()}
+        for m in projected:
+            terms[f"projected_{m}"] = o.eta * projected[m].detach()
+            if o.gamma: terms[f"contrast_{m}"] = o.gamma * contrast[m].detach()
+        return terms
 
 # %% ../../nbs/44_mug.method.ipynb #room
 def check_room(
@@ -328,74 +331,115 @@ def check_room(
         raise ValueError(f"stage 2 draws (1 + b) x batch = {needed} clips at a time, the corpus has {n}; lower b={options.b} or batch_size={batch}")
 
 # %% ../../nbs/44_mug.method.ipynb #labelled
-class LabelledModel(BridgedModel):
-    "A bridged model that finds the labels of its heads, and can begin anew."
-    def common_label(self, corpus): # -> [n]
-        return torch.as_tensor(corpus.splits["train"].labels["multimodal"], device=self.labels.device)
+def found_labels(
+    model,           # MUG: its options say where the labels come from
+    corpus: Corpus,  # without test split
+) -> Tensor:         # [M, n]; ValueError or OSError where there are none
+    "The labels of stage 3: learned, true, from a table, or copied from the multimodal ones."
+    source, names = model.options.labels, model.spec.modalities
+    if model.options.learns: return model.learner.labels
+    if source == "true": return true_labels(corpus, names)
+    if source.endswith(".csv"): return read_labels(source, corpus.splits["train"], names)
+    return human_labels(corpus, model.labels).expand_as(model.labels)
 
-    def find_labels(self, corpus, y): # [n] -> [M, n]
-        source = self.options.labels
-        if self.options.learns: return self.learner.labels
-        if source == "true": return true_labels(corpus, self.spec.modalities)
-        if source.endswith(".csv"): return read_labels(source, corpus.splits["train"], self.spec.modalities)
-        return y.expand_as(self.labels)
+def start_afresh(
+    model,     # MUG; its encoders, fusion and heads get new initial weights
+) -> None:
+    "Draw new weights from the model's key: the same for every source of labels."
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(int(model.key))
+        fresh = type(model)(model.spec, model.options)
+        for part in ("encoders", "fusion", "branches"):
+            drawn = zip(*(getattr(net, part).parameters() for net in (model, fresh)), strict=True)
+            for p, q in drawn: p.copy_(q)
 
-    def start_again(self): # new initial weights, the same for every source of labels
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(int(self.key))
-            fresh = type(self)(self.spec, self.options)
-            for part in ("encoders", "fusion", "branches"):
-                for p, q in zip(getattr(self, part).parameters(), getattr(fresh, part).parameters()): p.copy_(q)
+# %% ../../nbs/44_mug.method.ipynb #represent
+@torch.no_grad()
+def represent(
+    model,                 # MUG
+    split: Split,          # n clips, in the form the model reads
+    batch_size: int = 64,  # clips at a time
+) -> tuple:                # x_m, x_m' and predictions from x_m', each {modality: [n, ...]}
+    "A whole split in the vectors of a network that stands still."
+    was, device, said = model.training, model.key.device, []
+    model.eval()
+    for start in range(0, len(split), batch_size):
+        rows = range(start, min(start + batch_size, len(split)))
+        encoded = model.encode(make_batch(split, rows).to(device))
+        fused = model.fuse(encoded)[0]
+        said.append((encoded, *model.projections.carry(fused, model.branches)))
+    model.train(was)
+    joined = lambda i, m: torch.cat([parts[i][m].float() for parts in said])
+    return tuple({m: joined(i, m) for m in model.spec.modalities} for i in range(3))
 
 # %% ../../nbs/44_mug.method.ipynb #method
 @method("mug")
-class MUG(LabelledModel):
-    "Learned unimodal labels in three stages; raises ValueError for labels beyond rho and corpora smaller than (1 + b) batches."
-    Learner = LabelLearner
+class MUG(CommonModel):
+    "Learned unimodal labels in three stages; ValueError for labels beyond rho and few clips."
+    Options, Learner = MUGOptions, LabelLearner
 
     def __init__(
         self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # MUGOptions
+        spec: ModelSpec,  # facts of the corpus, shared options
+        options=None,     # MUGOptions
     ):
         super().__init__(spec, options)
-        self.probe_only = self.options.beta == 0
-        self.register_buffer("labels", torch.zeros(len(spec.modalities), spec.n_train))
-        self.learner = self.Learner(self.widths, spec.n_train, spec.rho, self.options) if self.options.learns else None
+        o, n = self.options, spec.n_train
+        self.probe_only = o.beta == 0
+        self.register_buffer("labels", torch.zeros(len(spec.modalities), n))
+        self.learner = self.Learner(self.widths, n, spec.rho, o) if o.learns else None
 
-    def stages(self): # -> [Stage]
-        o = self.options
-        learning = [Stage("pretrain", {"epochs": o.pretrain_epochs}),
-                    Stage("meta", {"epochs": o.meta_epochs, "patience": o.meta_epochs + 1}, own_step=True, select=False)]
-        return learning * o.learns + [Stage("joint")]
+    def build(self) -> None: # bridges last: without them the rest begins with the same weights
+        self.register_buffer("key", torch.randint(2**31, ()))
+        super().build()
+        o, width = self.options, self.spec.model.fusion_width
+        self.projections = Bridges(width, self.widths if o.learns else {}, o)
+
+    def build_encoders(self) -> dict[str, nn.Module]:
+        encoders = super().build_encoders()
+        down = lambda e: Down(e, self.spec.model.text_width, self.options.activation)
+        return {m: down(e) if m == "text" else e for m, e in encoders.items()}
+
+    def stages(self) -> list[Stage]:
+        o, learner, last = self.options, self.learner, Stage("joint", begin=self.begin_joint)
+        if not o.learns: return [last]
+        whole = {"epochs": o.meta_epochs, "patience": o.meta_epochs + 1}
+        return [Stage("pretrain", {"epochs": o.pretrain_epochs}, pieces=False,
+                      forward=self.bridged, losses=self.pretraining),
+                Stage("meta", whole, select=False, pieces=False, step=learner.take,
+                      begin=learner.start, attach=self.show, end=learner.finish_epoch), last]
 
     def begin(self, stage, corpus):
-        y = self.common_label(corpus)
-        check_representations({}, y, self.spec.rho)
-        if stage == "meta": self.learner.labels.copy_(y)
-        if stage == "joint":
-            self.labels.copy_(self.find_labels(corpus, y))
-            self.start_again()
+        check_representations({}, human_labels(corpus, self.labels), self.spec.rho)
 
-    def attach(self, stage, corpus):
-        self.projections.requires_grad_(stage == "pretrain")
-        if stage == "meta": self.learner.store(*self.represent(corpus.splits["train"]), self.common_label(corpus))
+    def attach(self, stage, corpus): self.projections.requires_grad_(stage == "pretrain")
 
-    def end(self, stage):
-        if stage == "meta": self.learner.finish_epoch()
-        self.projections.requires_grad_(True)  # an optimiser built after a resume must find what the first one found
+    def bridged(self, batch) -> Output: # stage 1: heads read the bridges
+        encoded = self.encode(batch)
+        x, y = self.fuse(encoded)
+        read = self.projections.carry(x, self.branches)[1]
+        return Output({"multimodal": y} | read, {"multimodal": x}, encoded)
 
-    def losses(self, batch, out): # -> {name: scalar}
-        o, y = self.options, batch.labels["multimodal"]
-        if self.stage == "pretrain":
-            check_room(self.spec.n_train, len(batch.index), o)
-            return self.pretraining(batch, out)
-        error = {m: F.l1_loss(out.predictions[m], y if self.probe_only else self.labels[i, batch.index]) for i, m in enumerate(self.spec.modalities)}
-        return {"task": F.l1_loss(out.predictions["multimodal"], y)} | {
-            f"probe_{m}" if self.probe_only else m: e * (1 if self.probe_only else o.beta) for m, e in error.items()}
+    def pretraining(self, batch, out) -> Losses:
+        check_room(self.spec.n_train, len(batch.index), self.options)
+        return self.projections.losses(batch, out)
 
-    def step(self, batch): # -> {name: float}
-        return self.learner.step(batch.index)
+    def show(self, corpus): # stage 2: what the MUCNs learn from
+        y = human_labels(corpus, self.labels)
+        self.learner.store(*represent(self, corpus.splits["train"]), y)
+
+    def begin_joint(self, corpus):
+        self.labels.copy_(found_labels(self, corpus))
+        start_afresh(self)
+
+    def losses(self, batch, out) -> Losses: # stage 3: MUG-27
+        if self.probe_only: return Losses(supervised(batch, out, F.l1_loss, probes=True))
+        own, beta = self.labels[:, batch.index], self.options.beta
+        error = {m: F.l1_loss(out.predictions[m], y)
+                 for m, y in zip(self.spec.modalities, own, strict=True)}
+        task = F.l1_loss(out.predictions["multimodal"], batch.labels["multimodal"])
+        named = {"task": task.detach()} | {m: beta * e.detach() for m, e in error.items()}
+        return Losses(named, stage3_loss(task, error, beta))
 
 # %% ../../nbs/44_mug.method.ipynb #ablations
 MUG_ABLATIONS = {  # rows of Tables 4 and 5 -> options of `mug`
