@@ -12,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.corpus import Ragged, pad
+from ..data.corpus import Corpus, Ragged, pad
 from ..model.encoders import Encoder, Standardise
 from ..papers.equations import equation, register
-from ..model.common import Branch, CommonModel, make_encoder
+from ..model.common import Branch, CommonModel, make_encoder, supervised
 from ..model.losses import info_nce
-from ..model.contract import Method, Output, Stage, method
+from ..model.contract import Losses, Output, Stage, method
+from ..model.options import ModelSpec
 from .attention import HEAD_FORMS
 from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
@@ -26,7 +27,8 @@ from ..base.notices import notice
 
 # %% auto #0
 __all__ = ['MFON_ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'StateMLP', 'present_guide',
-           'GuidedModel', 'answers', 'TaughtModel', 'MFON', 'unused_rows']
+           'new_prompt', 'GuidedModel', 'answers', 'Teachers', 'check_own_labels', 'check_prompt_length', 'MFON',
+           'unused_rows']
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon-loss
 @equation("MFON-13")
@@ -139,30 +141,33 @@ def present_guide(
     return replace(options, guide=modalities[0])
 
 # %% ../../nbs/53_mfon.method.ipynb #guided-model
+def new_prompt(
+    options: MFONOptions,  # kind, length and first values of the prompts
+) -> ModalPrompt | None:   # None: no prompts
+    "The prompt of one modality."
+    o = options
+    if o.prompt == "none": return None
+    return ModalPrompt(o.prompt_length, o.common_width, o.start, shared=o.prompt == "shared")
+
 class GuidedModel(CommonModel):
-    "The common model with sequences, prompts and attention in front of its heads. Raises ValueError if the guide is missing."
-    probe_only = True
+    "The common model with sequences, prompts and attention in front of its heads."
+    Options, probe_only = MFONOptions, True
 
-    def __init__(
-        self,
-        spec,    # facts of the corpus, shared options
-        options, # MFONOptions
-    ):
-        options = present_guide(options, spec.modalities)
-        Method.__init__(self, spec, options)
-        o, shared = options, spec.model
-        inner = lambda m: make_encoder(m, spec) if m == "text" else Frames(spec.widths[m])
-        self.encoders = nn.ModuleDict({m: StateMLP(inner(m), o.common_width, o.frame_layers) for m in spec.modalities})
-        self.guided = nn.ModuleDict({m: make_guided(m, o, shared.dropout, self.new_prompt())
-                                     for m in spec.modalities if m != o.guide})
-        branch = lambda width_in, width: Branch(width_in, width, shared.head_depth, shared.dropout)
-        total = len(spec.modalities) * o.common_width
-        self.fusion = branch(total, shared.fusion_width) if o.predictor == "common" else Pyramid(total, o.common_width)
-        self.branches = nn.ModuleDict({m: branch(o.common_width, shared.of("width", m)) for m in spec.modalities})
+    def build_encoder(self, modality: str) -> nn.Module: # its `states` are [N, T, d]
+        spec, o = self.spec, self.options
+        text = modality == "text"
+        inner = make_encoder("text", spec) if text else Frames(spec.widths[modality])
+        return StateMLP(inner, o.common_width, o.frame_layers)
 
-    def new_prompt(self): # a module, or None
-        o = self.options
-        return None if o.prompt == "none" else ModalPrompt(o.prompt_length, o.common_width, o.start, shared=o.prompt == "shared")
+    def build_between(self) -> None: # prompt and attention for every modality but the guide
+        o, dropout = self.options, self.spec.model.dropout
+        asked = [m for m in self.spec.modalities if m != o.guide]
+        made = {m: make_guided(m, o, dropout, new_prompt(o)) for m in asked}
+        self.guided = nn.ModuleDict(made)
+
+    def build_fusion(self) -> nn.Module:
+        if self.options.predictor == "common": return super().build_fusion()
+        return Pyramid(sum(self.widths.values()), self.options.common_width)
 
     def sequences(self, batch): # Batch -> {modality: f^m [N, T_m, d]}
         f = {m: e.states(batch.inputs[m]) for m, e in self.encoders.items()}
@@ -171,17 +176,18 @@ class GuidedModel(CommonModel):
         return f
 
     def encode(self, batch): # Batch -> {modality: [N, d]}
-        o, f = self.options, self.sequences(batch)
-        positions = [0] if o.reduction == "first" else None
-        encoded = {}
+        o, f, encoded = self.options, self.sequences(batch), {}
+        keep, lengths = [0] if o.reduction == "first" else None, batch.inputs[o.guide].lengths
         for m in self.spec.modalities:
-            z = f[m] if m == o.guide else self.guided[m](f[o.guide], f[m], batch.inputs[m].mask, positions)  # Z_m [N, T_guide or 1, d]
-            encoded[m] = z[:, 0] if positions else reduce(z, batch.inputs[o.guide].lengths, o.reduction)     # [N, d]
+            z = f[m]  # Z_m, [N, T_guide or 1, d]
+            if m != o.guide: z = self.guided[m](f[o.guide], z, batch.inputs[m].mask, keep)
+            encoded[m] = z[:, 0] if keep else reduce(z, lengths, o.reduction)
         return encoded
 
-    def attention(self, batch): # Batch -> {modality: [N, layers, heads, T_guide, T_m]}, for figures
-        f = self.sequences(batch)
-        return {m: g.attention_weights(f[self.options.guide], f[m], batch.inputs[m].mask) for m, g in self.guided.items()}
+    def attention(self, batch): # -> {modality: [N, layers, heads, T_guide, T_m]}, for figures
+        f, inputs = self.sequences(batch), batch.inputs
+        asks = f[self.options.guide]
+        return {m: g.attention_weights(asks, f[m], inputs[m].mask) for m, g in self.guided.items()}
 
 register("MFON-10", CommonModel.fuse, __name__)
 register("MFON-11", Branch.predict, __name__)
@@ -198,84 +204,111 @@ def answers(
     return torch.cat([teacher(pad(chunk).to(device)) for chunk in chunks])
 
 # %% ../../nbs/53_mfon.method.ipynb #taught-model
-class TaughtModel(GuidedModel):
-    "A guided model and its teachers: they learn in a stage of their own, are held, and speak once per clip."
-
+class Teachers(nn.ModuleDict):
+    "Teachers: they learn in a stage of their own, are held, and speak once per clip."
     def __init__(
         self,
-        spec,    # facts of the corpus, shared options
-        options, # MFONOptions
+        modalities: list,      # those that have one
+        spec: ModelSpec,       # facts of the corpus, shared options
+        options: MFONOptions,  # how they are built and taught
     ):
-        super().__init__(spec, options)
-        o = options
-        teacher = lambda m: make_teacher(m, spec.widths[m], o, spec.model.dropout)
-        self.teachers = nn.ModuleDict({m: FrozenTeacher(teacher(m)).hold(False) for m in self.guided if m != "text" and o.alpha})
+        made = {m: make_teacher(m, spec.widths[m], options, spec.model.dropout) for m in modalities}
+        super().__init__({m: FrozenTeacher(teacher) for m, teacher in made.items()})
+        self.options, self.said = options, {}
 
-    def calibrate(self, corpus): # training split only: scale of every feature
-        inner = {m: e.inner for m, e in self.encoders.items()}
-        for m, e in [*inner.items(), *((m, t.module) for m, t in self.teachers.items())]:
-            if hasattr(e, "scaler"): e.scaler.fit(corpus.splits["train"].sequences[m])
-        return self
+    def stage(self) -> Stage:
+        settings = {"epochs": self.options.teacher_epochs} | self.options.teaching
+        return Stage("teachers", settings, pieces=False, forward=self.alone,
+                     losses=self.losses, monitor=self.error)
 
-    def stages(self): # teachers, then everything else
-        first = Stage("teachers", {"epochs": self.options.teacher_epochs} | self.options.teaching)
-        return [first] * bool(self.teachers) + [Stage("main")]
+    def attach(self, stage, corpus): # held, they are asked about every training clip
+        for teacher in self.values(): teacher.hold(stage != "teachers")
+        clips = corpus.splits["train"].sequences
+        self.said = {m: answers(t, clips[m]) for m, t in self.items() if stage != "teachers"}
 
-    def attach(self, stage, corpus):
-        for teacher in self.teachers.values(): teacher.hold(stage != "teachers")
-        self.said = {} if stage == "teachers" else {m: answers(t, corpus.splits["train"].sequences[m]) for m, t in self.teachers.items()}
+    def alone(self, batch) -> Output: # predictions [N], each from its modality
+        said = {m: t.module.predict(batch.inputs[m]) for m, t in self.items()}
+        return Output(said, {}, {})
 
-    def forward(self, batch): # Batch -> Output with predictions [N] and encoded [N, d]
-        if self.stage != "teachers": return super().forward(batch)
-        return Output({m: t.module.predict(batch.inputs[m]) for m, t in self.teachers.items()}, {}, {})
-
-    def monitor(self, predictions, labels): # {name: [N]}, {name: [N]} -> float
-        if self.stage != "teachers": return super().monitor(predictions, labels)
-        truth = {m: self.teacher_label(labels, m) for m in predictions}
-        return sum(float((p - truth[m]).abs().mean()) for m, p in predictions.items()) / len(predictions)
-
-    def teacher_label(self, labels, modality): # {name: [N]} -> what this modality's teacher learns, [N]
+    def label(self, labels, modality): # {name: [N]} -> what this modality's teacher learns, [N]
         return labels[modality if self.options.teacher_labels == "own" else "multimodal"]
 
-    def check_labels(self, corpus): # raises ValueError where teachers ask for labels the corpus has not
-        for split in corpus.splits.values():
-            for m in self.teachers if self.options.teacher_labels == "own" else ():
-                own = split.labels.get(m)
-                if own is None or not np.isfinite(own).all():
-                    raise ValueError(f"teacher_labels='own': corpus {corpus.name!r} has no {m} label for every clip, "
-                                     "as SIMS has; use teacher_labels='multimodal'")
+    def losses(self, batch, out): # MFON-12, for each teacher
+        return {m: F.mse_loss(p, self.label(batch.labels, m)) for m, p in out.predictions.items()}
+
+    def error(self, predictions, labels) -> float: # mean over teachers
+        off = [(p - self.label(labels, m)).abs().mean() for m, p in predictions.items()]
+        return sum(map(float, off)) / len(off)
+
+    def distil(self, encoded, index): # {m: Z_m [N, d]}, rows [N] -> L_va, scalar
+        students = {m: encoded[m] for m in self}
+        said = {m: x[index] for m, x in self.said.items()}
+        return intra_modal(students, said, self.options.direction)
+
+# %% ../../nbs/53_mfon.method.ipynb #fits
+def check_own_labels(
+    corpus: Corpus,    # without test split
+    modalities: list,  # those that have a teacher
+) -> None:             # ValueError where a label is missing or not finite
+    "Has every clip a label of its own for these modalities?"
+    for split in corpus.splits.values():
+        for m in modalities:
+            own = split.labels.get(m)
+            if own is None or not np.isfinite(own).all():
+                raise ValueError(f"teacher_labels='own': corpus {corpus.name!r} has no {m} label "
+                                 "for every clip, as SIMS has; use teacher_labels='multimodal'")
+
+def check_prompt_length(
+    corpus: Corpus,    # without test split
+    modalities: list,  # those with a prompt per time step
+    length: int,       # rows of a prompt
+) -> None:             # ValueError for a longer clip
+    "Does every clip fit its prompt?"
+    for m in modalities:
+        longest = max(int(s.sequences[m].lengths.max()) for s in corpus.splits.values())
+        if longest > length:
+            raise ValueError(f"the longest {m} clip has {longest} positions, prompt_length is "
+                             f"{length}: set prompt_length={longest} or more")
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon
 @method("mfon")
-class MFON(TaughtModel):
-    "Modal prompt attention, distillation from frozen teachers, inter-modal contrast. Raises ValueError if the guide is missing."
-    Options = MFONOptions
+class MFON(GuidedModel):
+    "Prompt attention, distillation from frozen teachers, contrast; ValueError: no guide."
     ignores = ("encoder", "audio_hidden", "vision_hidden")  # frames pass no LSTM
 
     def __init__(
         self,
-        spec,          # facts of the corpus, shared options
-        options=None,  # MFONOptions
+        spec: ModelSpec,  # facts of the corpus, shared options
+        options=None,     # MFONOptions
     ):
-        super().__init__(spec, options if options is not None else MFONOptions())
+        asked = MFONOptions() if options is None else options
+        super().__init__(spec, present_guide(asked, spec.modalities))
+        taught = [m for m in self.guided if m != "text" and self.options.alpha]
+        self.teachers = Teachers(taught, spec, self.options)
 
-    def begin(self, stage, corpus): # raises ValueError for a clip longer than the prompt, or missing labels
-        self.check_labels(corpus)
-        for m in self.guided if self.options.prompt == "step" else ():
-            longest = max(int(s.sequences[m].lengths.max()) for s in corpus.splits.values())
-            if longest > self.options.prompt_length:
-                raise ValueError(f"the longest {m} clip has {longest} positions, prompt_length is {self.options.prompt_length}: set prompt_length={longest} or more")
+    def stages(self) -> list[Stage]: # teachers, then everything else
+        return [self.teachers.stage()] * bool(self.teachers) + [Stage("main")]
 
-    def losses(self, batch, out): # -> {name: scalar}
-        o, y = self.options, batch.labels["multimodal"]
-        if self.stage == "teachers":
-            return {m: F.mse_loss(p, self.teacher_label(batch.labels, m)) for m, p in out.predictions.items()}
-        z = {m: out.encoded[m].float() for m in self.spec.modalities}
-        terms = {"task" if m == "multimodal" else f"probe_{m}": F.mse_loss(p, y) for m, p in out.predictions.items()}
+    def begin(self, stage, corpus): # ValueError for a corpus that does not fit
+        o = self.options
+        if o.teacher_labels == "own": check_own_labels(corpus, list(self.teachers))
+        if o.prompt == "step": check_prompt_length(corpus, list(self.guided), o.prompt_length)
+
+    def attach(self, stage, corpus): self.teachers.attach(stage, corpus)
+
+    def losses(self, batch, out) -> Losses: # MFON-13, and the probes
+        o, z = self.options, {m: out.encoded[m].float() for m in self.spec.modalities}
+        terms = supervised(batch, out, F.mse_loss, probes=True)
+        watched = [e for name, e in terms.items() if name != "task"]
+        distilled = contrast = torch.zeros_like(terms["task"])
         if self.teachers:
-            terms["distillation"] = o.alpha * intra_modal({m: z[m] for m in self.teachers}, {m: x[batch.index] for m, x in self.said.items()}, o.direction)
-        if o.beta and self.guided: terms["contrast"] = o.beta * inter_modal(z[o.guide], {m: z[m] for m in self.guided}, o.temperature)
-        return terms
+            distilled = self.teachers.distil(z, batch.index)
+            terms["distillation"] = o.alpha * distilled.detach()
+        if o.beta and self.guided:
+            contrast = inter_modal(z[o.guide], {m: z[m] for m in self.guided}, o.temperature)
+            terms["contrast"] = o.beta * contrast.detach()
+        total = mfon_loss(terms["task"], distilled, contrast, o.alpha, o.beta)
+        return Losses(terms, sum(watched, total))
 
 # %% ../../nbs/53_mfon.method.ipynb #unused-rows
 def unused_rows(

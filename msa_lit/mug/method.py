@@ -30,7 +30,7 @@ from .projection import contrastive_loss, projected_predictions, stage1_loss
 # %% auto #0
 __all__ = ['STEP_FORMS', 'MUG_ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory',
            'LabelLearner', 'human_labels', 'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels',
-           'Bridges', 'check_room', 'found_labels', 'start_afresh', 'represent', 'MUG', 'size_table']
+           'Bridges', 'BridgedModel', 'check_room', 'found_labels', 'start_afresh', 'represent', 'MUG', 'size_table']
 
 # %% ../../nbs/44_mug.method.ipynb #stage3
 @equation("MUG-27")
@@ -319,6 +319,28 @@ class Bridges(nn.ModuleDict):
             if o.gamma: terms[f"contrast_{m}"] = o.gamma * contrast[m].detach()
         return terms
 
+# %% ../../nbs/44_mug.method.ipynb #bridged
+class BridgedModel(CommonModel):
+    "The common model with a way from the fused vector into every modality."
+    Options = MUGOptions
+
+    def build(self) -> None: # bridges last: without them the rest begins with the same weights
+        self.register_buffer("key", torch.randint(2**31, ()))
+        super().build()
+        o, width = self.options, self.spec.model.fusion_width
+        self.projections = Bridges(width, self.widths if o.learns else {}, o)
+
+    def build_encoders(self) -> dict[str, nn.Module]:
+        encoders = super().build_encoders()
+        down = lambda e: Down(e, self.spec.model.text_width, self.options.activation)
+        return {m: down(e) if m == "text" else e for m, e in encoders.items()}
+
+    def bridged(self, batch) -> Output: # stage 1: heads read the bridges
+        encoded = self.encode(batch)
+        x, y = self.fuse(encoded)
+        read = self.projections.carry(x, self.branches)[1]
+        return Output({"multimodal": y} | read, {"multimodal": x}, encoded)
+
 # %% ../../nbs/44_mug.method.ipynb #room
 def check_room(
     n: int,               # training clips
@@ -374,9 +396,9 @@ def represent(
 
 # %% ../../nbs/44_mug.method.ipynb #method
 @method("mug")
-class MUG(CommonModel):
+class MUG(BridgedModel):
     "Learned unimodal labels in three stages; ValueError for labels beyond rho and few clips."
-    Options, Learner = MUGOptions, LabelLearner
+    Learner = LabelLearner
 
     def __init__(
         self,
@@ -388,17 +410,6 @@ class MUG(CommonModel):
         self.probe_only = o.beta == 0
         self.register_buffer("labels", torch.zeros(len(spec.modalities), n))
         self.learner = self.Learner(self.widths, n, spec.rho, o) if o.learns else None
-
-    def build(self) -> None: # bridges last: without them the rest begins with the same weights
-        self.register_buffer("key", torch.randint(2**31, ()))
-        super().build()
-        o, width = self.options, self.spec.model.fusion_width
-        self.projections = Bridges(width, self.widths if o.learns else {}, o)
-
-    def build_encoders(self) -> dict[str, nn.Module]:
-        encoders = super().build_encoders()
-        down = lambda e: Down(e, self.spec.model.text_width, self.options.activation)
-        return {m: down(e) if m == "text" else e for m, e in encoders.items()}
 
     def stages(self) -> list[Stage]:
         o, learner, last = self.options, self.learner, Stage("joint", begin=self.begin_joint)
@@ -413,12 +424,6 @@ class MUG(CommonModel):
         check_representations({}, human_labels(corpus, self.labels), self.spec.rho)
 
     def attach(self, stage, corpus): self.projections.requires_grad_(stage == "pretrain")
-
-    def bridged(self, batch) -> Output: # stage 1: heads read the bridges
-        encoded = self.encode(batch)
-        x, y = self.fuse(encoded)
-        read = self.projections.carry(x, self.branches)[1]
-        return Output({"multimodal": y} | read, {"multimodal": x}, encoded)
 
     def pretraining(self, batch, out) -> Losses:
         check_room(self.spec.n_train, len(batch.index), self.options)

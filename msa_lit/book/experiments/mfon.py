@@ -152,7 +152,7 @@ def mfon_step_cost(
         f = {m: e.states(batch.inputs[m]) for m, e in model.encoders.items()}; marks.append(process_time())
         for m, g in model.guided.items(): g(f["text"], f[m], batch.inputs[m].mask, [0] if reduction == "first" else None)
         marks.append(process_time())
-        model.said = {m: t(batch.inputs[m]) for m, t in model.teachers.items()}
+        model.teachers.said = {m: t(batch.inputs[m]) for m, t in model.teachers.items()}
         marks.append(process_time())
         loss = sum(model.losses(batch, model(batch)).values()); marks.append(process_time())
         optimiser.zero_grad(); loss.backward(); marks.append(process_time())
