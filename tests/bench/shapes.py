@@ -1,8 +1,9 @@
 """Corpora with the shapes of MOSI and MOSEI and noise for frames: for times, not for scores."""
 import numpy as np
 
-from msa_lit.data import Corpus, Ragged, Split
-from msa_lit.encoders import HubTokeniser, minilm_folder
+from msa_lit.data.corpus import Corpus, Ragged, Split
+from msa_lit.model.encoders import HubTokeniser
+from msa_lit.model.packaged import packaged_folder
 
 # corpus -> clips of train, valid, test; columns of audio and vision; mean and largest length
 SIZES = {"mosi": (1284, 229, 686), "mosei": (16326, 1871, 4659)}
@@ -26,7 +27,7 @@ def frames(lengths, width, rng):
 
 def vocabulary():
     "Whole lower-case words that MiniLM's vocabulary has as one token each."
-    words = (minilm_folder() / "vocab.txt").read_text(encoding="utf8").split("\n")
+    words = (packaged_folder("minilm") / "vocab.txt").read_text(encoding="utf8").split("\n")
     return np.array([w for w in words if w.isascii() and w.isalpha() and len(w) > 2])
 
 

@@ -1,0 +1,134 @@
+"""A MOSEI-sized store: how fast it opens, what training on it takes of memory and of time.
+
+python large.py STORE              open, prepare with frozen cached text, 150 steps of Self-MM
+python large.py STORE end-to-end   the same, but whole epochs, selection, scores and a saved run
+
+Pages of mapped files can be dropped whenever memory is short; private pages cannot. Both are read
+from the kernel's own books every tenth of a second, and the largest value counts.
+"""
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+CHOSEN = dict(text="minilm", freeze_text=True, batch_size=32)
+
+
+def pages():
+    "Megabytes of this process: (private, mapped from files)."
+    fields = {}
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]:
+        name, _, rest = line.partition(":")
+        fields[name] = int(rest.split()[0]) / 1024
+    private = fields["Anonymous"] + fields.get("Swap", 0)
+    return private, fields["Rss"] - fields["Anonymous"]
+
+
+class Peak(threading.Thread):
+    "Largest private and mapped megabytes while the block runs."
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.over, self.private, self.mapped = threading.Event(), 0.0, 0.0
+
+    def run(self):
+        while not self.over.wait(0.1): self.look()
+
+    def look(self):
+        private, mapped = pages()
+        self.private, self.mapped = max(self.private, private), max(self.mapped, mapped)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.look()
+        self.over.set()
+
+
+def imported():
+    "Everything that training needs, torch and transformers included; then the pages so far."
+    import torch
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
+    import transformers.models.bert.modeling_bert  # noqa: F401
+    from ours import built, steps  # noqa: F401
+    from msa_lit.train import loop, report, runs  # noqa: F401
+    return pages()
+
+
+def opened(store):
+    "Seconds to open a store, the quickest of three: the first one reads the disk."
+    from msa_lit.train.runs import load_corpus
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        load_corpus(store)
+        took.append(time.perf_counter() - began)
+    return took
+
+
+def timed(steps, n):
+    "Wall seconds of n steps, and how many of them went into loading."
+    from msa_lit.data import corpus
+    inside, plain = [], corpus.make_batch
+
+    def watched(*args):
+        began = time.perf_counter()
+        batch = plain(*args)
+        inside.append(time.perf_counter() - began)
+        return batch
+    corpus.make_batch = watched
+    next(steps)  # it takes its `make_batch` now
+    for _ in range(10): next(steps)
+    inside.clear()
+    began = time.perf_counter()
+    for _ in range(n): next(steps)
+    whole = time.perf_counter() - began
+    corpus.make_batch = plain
+    return whole, sum(inside)
+
+
+def train_some(store, n=150):
+    "Prepare and take some steps; memory above the import, and the share of loading."
+    from ours import built, steps
+    before = pages()[0]
+    with Peak() as peak:
+        began = time.perf_counter()
+        loop, train = built(store, "self_mm", -1, CHOSEN)
+        prepared = time.perf_counter() - began
+        whole, loading = timed(steps(loop, train), n)
+    return {"prepare_s": round(prepared, 2), "steps": n, "step_ms": round(1000 * whole / n, 2),
+            "loading_ms": round(1000 * loading / n, 2), "loading_share": round(loading / whole, 4),
+            "private_mb": round(peak.private - before), "mapped_mb": round(peak.mapped)}
+
+
+def end_to_end(store, epochs=2):
+    "Fit, select, score and save on the whole corpus; seconds and memory."
+    import tempfile
+    from msa_lit.train.runs import fit, load_corpus
+    before = pages()[0]
+    with tempfile.TemporaryDirectory() as folder, Peak() as peak:
+        began = time.perf_counter()
+        run = fit("self_mm", load_corpus(store), folder=Path(folder) / "run", progress=False,
+                  epochs=epochs, **CHOSEN)
+        took = time.perf_counter() - began
+    return {"epochs": epochs, "fit_s": round(took, 1), "private_mb": round(peak.private - before),
+            "mapped_mb": round(peak.mapped), "epoch_s": run.history.seconds.round(1).tolist(),
+            "mae": round(run.metrics["mae"], 4)}
+
+
+def main(store, what="steps"):
+    private, mapped = imported()
+    size = sum(p.stat().st_size for p in Path(store).iterdir()) / 2 ** 20
+    took = opened(store)
+    told = end_to_end(store) if what == "end-to-end" else train_some(store)
+    print(json.dumps({"store_mb": round(size), "import_private_mb": round(private),
+                      "import_mapped_mb": round(mapped), "first_open_s": round(took[0], 3),
+                      "open_s": round(sorted(took)[1], 3)} | told))
+
+
+if __name__ == "__main__": main(*sys.argv[1:])

@@ -1,0 +1,69 @@
+"""Our side: one training step of a method at a time, or everything to the end of the first step.
+
+python ours.py steps CORPUS METHOD STAGE OPTION=VALUE ...   steps, by turns (see turns.py)
+python ours.py first CORPUS METHOD STAGE OPTION=VALUE ...   import to the first step, then out
+"""
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+BEGAN = time.perf_counter()
+sys.path.insert(0, str(Path(__file__).parent))
+from turns import Turn
+
+
+def built(corpus, method, stage, options):
+    "A loop at the beginning of one of a method's stages, and the split it reads."
+    import torch
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    from msa_lit.train import runs
+    from msa_lit.train.loop import Loop
+    corpus = runs.load_corpus(corpus)
+    runs.check_ready(corpus)
+    chosen = runs.choose(method, options)
+    ready, words = runs.read(corpus, chosen["model"])
+    spec = runs.ModelSpec.of(ready, chosen["model"], words)
+    model = runs.build(method, spec, chosen, 1111)
+    model.calibrate(ready)
+    loop = Loop(model, ready.without("test"), chosen["train"], 1111, progress=False)
+    loop.progress.stage = int(stage)
+    loop.begin()
+    return loop, loop.corpus.splits["train"]
+
+
+def steps(loop, train):
+    "Endless steps over full batches, in the order of the loop's own epochs."
+    from msa_lit.data.corpus import make_batch
+    from msa_lit.train.loop import epoch_steps, plan_rates, train_step
+    while True:
+        order = epoch_steps(loop)
+        for group in order[:-1]:  # the last one may be smaller
+            yield
+            plan_rates(loop, len(order))
+            train_step(loop, *(make_batch(train, rows).to("cpu") for rows in group))
+        loop.progress.epoch += 1
+
+
+def option(word):
+    name, _, value = word.partition("=")
+    try: return name, json.loads(value)
+    except ValueError: return name, value
+
+
+def main(what, corpus, method, stage, *words):
+    turn = Turn()
+    loop, train = built(corpus, method, stage, dict(map(option, words)))
+    at = steps(loop, train)
+    next(at)
+    if what == "first":
+        next(at)
+        turn.say(wall=time.perf_counter() - BEGAN, cpu=time.process_time())
+        return
+    while True:
+        turn.wait()
+        next(at)
+
+
+if __name__ == "__main__": main(*sys.argv[1:])
