@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import json
 import math
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ from ..data.soundness import CorpusError, Observation
 __all__ = ['ETHIOPIC_SPACE', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
            'split_words', 'WordTokeniser', 'TinyText', 'PretrainedText', 'text_config', 'text_network',
            'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'read_text', 'check_vocabulary',
-           'FeatureText', 'text_states', 'freeze_text', 'parameter_groups']
+           'FeatureText', 'text_states', 'roomy', 'freeze_text', 'parameter_groups']
 
 # %% ../../nbs/04_model.encoders.ipynb #pool
 def pool(
@@ -621,37 +622,49 @@ def text_states(
     encoder: PretrainedText,  # in evaluation mode
     tokens: Ragged,           # token ids of N sentences
     batch: int = 64,          # sentences at a time
+    room: Callable | None = None,  # shape -> array to fill; None: `roomy`
 ) -> Ragged:                  # their token vectors, [sum T, hidden] float32
-    "Run a frozen text network over all sentences, shortest first so that little padding is computed."
-    order, rows = np.argsort(tokens.lengths, kind="stable"), [None] * len(tokens)
-    device = next(encoder.parameters()).device
+    "Run a frozen text network over all sentences, shortest first: little padding is computed."
+    out = (room or roomy)((len(tokens.values), encoder.width))
+    order, device = np.argsort(tokens.lengths, kind="stable"), next(encoder.parameters()).device
     for start in range(0, len(order), batch):
         part = order[start:start + batch]
         padded = pad([tokens[i] for i in part]).to(device)
-        for i, states, n in zip(part, encoder.states(padded).cpu().numpy(), padded.lengths.tolist()): rows[i] = states[:n]
-    return Ragged.from_rows(rows)
+        real = encoder.states(padded)[padded.mask]
+        out[spans(tokens.offsets[part], tokens.lengths[part])] = real.float().cpu().numpy()
+    return Ragged(out, tokens.offsets)
+
+def roomy(
+    shape: tuple,         # of the array
+    most: int = 1 << 26,  # bytes that may lie in memory
+) -> np.ndarray:          # float32, to be filled
+    "Room for an array; a large one lies in an unnamed file, whose pages memory can do without."
+    if 4 * np.prod(shape) <= most: return np.empty(shape, np.float32)
+    return np.memmap(tempfile.TemporaryFile(), np.float32, "w+", shape=shape)
 
 # %% ../../nbs/04_model.encoders.ipynb #freeze
 def freeze_text(
     corpus: Corpus,              # its "text" sequences hold token ids (after `read_text`)
-    encoder: PretrainedText,     # the network to run once
+    encoder: PretrainedText | Callable, # the network to run once, or a function that loads it
     name: str,                   # the network's name, part of the cache's
     folder: str | Path | None = None,  # where to keep the vectors between runs; None: nowhere
 ) -> Corpus:                     # the corpus with token vectors in place of ids
     "Replace token ids by the frozen network's vectors."
+    network = cache(encoder) if inspect.isfunction(encoder) else lambda: encoder
     def rows(split):
         tokens = corpus.splits[split].sequences["text"]
-        if folder is None: return text_states(encoder, tokens)
+        if folder is None: return text_states(network(), tokens)
         facts = json.dumps([corpus.fingerprint, name]).encode() + tokens.values.tobytes()
         path = Path(folder) / f"text-{hashlib.sha256(facts).hexdigest()[:16]}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            states = text_states(encoder, tokens).values
-            def write(aside):
-                with open(aside, "wb") as file: np.save(file, states)
-            replace_files({path: write})
+            replace_files({path: lambda aside: _fill(aside, network(), tokens)})
         return Ragged(np.load(path, mmap_mode="r"), tokens.offsets)
     return _with_text(corpus, rows)
+
+def _fill(path, network, tokens): # block by block: a large corpus never lies in memory
+    on_disk = lambda shape: np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    text_states(network, tokens, room=on_disk).values.flush()
 
 # %% ../../nbs/04_model.encoders.ipynb #groups
 def parameter_groups(

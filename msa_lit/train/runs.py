@@ -117,7 +117,7 @@ def read(
     if "text" not in corpus.modalities: return corpus, None
     read_corpus, words = read_text(corpus, model.text, model.max_tokens, words)
     if model.freeze_text:
-        network = text_network(model.text, model.pooling or None)
+        network = lambda: text_network(model.text, model.pooling or None)
         cache = os.environ.get("MSA_LIT_CACHE")
         read_corpus = freeze_text(read_corpus, network, model.text, cache)
     return read_corpus, words
