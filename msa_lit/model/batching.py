@@ -20,9 +20,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ..data.corpus import Padded, pad, spans
 
 # %% auto #0
-__all__ = ['COUNTS', 'like_length', 'packed_states', 'usual_groups', 'last_states', 'all_states', 'first_fit', 'SharedRows',
-           'share_rows', 'back_to_batch', 'first_place', 'states_in_rows', 'chunks_of_tokens', 'foreign_to_mkl',
-           'OneDnnLinear', 'use_onednn', 'plain_forms']
+__all__ = ['STEP', 'COUNTS', 'like_length', 'packed_states', 'usual_groups', 'last_states', 'all_states', 'first_fit',
+           'SharedRows', 'share_rows', 'back_to_batch', 'first_place', 'states_in_rows', 'chunks_of_tokens',
+           'foreign_to_mkl', 'OneDnnLinear', 'use_onednn', 'plain_forms']
 
 # %% ../../nbs/04_model.batching.ipynb #groups
 def like_length(
@@ -54,11 +54,15 @@ def usual_groups(
 def _runs(rnn, padded, groups): # -> row numbers and their states [n, longest of them, h], by group
     if groups == 1: return [(torch.arange(len(padded.lengths), device=padded.values.device),
                              rnn(padded.values)[0])]
-    runs = []
-    for rows in like_length(padded.sizes, groups):
-        index = torch.tensor(rows, device=padded.values.device)
-        runs.append((index, rnn(padded.values[index, :padded.sizes[rows[-1]]])[0]))
+    sizes, runs = padded.sizes, []
+    values = F.pad(padded.values, (0, 0, 0, -padded.values.shape[1] % STEP))
+    for rows in like_length(sizes, groups):
+        index = torch.tensor(rows, device=values.device)
+        frames = -(-sizes[rows[-1]] // STEP) * STEP  # few different shapes
+        runs.append((index, rnn(values[index, :frames])[0][:, :sizes[rows[-1]]]))
     return runs
+
+STEP = 16  # groups end at a multiple of so many frames
 
 def last_states(
     rnn: nn.LSTM,               # one-directional, batch first
