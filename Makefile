@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= results/demo
+PEER ?= .venv-bench
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
+.PHONY: bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
 
 install: $(VENV)/installed
 
@@ -30,6 +31,18 @@ torture: install  # runs killed, interrupted and out of disk at every moment, ab
 
 shuffle: install  # notebooks in one process and in another order; each must leave it as it was
 	$(BIN)/python tests/run.py --shuffle $(or $(SEED),$(shell date +%j))
+
+bench: minilm $(PEER)/installed  # times beside another library's, by turns; about twenty minutes
+	$(BIN)/python tests/bench/run.py --peer $(PEER)/bin/python
+
+nightly: minilm  # a run on a corpus of MOSEI's size, from the pickle to the result, with its memory
+	$(BIN)/python tests/bench/run.py --only whole
+
+# The library that `make bench` compares with, in an environment of its own.
+$(PEER)/installed: constraints.txt
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet -c constraints.txt torch==2.13.0 MMSA==2.2.1
+	touch $@
 
 lab: install
 	$(BIN)/jupyter lab nbs

@@ -2,6 +2,8 @@
 
 python large.py STORE              open, prepare with frozen cached text, 150 steps of Self-MM
 python large.py STORE end-to-end   the same, but whole epochs, selection, scores and a saved run
+python large.py STORE pickle FILE  write the corpus as the pickle that is exchanged
+python large.py FILE convert STORE make a store of such a pickle, and look at the memory of that
 
 Pages of mapped files can be dropped whenever memory is short; private pages cannot. Both are read
 from the kernel's own books every tenth of a second, and the largest value counts.
@@ -121,7 +123,32 @@ def end_to_end(store, epochs=2):
             "mae": round(run.metrics["mae"], 4)}
 
 
-def main(store, what="steps"):
+def pickled(store, file):
+    "The corpus as a pickle; what this takes is nobody's concern."
+    from msa_lit.data.layouts import write_mmsa
+    from msa_lit.train.runs import load_corpus
+    write_mmsa(load_corpus(store), file)
+    return {"pickle_mb": os.path.getsize(file) >> 20}
+
+
+def converted(file, store):
+    "Seconds and memory of a conversion; the store is removed again."
+    import shutil
+    from msa_lit.data.readers import convert
+    before = pages()[0]
+    with Peak() as peak:
+        began = time.perf_counter()
+        convert(file, store, overwrite=True)
+        took = time.perf_counter() - began
+    shutil.rmtree(store)
+    return {"pickle_mb": os.path.getsize(file) >> 20, "convert_s": round(took, 1),
+            "convert_private_mb": round(peak.private - before)}
+
+
+def main(store, what="steps", other=None):
+    if other:
+        print(json.dumps({"pickle": pickled, "convert": converted}[what](store, other)))
+        return
     private, mapped = imported()
     size = sum(p.stat().st_size for p in Path(store).iterdir()) / 2 ** 20
     took = opened(store)

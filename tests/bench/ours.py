@@ -28,7 +28,7 @@ def built(corpus, method, stage, options):
     model = runs.build(method, spec, chosen, 1111)
     model.calibrate(ready)
     loop = Loop(model, ready.without("test"), chosen["train"], 1111, progress=False)
-    loop.progress.stage = int(stage)
+    loop.progress.stage = int(stage) % len(loop.stages)
     loop.begin()
     return loop, loop.corpus.splits["train"]
 
