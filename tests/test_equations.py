@@ -222,3 +222,17 @@ def test_errata_named_by_our_reading_are_named_by_the_entry(papers):
     text = (papers / "equations.md").read_text(encoding="utf8")
     for id, body in re.findall(r"^### (\w+-\d+)\n(.*?)(?=^### |^## |\Z)", text, re.S | re.M):
         assert set(re.findall(r"errata (\w+-E\d+)", body)) <= set(book.EQUATIONS[id].errata), id
+
+
+def test_every_executable_equation_is_called_by_a_training_step(tmp_path):
+    "Counted while all methods train, in their default and in their readable forms (notebook 76)."
+    from msa_lit.book.calls import call_table, never_called, short_name
+    from msa_lit.simulate.world import simulate
+
+    table = call_table(simulate((60, 20, 20), seed=76), tmp_path)
+    assert never_called(table) == []
+    assert never_called(table[~table.id.isin(["UGF-3", "MUG-12"])]) == ["UGF-3", "MUG-12"]
+    steps = table[table.stage != ""]
+    ran = {(r.id, r.function) for r in steps.itertuples() if max(r.calls)}
+    readable = {id: short_name(e.function) for id, e in book.EQUATIONS.items() if e.kind == "executable"}
+    assert [id for id, f in readable.items() if (id, f) not in ran] == ["MFON-7"]  # as its logarithm
