@@ -623,7 +623,8 @@ FLIPS = dict(
 
 
 @pytest.mark.parametrize(
-    "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon"]
+    "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon", "tfn", "lmf",
+               "lf_dnn", "ef_lstm"]
 )
 def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}

@@ -161,12 +161,13 @@ def make_states(
 
 class StateMethod(CommonModel):
     "A vector per step of each modality; no encoder of its own for voice and face, no heads."
-    ignores = ("text_hidden", "audio_hidden", "vision_hidden", "text_width", "audio_width",
-               "vision_width", "head_depth", "encoder", "pooling")
+    ignores = ("audio_hidden", "vision_hidden", "text_width", "audio_width", "vision_width",
+               "head_depth", "encoder")
 
     @classmethod
     def unused(cls, model: ModelOptions, own=None) -> dict[str, str]: # shared option -> why
-        return {option: f"{cls.name} never reads it" for option in cls.ignores}
+        more = {"features": "text_hidden", "tiny": None}.get(model.text, "pooling")
+        return {o: f"{cls.name} never reads it" for o in (*cls.ignores, more) if o}
 
     def build_encoder(self, modality: str) -> Encoder: # its `states` are read
         return make_states(modality, self.spec)
