@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data.corpus import Corpus, Ragged, pad
-from ..model.encoders import Encoder, Standardise
+from ..model.encoders import Encoder
 from ..papers.equations import equation, register
 from ..model.common import Branch, CommonModel, make_encoder, supervised
 from ..model.losses import info_nce
+from ..model.vectors import Frames
 from ..model.contract import Losses, Output, Stage, method
 from ..model.options import ModelSpec
 from .attention import HEAD_FORMS
@@ -26,9 +27,8 @@ from .release import FormOptions, Pyramid, make_guided, make_teacher
 from ..base.notices import notice
 
 # %% auto #0
-__all__ = ['MFON_ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'Frames', 'StateMLP', 'present_guide',
-           'new_prompt', 'GuidedModel', 'answers', 'Teachers', 'check_own_labels', 'check_prompt_length', 'MFON',
-           'unused_rows']
+__all__ = ['MFON_ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'StateMLP', 'present_guide', 'new_prompt',
+           'GuidedModel', 'answers', 'Teachers', 'check_own_labels', 'check_prompt_length', 'MFON', 'unused_rows']
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon-loss
 @equation("MFON-13")
@@ -97,20 +97,6 @@ RELEASE = dict(  # what the public code does beside the paper, at any width; siz
     predictor="pyramid", teacher_form="release")
 
 # %% ../../nbs/53_mfon.method.ipynb #common-width
-class Frames(Encoder):
-    "Standardised frames, nothing else."
-    pooling = "mean"
-
-    def __init__(
-        self,
-        width: int, # features per frame
-    ):
-        super().__init__()
-        self.width, self.scaler = width, Standardise(width)
-
-    def states(self, padded): # Padded [N, T, width] -> [N, T, width]
-        return self.scaler(padded.values)
-
 class StateMLP(Encoder):
     "An encoder's states, position by position in the common width."
     pooling = "mean"
