@@ -93,8 +93,11 @@ def column_moments(
 # %% ../../nbs/04_model.encoders.ipynb #base
 class Encoder(nn.Module):
     "Padded sequences in, one vector per utterance out; subclasses define `states`."
-    width: int
-    pooling: str
+    width: int    # of the vector
+    pooling: str  # "first", "last" or "mean"
+
+    @property
+    def state_width(self) -> int: return self.width  # h; where it differs, a subclass says so
 
     def states(self, padded): # Padded [N, T, d] or [N, T] -> [N, T, h]
         raise NotImplementedError
@@ -122,6 +125,9 @@ class FrameLSTM(Encoder):
         self.rnn = nn.LSTM(width_in, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(hidden, width)
+
+    @property
+    def state_width(self) -> int: return self.rnn.hidden_size
 
     def states(self, padded): # Padded [N, T, d] -> [N, T, hidden]
         return self._run(all_states if self.fast else packed_states, padded)

@@ -1,0 +1,1 @@
+"Methods for msa_lit from somewhere else."
