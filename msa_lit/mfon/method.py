@@ -262,6 +262,12 @@ class MFON(GuidedModel):
     "Prompt attention, distillation from frozen teachers, contrast; ValueError: no guide."
     ignores = ("encoder", "audio_hidden", "vision_hidden")  # frames pass no LSTM
 
+    @classmethod
+    def unused(cls, model, own=None):
+        found = super().unused(model, own)
+        if own is None or own.predictor != "pyramid": return found
+        return found | {"fusion_width": "mfon never reads it, its pyramid has widths of its own"}
+
     def __init__(
         self,
         spec: ModelSpec,  # facts of the corpus, shared options

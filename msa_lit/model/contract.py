@@ -61,7 +61,6 @@ class Stage:
     "One pass through the training loop; where it has no way of its own, the method's is taken."
     name: str                                     # for the history and for messages
     train: dict = field(default_factory=dict)     # training options it overrides, by name
-    own_step: bool = False                        # the method's `step` in place of the optimiser
     select: bool = True                           # keep the epoch best on validation, or the last
     pieces: bool = True                           # do pieces take part?
     forward: Callable[[Batch], Output] | None = None
@@ -73,7 +72,7 @@ class Stage:
     end: Callable[[], None] | None = None           # after the method's `end`
 
     @property
-    def steps_itself(self) -> bool: return self.own_step or self.step is not None
+    def steps_itself(self) -> bool: return self.step is not None
 
     @property
     def takes_pieces(self) -> bool: return self.pieces and not self.steps_itself
@@ -123,7 +122,9 @@ class Passing(Model):
 
     @stage.setter
     def stage(self, name: str) -> None:
-        self.at_work = next((s for s in self.stages() if s.name == name), Stage(name))
+        stages = {s.name: s for s in self.stages()}
+        if name not in stages: raise ValueError(f"stage {name!r} is none of {list(stages)}")
+        self.at_work = stages[name]
 
     def how(self, what: str) -> Callable: # the way of the stage at work, or else the method's
         own = getattr(self.at_work, what)
@@ -187,9 +188,6 @@ class Method(Passing):
     def before_step(self, batch: Batch, out: Output): "Between backward and the optimiser's step."
 
     def after_step(self, batch: Batch, out: Output): "After the optimiser's step."
-
-    def step(self, batch: Batch) -> dict[str, float]: # for the log
-        raise NotImplementedError(f"{type(self).__name__} has no step of its own")
 
     def monitor(self, predictions: Answers, labels: Answers) -> float: # lower is better
         return float((predictions["multimodal"] - labels["multimodal"]).abs().mean())

@@ -543,15 +543,9 @@ def preset_options(
     return found if base == FOR[paper][0] else {k: v for k, v in found.items() if k in _known(base)}
 
 def _known(method):
-    from msa_lit.model.common import ModelOptions
-    from msa_lit.model.contract import parse
-    from msa_lit.train.loop import TrainOptions
+    from msa_lit.base.catalogue import options_of
 
-    return {
-        f.name
-        for cls in (ModelOptions, TrainOptions, parse(method)[0].Options)
-        for f in fields(cls)
-    }
+    return set(options_of(method))
 
 def _not_for(name, method, dataset):
     others = [f"{p} {dataset}" for p, methods in FOR.items() if method in methods]

@@ -18,6 +18,7 @@ from ...model.common import ModelSpec
 from ...train.runs import build, choose, load_corpus, read
 from ...train.trials import Trial, Trials, fill, stored
 from ...measure.statistics import across_seeds, mean_interval
+from ...train.listeners import Each
 from ...train.loop import Loop, train, train_step
 from ...ugf.masking import discard_probability
 from ...ugf.method import UGF
@@ -164,13 +165,17 @@ def trace_confidence(
             x = args[0].inputs[burst]
             args[0].inputs[burst] = Padded(x.values + size * x.values.std() * torch.randn(x.values.shape, generator=draw), x.lengths)
 
-    def listen(judge, args, got): # after every assessment
+    def listen(loop): # after every step in which the pieces took part
+        if not loop.stage.takes_pieces: return
+        judge, got = net.pieces["dgm"].judge, net.pieces["dgm"].latest
         p = discard_probability(got.factor, chosen["method"].form, chosen["method"].p_max)
-        rows.extend({"step": int(judge.step), "modality": m, "hit": hit[0]} | {k: float(v[m]) for k, v in zip(("a", "mean", "u", "h", "w", "p"), (*got, p))}
-                    for m in p)
+        known = dict(zip(("a", "mean", "u", "h", "w", "p"), (*got, p), strict=True))
+        rows.extend({"step": int(judge.step), "modality": m, "hit": hit[0]}
+                    | {k: float(v[m]) for k, v in known.items()} for m in p)
     net.register_forward_pre_hook(drown)
-    net.pieces["dgm"].judge.register_forward_hook(listen)
-    epochs = [e for e in train(Loop(net, ready.without("test"), chosen["train"], seed, progress=False)) if e["stage"] == "fusion"]
+    loop = Loop(net, ready.without("test"), chosen["train"], seed, progress=False,
+                listeners=[Each(listen)])
+    epochs = [e for e in train(loop) if e["stage"] == "fusion"]
     frame, steps = pd.DataFrame(rows), rows[-1]["step"] // len(epochs)  # per epoch
     return frame.assign(valid=[epochs[(t - 1) // steps][f"valid_mae_{m}"] for t, m in zip(frame["step"], frame["modality"])])
 

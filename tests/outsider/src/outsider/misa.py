@@ -20,8 +20,8 @@ class Parts(nn.Module):
     "Projections, decoders and a transformer over all parts."
     def __init__(self, widths, part, width):
         super().__init__()
-        layers = lambda: nn.ModuleDict({m: nn.Linear(w, part) for m, w in widths.items()})
-        self.own, self.common = layers(), layers()
+        self.own = nn.ModuleDict({m: nn.Linear(w, part) for m, w in widths.items()})
+        self.common = nn.ModuleDict({m: nn.Linear(w, part) for m, w in widths.items()})
         self.decode = nn.ModuleDict({m: nn.Linear(part, w) for m, w in widths.items()})
         self.attend = nn.TransformerEncoderLayer(part, 2, 2 * part, 0.0, batch_first=True)
         self.read = nn.Sequential(nn.Linear(2 * len(widths) * part, width), nn.ReLU())

@@ -15,7 +15,8 @@ class Look(nn.Module):
         super().__init__()
         self.attend = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
         self.norm = nn.LayerNorm(WIDTH)
-        self.feed = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.ReLU(), nn.Linear(2 * WIDTH, WIDTH))
+        wide = 2 * WIDTH
+        self.feed = nn.Sequential(nn.Linear(WIDTH, wide), nn.ReLU(), nn.Linear(wide, WIDTH))
 
     def forward(self, x, other, mask):  # [N, T, d], [N, S, d], [N, S] True = real
         x = x + self.attend(x, other, other, ~mask, need_weights=False)[0]
@@ -31,7 +32,8 @@ class MulT(CommonModel):
     def build(self):
         super().build()
         names = self.spec.modalities
-        self.narrow = nn.ModuleDict({m: nn.Linear(self.encoders[m].state_width, WIDTH) for m in names})
+        widths = {m: e.state_width for m, e in self.encoders.items()}
+        self.narrow = nn.ModuleDict({m: nn.Linear(w, WIDTH) for m, w in widths.items()})
         pairs = [f"{a}_at_{b}" for a in names for b in names if a != b or len(names) == 1]
         self.looks = nn.ModuleDict({pair: Look() for pair in pairs})
 
