@@ -16,7 +16,7 @@ from ..data.corpus import Corpus, Ragged, pad
 from ..model.encoders import Encoder
 from ..papers.equations import equation, register
 from ..model.common import Branch, CommonModel, make_encoder, supervised
-from ..model.losses import info_nce
+from ..model.losses import info_nce, score_contrast
 from ..model.vectors import Frames
 from ..model.contract import Losses, Output, Stage, method
 from ..model.options import ModelSpec
@@ -48,10 +48,12 @@ def inter_modal(
     guide: Tensor,             # reduced features of the guide, f^t, [N, d]
     others: dict,              # modality -> reduced Z_m [N, d]
     temperature: float = 1.0,  # divides the cosines; 1 as printed
+    form: str = "fast",        # "fast", or "printed": MFON-8 as a quotient of scores
 ) -> Tensor:                   # L_ICL, scalar
     "Sum of the contrasts between guided features and their guide. Raises ValueError without any guided modality."
     if not others: raise ValueError("others is empty: a contrast needs at least one guided modality beside the guide")
-    return sum(info_nce(z, guide, temperature) for z in others.values())
+    contrast = {"fast": info_nce, "printed": score_contrast}[form]
+    return sum(contrast(z, guide, temperature) for z in others.values())
 
 # %% ../../nbs/53_mfon.method.ipynb #options
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class MFONOptions(FormOptions):
     teacher_epochs: int = 10        # of the first stage, at most
     causal_teachers: bool = False   # teachers may not look ahead (the release on SIMS)
     future: bool = False            # the release's mask, which depends on the batch
-    form: str = "fast"              # of the attention: "fast", or "printed", MFON-5 head by head
+    form: str = "fast"              # or "printed": MFON-5 head by head, MFON-8 as a quotient
 
     def __post_init__(self):
         self.check_form()
@@ -297,7 +299,8 @@ class MFON(GuidedModel):
             distilled = self.teachers.distil(z, batch.index)
             terms["distillation"] = o.alpha * distilled.detach()
         if o.beta and self.guided:
-            contrast = inter_modal(z[o.guide], {m: z[m] for m in self.guided}, o.temperature)
+            others = {m: z[m] for m in self.guided}
+            contrast = inter_modal(z[o.guide], others, o.temperature, o.form)
             terms["contrast"] = o.beta * contrast.detach()
         total = mfon_loss(terms["task"], distilled, contrast, o.alpha, o.beta)
         return Losses(terms, sum(watched, total))

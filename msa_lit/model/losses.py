@@ -14,7 +14,7 @@ from torch import Tensor
 from ..papers.equations import equation, register
 
 # %% auto #0
-__all__ = ['l2_normalise', 'log_score', 'score', 'info_nce', 'info_nce_floor']
+__all__ = ['l2_normalise', 'log_score', 'score', 'info_nce', 'score_contrast', 'info_nce_floor']
 
 # %% ../../nbs/06_model.losses.ipynb #errors
 for _id in ("MUG-6", "MUG-9", "MUG-25", "MUG-26", "SPIL-30"):
@@ -69,6 +69,19 @@ def info_nce(
     if not temperature > 0: raise ValueError(f"temperature is {temperature}; it divides the cosines and must be above 0")
     cosines = log_score(anchor, positive)  # [N, N], row: anchor, column: positive
     return F.cross_entropy(cosines / temperature, torch.arange(len(anchor), device=anchor.device))
+
+# %% ../../nbs/06_model.losses.ipynb #quotient
+@equation("MFON-8/quotient")
+def score_contrast(
+    anchor: Tensor,             # [N, d] one vector per sample
+    positive: Tensor,           # [N, d] row j is the partner of anchor j
+    temperature: float = 1.0,   # tau > 0; below 0.012 single precision overflows
+) -> Tensor:                    # scalar; ValueError as `info_nce`
+    "`info_nce` as MFON-8 stands in the paper: the logarithm of a quotient of scores."
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; it divides the cosines, above 0")
+    scores = score(positive, anchor) ** (1 / temperature)  # [N, N], row: positive, column: anchor
+    return -(scores.diagonal() / scores.sum(0)).log().mean()
 
 # %% ../../nbs/06_model.losses.ipynb #floor
 def info_nce_floor(
