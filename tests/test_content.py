@@ -619,6 +619,7 @@ FLIPS = dict(
     schedule="linear",
     warmup=0.5,
     accumulate=2,
+    like_length=2,
 )
 
 

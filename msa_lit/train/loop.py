@@ -26,7 +26,9 @@ from ..model.optimisers import rate_factor, set_rates
 from ..model.gather import whole_norms
 from ..model.processes import Team, check_launcher, check_together, on_cpu_processes
 from ..model.processes import shared_rows
+from ..base.notices import notice
 from .listeners import Listener, tell
+from .pace import clip_lengths, has_bf16, keep_weights, numbers, pooled
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
@@ -45,6 +47,7 @@ class TrainOptions(UpdateOptions):
     weight_decay: float = 0.01  # of weights; biases and norms have none
     clip: float = 0.0           # largest norm of the whole gradient; 0: unlimited
     precision: str = "fp32"     # "fp32" or "bf16" (autocast in the forward pass)
+    like_length: int = 0        # batches of clips of like length, sorted in pools of so many; 0: off
 
     def __post_init__(self):
         super().__post_init__()
@@ -54,6 +57,8 @@ class TrainOptions(UpdateOptions):
         for name in ("text_lr", "weight_decay", "clip"):
             value = getattr(self, name)
             if not value >= 0: raise ValueError(f"{name}={value} must not be negative")
+        if self.like_length < 0:
+            raise ValueError(f"like_length={self.like_length}: a number of batches, or 0 for none")
         if self.batch_size < 2:
             raise ValueError(f"batch_size={self.batch_size}: a batch needs at least 2 utterances "
                              "to compare")
@@ -92,11 +97,15 @@ def epoch_batches(
     n: int,               # training utterances
     batch_size: int,      # utterances per step, over all processes
     seed: tuple,          # (run seed, stage number, epoch)
+    lengths: np.ndarray | None = None, # [n] of every utterance, for `pool`
+    pool: int = 0,        # put clips of like length together, in pools of so many batches; 0: not
 ) -> list:                # row numbers of each batch
     "Shuffle an epoch and cut it. Raises ValueError for fewer than two utterances."
     if n < 2: raise ValueError(f"the training split has {n} utterance(s); a batch needs at least 2")
     mixed = int(np.random.SeedSequence([s % 2**32 for s in seed]).generate_state(1)[0])
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(mixed)).tolist()
+    drawn = torch.Generator().manual_seed(mixed)
+    order = torch.randperm(n, generator=drawn).tolist()
+    if pool: order = pooled(order, lengths, batch_size, pool, drawn)
     cuts = list(range(0, n, batch_size)) + [n]
     if cuts[-1] - cuts[-2] < 2 and len(cuts) > 2: cuts.pop(-2)
     return [order[a:b] for a, b in zip(cuts, cuts[1:])]
@@ -124,8 +133,9 @@ def autocast(
     device: torch.device, # where the forward pass runs
     precision: str,       # "fp32" or "bf16"
 ):                        # a context manager
-    "bfloat16 where asked for; losses and updates stay in float32."
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    "bfloat16 where asked for and where the device has it; losses and updates stay in float32."
+    use = precision == "bf16" and has_bf16(device.type)
+    return torch.autocast(device.type, torch.bfloat16, enabled=use)
 
 # %% ../../nbs/07_train.loop.ipynb #progress
 @dataclass
@@ -241,6 +251,7 @@ class Loop:
         self.save_seconds, self.show, self.saved = save_seconds, progress, time.monotonic()
         self.progress, self.kept, self.stages = Progress(), None, method.stages()
         self.notices, self.listeners = [] if notices is None else notices, tuple(listeners)
+        _say_precision(options.precision, self.accelerator.device.type)
         if not self.team.alone: _agree(self)
 
     @property
@@ -327,6 +338,11 @@ def _agree(loop):
     check_together(method, loop.options.batch_size, len(splits["train"]), loop.team.size)
     whole_norms(method)
 
+def _say_precision(asked, device):
+    if asked == "bf16" and not has_bf16(device):
+        notice("precision='bf16': this processor has no instructions for it and would be slower "
+               "than in float32, so the run is computed in float32")
+
 # %% ../../nbs/07_train.loop.ipynb #step
 def hooks(method, name, batch, out):
     "Call a hook of the method and then of its pieces."
@@ -352,7 +368,7 @@ def _step(loop, batches):
         hooks(method, "before_step", batch, out)
         if len(batches) > 1: _put_aside(method, gathered)
         done.append((batch, out))
-        sums = {k: sums.get(k, 0.0) + weight * float(v.detach()) for k, v in terms.items()}
+        sums = {k: sums.get(k, 0.0) + weight * v for k, v in numbers(terms).items()}
     for p, g in gathered.values(): p.grad = g
     if loop.now.clip: nn.utils.clip_grad_norm_(method.parameters(), loop.now.clip)
     loop.optimiser.step()
@@ -406,8 +422,10 @@ def epoch_steps(
     loop: Loop,  # set up
 ) -> list:       # for every step, the row numbers of its batches
     "What the steps of the present epoch are made of."
-    here, n = loop.progress, len(loop.corpus.splits["train"])
-    batches = epoch_batches(n, loop.now.batch_size, (loop.seed, here.stage, here.epoch))
+    here, now, split = loop.progress, loop.now, loop.corpus.splits["train"]
+    lengths = clip_lengths(split) if now.like_length else None
+    batches = epoch_batches(len(split), now.batch_size, (loop.seed, here.stage, here.epoch),
+                            lengths, now.like_length)
     return grouped(batches, 1 if loop.stage.steps_itself else loop.now.accumulate)
 
 def plan_rates(
@@ -434,7 +452,7 @@ def validate(
     here.waited = 0 if score < here.best else here.waited + 1
     if score < here.best or not loop.stage.select:
         here.best = min(score, here.best)
-        loop.kept = {k: v.detach().cpu().clone() for k, v in loop.method.state_dict().items()}
+        loop.kept = keep_weights(loop.method, loop.kept)
     errors = {k: float((v - labels["multimodal"]).abs().mean()) for k, v in predictions.items()}
     maes = {f"valid_mae_{k}": error for k, error in errors.items()}
     return {"valid_score": score, "best": here.waited == 0} | maes

@@ -176,6 +176,11 @@ def folder(bench):
                               for k, v in limits.items()]}
 
 
+@row("Batches of like length: time and test error over seeds, with pools and without")
+def like_length(bench):
+    return bench.once([sys.executable, str(HERE / "like_length.py")])
+
+
 @row("Cost against clips, frames, width and batch, with fitted exponents")
 def growth(bench):
     return bench.once([sys.executable, str(HERE / "growth.py")])
