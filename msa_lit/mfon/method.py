@@ -206,13 +206,16 @@ class Teachers(nn.ModuleDict):
 
     def stage(self) -> Stage:
         settings = {"epochs": self.options.teacher_epochs} | self.options.teaching
-        return Stage("teachers", settings, pieces=False, forward=self.alone,
-                     losses=self.losses, monitor=self.error)
+        return Stage("teachers", settings, pieces=False, forward=self.alone, losses=self.losses,
+                     monitor=self.error, attach=lambda corpus: self.hold(False))
 
-    def attach(self, stage, corpus): # held, they are asked about every training clip
-        for teacher in self.values(): teacher.hold(stage != "teachers")
+    def hold(self, frozen=True): # may they learn?
+        for teacher in self.values(): teacher.hold(frozen)
+
+    def speak(self, corpus): # held, they are asked about every training clip
+        self.hold()
         clips = corpus.splits["train"].sequences
-        self.said = {m: answers(t, clips[m]) for m, t in self.items() if stage != "teachers"}
+        self.said = {m: answers(teacher, clips[m]) for m, teacher in self.items()}
 
     def alone(self, batch) -> Output: # predictions [N], each from its modality
         said = {m: t.module.predict(batch.inputs[m]) for m, t in self.items()}
@@ -281,14 +284,13 @@ class MFON(GuidedModel):
         self.teachers = Teachers(taught, spec, self.options)
 
     def stages(self) -> list[Stage]: # teachers, then everything else
-        return [self.teachers.stage()] * bool(self.teachers) + [Stage("main")]
+        main = Stage("main", attach=self.teachers.speak)
+        return [self.teachers.stage()] * bool(self.teachers) + [main]
 
     def begin(self, stage, corpus): # ValueError for a corpus that does not fit
         o = self.options
         if o.teacher_labels == "own": check_own_labels(corpus, list(self.teachers))
         if o.prompt == "step": check_prompt_length(corpus, list(self.guided), o.prompt_length)
-
-    def attach(self, stage, corpus): self.teachers.attach(stage, corpus)
 
     def losses(self, batch, out) -> Losses: # MFON-13, and the probes
         o, z = self.options, {m: out.encoded[m].float() for m in self.spec.modalities}

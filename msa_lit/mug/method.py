@@ -412,7 +412,8 @@ class MUG(BridgedModel):
         self.learner = self.Learner(self.widths, n, spec.rho, o) if o.learns else None
 
     def stages(self) -> list[Stage]:
-        o, learner, last = self.options, self.learner, Stage("joint", begin=self.begin_joint)
+        o, learner = self.options, self.learner
+        last = Stage("joint", begin=self.begin_joint, attach=self.hold_bridges)
         if not o.learns: return [last]
         whole = {"epochs": o.meta_epochs, "patience": o.meta_epochs + 1}
         return [Stage("pretrain", {"epochs": o.pretrain_epochs}, pieces=False,
@@ -423,8 +424,6 @@ class MUG(BridgedModel):
     def begin(self, stage, corpus):
         check_representations({}, human_labels(corpus, self.labels), self.spec.rho)
 
-    def attach(self, stage, corpus): self.projections.requires_grad_(stage == "pretrain")
-
     def pretraining(self, batch, out) -> Losses:
         check_room(self.spec.n_train, len(batch.index), self.options)
         return self.projections.losses(batch, out)
@@ -432,6 +431,8 @@ class MUG(BridgedModel):
     def show(self, corpus): # stage 2: what the MUCNs learn from
         y = human_labels(corpus, self.labels)
         self.learner.store(*represent(self, corpus.splits["train"]), y)
+
+    def hold_bridges(self, corpus): self.projections.requires_grad_(False)
 
     def begin_joint(self, corpus):
         self.labels.copy_(found_labels(self, corpus))
