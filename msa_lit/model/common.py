@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -120,11 +121,11 @@ class BuiltModel(Method):
     def build_between(self) -> None: "What stands between encoders and heads: nothing here."
 
     def encoded_widths(self) -> dict[str, int]: # modality -> h
-        return {m: e.width for m, e in self.encoders.items()}
+        return {m: cast(Encoder, e).width for m, e in self.encoders.items()}
 
     @property
     def feature_widths(self) -> dict[str, int]: # modality -> w
-        return {m: branch.width for m, branch in self.branches.items()}
+        return {m: cast(Branch, branch).width for m, branch in self.branches.items()}
 
     def build_fusion(self) -> nn.Module:
         o = self.spec.model

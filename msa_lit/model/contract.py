@@ -10,6 +10,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,14 +47,14 @@ class Losses(dict):
         total: Tensor | None = None,  # the value of a paper's equation; None: the sum of the terms
     ):
         super().__init__(terms)
-        self.total = sum(self.values()) if total is None else total
+        self.total = cast(Tensor, sum(self.values()) if total is None else total)
 
     def plus(
         self,
         more: Mapping[str, Tensor],  # other names -> scalars
     ) -> Losses:                     # these terms and those; the new ones are added to the total
         "Add terms."
-        return Losses({**self, **more}, sum(more.values(), self.total))
+        return Losses({**self, **more}, cast(Tensor, sum(more.values(), self.total)))
 
 # %% ../../nbs/04_model.contract.ipynb #stage
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class Model(nn.Module):
     "What computes an answer; all state in parameters and buffers."
     name: str = ""
     Options: type = NoOptions
-    spec: ModelSpec
-    widths: dict[str, int]     # modality -> width h of its encoded vector
+    widths: dict[str, int]   # modality -> width h of its encoded vector
+    pieces: nn.ModuleDict    # piece's name -> piece
 
     def __init__(
         self,
@@ -95,7 +96,8 @@ class Model(nn.Module):
         options=None,     # an instance of this class's Options; None: defaults
     ):
         super().__init__()
-        self.spec, self.options = spec, options if options is not None else self.Options()
+        self.spec: ModelSpec = spec
+        self.options: Any = options if options is not None else self.Options()
         self.pieces, self.at_work = nn.ModuleDict(), Stage("main")
         self.asked: set[tuple[str, str]] = set()  # (piece, hook) called in training; "": its own
 
@@ -130,13 +132,16 @@ class Passing(Model):
         own = getattr(self.at_work, what)
         return getattr(self, what) if own is None else own
 
+    def stages(self) -> list[Stage]: return [Stage("main")]
+
     def working(self) -> Iterator[tuple[str, Piece]]: # the pieces that take part now
-        return iter(self.pieces.items() if self.at_work.takes_pieces else ())
+        pieces = self.pieces.items() if self.at_work.takes_pieces else ()
+        return ((name, cast(Piece, piece)) for name, piece in pieces)
 
     def hear(self, batch: Batch) -> Encoded: # the encoders' vectors as the pieces leave them
         encoded = self.encode(batch)
         for name, piece in self.working():
-            encoded = piece.encoded(self, batch, encoded)
+            encoded = piece.encoded(cast(Method, self), batch, encoded)
             if self.training: self.asked.add((name, "encoded"))
         return encoded
 
@@ -144,7 +149,7 @@ class Passing(Model):
         own = self.at_work.forward
         return self.answer(self.hear(batch)) if own is None else own(batch)
 
-    def calibrate(self, corpus: Corpus) -> Passing: # fitted on the training split; ValueError
+    def calibrate(self, corpus: Corpus) -> Self: # fitted on the training split; ValueError
         rows = corpus.splits["train"].sequences
         for path, scaler in self.named_modules():
             if isinstance(scaler, Standardise):
@@ -171,8 +176,6 @@ class Method(Passing):
     def unused(cls, model: ModelOptions, own=None) -> dict[str, str]: # shared option -> why
         read = {"encoder"} if model.text == "features" else set()  # text frames pass one, too
         return {o: f"{cls.name} never reads it" for o in cls.ignores if o not in read}
-
-    def stages(self) -> list[Stage]: return [Stage("main")]
 
     def begin(self, stage: str, corpus: Corpus): "When a stage starts; the corpus has no test split."
 

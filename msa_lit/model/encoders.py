@@ -54,6 +54,9 @@ def pool(
 # %% ../../nbs/04_model.encoders.ipynb #standard
 class Standardise(nn.Module):
     "Scale every feature by the training split's mean and standard deviation."
+    mean: Tensor   # [width]
+    scale: Tensor  # [width]
+
     def __init__(
         self,
         width: int,  # features per frame

@@ -76,6 +76,8 @@ def unimodal_weight(
 # %% ../../nbs/10_selfmm.ulgm.ipynb #bank
 class LabelGenerator(nn.Module):
     "Unimodal labels of all training utterances and the representations they come from."
+    visits: Tensor  # epochs in which each utterance was seen, [n]
+
     def __init__(
         self,
         n: int,                 # training utterances
@@ -93,7 +95,7 @@ class LabelGenerator(nn.Module):
             self.register_buffer(f"label_{name}", torch.zeros(n))
             self.register_buffer(f"feature_{name}", torch.zeros(n, width))
 
-    def label(self, name): return getattr(self, f"label_{name}")
+    def label(self, name) -> Tensor: return getattr(self, f"label_{name}") # [n]
 
     def start(self, target): # [M]: every label begins as the common one
         self.visits.zero_()

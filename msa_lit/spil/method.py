@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -111,7 +112,7 @@ class SPIL(SelfMM):
         unimodal = {s: o.unimodal_weight * e for s, e in errors.items()}
         task = F.l1_loss(said["multimodal"], y, reduction="none")
         aligned = self.alignment(getattr(out, o.align_on))
-        total = spil_loss(task, unimodal, sum(aligned.values()))
+        total = spil_loss(task, unimodal, cast(Tensor, sum(aligned.values())))
         parts = {k: e.detach().mean() for k, e in {"task": task, **unimodal}.items()}
         return Losses(parts | aligned, total)
 

@@ -15,6 +15,7 @@ from torch.testing import assert_close
 
 from ..data.corpus import Batch, Padded, make_batch
 from ..base.catalogue import entries
+from ..model.contract import Method
 from ..model.options import ModelSpec
 from .runs import build, choose, fit, load_run, read
 from ..simulate.world import simulate
@@ -42,9 +43,9 @@ class Setting:
         self.spec = ModelSpec.of(self.ready, self.chosen["model"], words)
         self.options = {"epochs": 2, "batch_size": 16} | options
 
-    def fresh(self): return build(self.name, self.spec, self.chosen, seed=1).calibrate(self.ready)
+    def fresh(self) -> Method: return build(self.name, self.spec, self.chosen, seed=1).calibrate(self.ready)
 
-    def batch(self, rows=range(6)): return make_batch(self.ready.splits["train"], rows)
+    def batch(self, rows: Sequence[int] = range(6)): return make_batch(self.ready.splits["train"], rows)
 
 def predictions(model, batch):
     "All heads in evaluation mode."
@@ -52,7 +53,7 @@ def predictions(model, batch):
     with torch.no_grad(): return model(batch).predictions
 
 # %% ../../nbs/08_train.examination.ipynb #mates
-CLOSE = dict(atol=1e-5, rtol=1e-4)
+CLOSE: dict = dict(atol=1e-5, rtol=1e-4)
 
 def asks_batch_mates(
     setting: Setting,  # what is examined
