@@ -27,7 +27,7 @@ __all__ = ['PACKAGE', 'PAPER_FOLDERS', 'SELF_MM', 'SHARED', 'near', 'comments', 
            'home', 'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins',
            'registry', 'names', 'check_name', 'load_module', 'entry_of', 'split_name', 'options_of', 'flat_name',
            'shared_options', 'own_options', 'arguments', 'reading_options', 'run_options', 'near_path', 'no_corpus',
-           'simulated_presets', 'claims', 'check_claims']
+           'simulated_presets', 'claims', 'claim_findings', 'check_claims']
 
 # %% ../../nbs/00_base.catalogue.ipynb #near
 def near(
@@ -583,11 +583,25 @@ def simulated_presets() -> tuple:  # names; empty where the source does not list
 @cache
 def claims() -> (
     dict
-):  # id -> {"claim", "paper", "says", "verdict", "evidence", "seeds", "page"}, all text
+):  # id -> {"claim", "paper", "kind", "says", "verdict", "evidence", "worlds", "seeds", "page"}, text
     "The verdicts as packaged; treat them as read-only."
     text = resources.files(PACKAGE).joinpath("book", "claims", "verdicts.csv").read_bytes()
     rows = csv.DictReader(io.StringIO(text.decode("utf8"), newline=""))
     return {row["claim"]: row for row in rows}
+
+
+@cache
+def claim_findings() -> dict:  # id -> list of {"claim", "world", "about", "finding", "state", ...}, all text
+    "What the verdicts rest on, as packaged; treat it as read-only."
+    found = {}
+    with (
+        resources.files(PACKAGE)
+        .joinpath("book", "claims", "findings.csv")
+        .open(encoding="utf8", newline="") as file
+    ):
+        for row in csv.DictReader(file):
+            found.setdefault(row["claim"], []).append(row)
+    return found
 
 
 def check_claims(

@@ -19,7 +19,7 @@ from .flags import as_flag, help_group, share_out
 # %% auto #0
 __all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare',
            'check_rows', 'verdict_sections', 'fold_predictions', 'find_run', 'run_predict', 'read_predictions',
-           'run_score', 'run_methods', 'run_verdict', 'run_equations', 'run_check', 'run_convert']
+           'run_score', 'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check', 'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -397,21 +397,53 @@ def run_methods(args):  # msa_lit methods [NAME ...] -> 0
 
 
 def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
-    "Print the verdicts on the papers' claims."
+    "Print the verdicts on the papers' claims, with all they rest on where some are named."
     catalogue.check_claims(args.ids)
     if args.folder is None:
-        rows = catalogue.claims()
+        rows, found = catalogue.claims(), catalogue.claim_findings()
     else:
         check_rows(args.folder)
+        from msa_lit.book.claims.core import findings_of
         from msa_lit.book.claims.verdict import verdicts
 
         rows = {r["claim"]: r for r in verdicts(args.folder).to_dict("records")}
+        found = {i: findings_of(i, args.folder) for i in args.ids}
     for i in args.ids or rows:
-        print(
-            f"{i:4}{rows[i]['verdict']:18}{rows[i]['says']}"
-            + f"\n      {rows[i]['evidence']}" * bool(args.ids)
-        )
+        print(f"{i:4}{rows[i]['verdict']:23}{rows[i]['says']}")
+        if args.ids:
+            print("\n".join(verdict_card(rows[i], found.get(i, []))))
     return 0
+
+
+def verdict_card(
+    row: dict,  # of the table of verdicts
+    lines: list,  # its findings, dicts
+) -> list:  # of lines
+    "Estimate, interval, border and its reason, seeds, world, positive control and power of a verdict."
+    said, world = [f"  criterion: {row['criterion']}"], None
+    for line in lines:
+        if line["world"] != world:
+            world = line["world"]
+            said += [f"  {world}: {line.get('word', '')}. {line['about']}"]
+            if row["kind"] == "claim":
+                said += [f"    positive control: {line['control']}"]
+        if line.get("finding"):
+            said += _finding(line)
+    return said + [f"  note: {row['note']}"] * bool(row["note"])
+
+
+def _finding(line):
+    get = lambda k: f"{float(line[k]):.3g}"
+    head = f"    {line['finding']}: {get('estimate')}"
+    if line.get("border") in (None, ""):
+        return [f"{head}, {line['state']}"]
+    level = 100 * float(line["level"])
+    return [
+        f"{head} [{get('low')}, {get('high')}], {line['state']}",
+        f"      {level:.1f} % interval, {line['seeds']} seeds; no effect is {get('no effect')}",
+        f"      border {get('border')}: {line['why']}",
+        f"      power: {get('seen at 80 %')} is seen at 80 %; the border needs {line['seeds needed']} seeds",
+    ]
 
 
 def run_equations(args):  # msa_lit equations [ID or PAPER] -> 0

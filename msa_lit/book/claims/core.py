@@ -5,9 +5,10 @@
 # %% ../../../nbs/70_book.claims.core.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,29 +16,74 @@ from ...train.trials import Trials, again, fill, side_by_side
 from ...measure.statistics import mean_interval
 
 # %% auto #0
-__all__ = ['STATES', 'ENOUGH', 'VERDICTS', 'PAPER_LETTERS', 'CLAIMS', 'FOLDER', 'Finding', 'exactly', 'above', 'below', 'within',
-           'few', 'decide', 'Claim', 'claim', 'run_claim', 'trials_of', 'known', 'rows_of', 'Joined', 'verdict_of',
-           'recheck', 'repeats']
+__all__ = ['BORDERS', 'STATES', 'SEEN_AT', 'ENOUGH', 'ALPHA', 'VERDICTS', 'PROOFS', 'PAPER_LETTERS', 'CLAIMS', 'FOLDER', 'Border',
+           'Finding', 'exactly', 'state_of', 'above', 'below', 'close_to', 'detectable', 'needed', 'p_of', 'at_level',
+           'every', 'together', 'decide', 'without_control', 'Claim', 'claim', 'run_claim', 'trials_of', 'known',
+           'file_of', 'rows_of', 'Joined', 'Judged', 'judged', 'judged_everywhere', 'over_worlds', 'verdict_of',
+           'findings_of', 'line_of', 'recheck', 'repeats']
+
+# %% ../../../nbs/70_book.claims.core.ipynb #borders
+class Border(NamedTuple):
+    "The smallest effect of interest of one kind of quantity."
+    least: float  # delta, in the quantity's unit
+    why: str      # the reason
+
+BORDERS = {
+    "mae": Border(0.01, "label points: UGF itself calls less a fluctuation; 686 clips tell .03 apart"),
+    "label": Border(0.05, "label points: a quarter of the 0.2 in which MOSI's annotators count"),
+    "r2": Border(0.02, "a fiftieth of the variance, the size of a small effect"),
+    "correlation": Border(0.1, "a small effect by Cohen's convention, a hundredth of the variance"),
+    "points": Border(1.0, "percent points: seven of MOSI's 686 test clips"),
+    "share": Border(0.05, "one case in twenty"),
+    "auc": Border(0.05, "one pair in twenty put in order beyond chance"),
+    "factor": Border(0.01, "a step longer or shorter by one percent"),
+    "rate": Border(0.01, "one feature in a hundred masked more"),
+    "confidence": Border(0.01, "a hundredth, as the mean absolute error it is made of"),
+    "relative": Border(0.05, "five percent of the quantity itself"),
+    "cosine": Border(0.05, "a twentieth of the way from unrelated to equal"),
+    "silhouette": Border(0.05, "a fifth of the 0.25 that counts as weak structure"),
+    "noise": Border(1.0, "as much as a run differs by its seed"),
+    "halvings": Border(1.0, "half of the variance"),
+}
 
 # %% ../../../nbs/70_book.claims.core.ipynb #finding
-STATES = ("shown", "contradicted", "not seen")
+STATES = ("shown", "ruled out", "contradicted", "undecided")
 
 @dataclass(frozen=True)
 class Finding:
-    "One part of a criterion, judged. Raises ValueError for an unknown state."
+    "One part of a criterion, judged. Raises ValueError for an unknown state or border."
     what: str             # the quantity, in words
     state: str            # one of STATES
     value: float          # the number it rests on
     low: float = np.nan   # interval over seeds, where chance plays a role
     high: float = np.nan  # its upper end
     n: int = 1            # seeds, or cases, behind the number
+    sd: float = np.nan    # of the quantity over seeds
+    level: float = 0.95   # of the interval
+    border: str = ""      # one of BORDERS; "": judged without chance
+    null: float = 0.0     # the value of no effect
+    sign: int = 1         # 1: claimed above null, -1: below, 0: near it
+    parts: tuple = ()     # Findings of which this is the weakest
+    part: str = ""        # the words of that weakest one
 
     def __post_init__(self):
-        if self.state not in STATES: raise ValueError(f"state={self.state!r}: use one of {STATES}")
+        if self.state not in STATES:
+            raise ValueError(f"state={self.state!r}: use one of {STATES}")
+        if self.border not in ("", *BORDERS):
+            raise ValueError(f"border={self.border!r}: use one of {list(BORDERS)}")
+
+    @property
+    def delta(self): return BORDERS[self.border].least if self.border else np.nan
 
     def __str__(self):
-        spread = "" if np.isnan(self.low) else f" [{self.low:.3g}, {self.high:.3g}]"
-        return f"{self.what}: {self.value:.3g}{spread}, {self.state}"
+        if not self.border:
+            spread = "" if np.isnan(self.low) else f" [{self.low:.3g}, {self.high:.3g}]"
+            return f"{self.what}: {self.value:.3g}{spread}, {self.state}"
+        worst = f" ({self.part}, the weakest of {len(self.parts)})" if self.parts else ""
+        spread = f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        said = f"{self.what}{worst}: {spread}, {self.n} seeds, {self.state}"
+        if self.state != "undecided": return said
+        return f"{said} (80 % power for {detectable(self):.2g}; {self.delta:g} needs {needed(self)} seeds)"
 
 # %% ../../../nbs/70_book.claims.core.ipynb #exact
 def exactly(
@@ -51,69 +97,174 @@ def exactly(
     return Finding(what, "shown" if holds.all() else "contradicted", float(value), n=len(holds))
 
 # %% ../../../nbs/70_book.claims.core.ipynb #interval
-def _compare(what, values, shown, contradicted, level):
+def state_of(
+    low: float,    # end of the interval, counted from the value of no effect
+    high: float,   # the other end
+    sign: int,     # 1: claimed above, -1: below, 0: near
+    delta: float,  # smallest effect of interest
+) -> str:          # one of STATES
+    "The rule of borders, the same for all claims."
+    if -delta < low and high < delta: return "ruled out" if sign else "shown"
+    if sign < 0: low, high = -high, -low
+    if low > 0: return "shown" if sign else "contradicted"
+    return "contradicted" if high < 0 else "undecided"
+
+def _judged(what, values, border, null, sign, level=0.95):
     mean, low, high, n = mean_interval(values, level)
-    state = "shown" if shown(low, high) else "contradicted" if contradicted(low, high) else "not seen"
-    return Finding(what, state, mean, low, high, n)
+    sd = float(np.nanstd(np.asarray(values, float), ddof=1))
+    state = state_of(low - null, high - null, sign, BORDERS[border].least)
+    return Finding(what, state, mean, low, high, n, sd, level, border, null, sign)
 
 def above(
-    what: str,            # the quantity, in words
-    values,               # one number per seed, [n]
-    border: float = 0.0,  # what the mean has to exceed
-    level: float = 0.95,  # of the interval
-) -> Finding:             # with the interval
-    "Is the mean over seeds above a border?"
-    return _compare(what, values, lambda low, high: low > border, lambda low, high: high < border, level)
+    what: str,           # the quantity, in words
+    values,              # one number per seed, [n]
+    border: str,         # kind of quantity, one of BORDERS
+    null: float = 0.0,   # the value of no effect
+) -> Finding:            # with the interval
+    "Is the mean over seeds above the value of no effect, by a size of interest?"
+    return _judged(what, values, border, null, 1)
 
 def below(
-    what: str,            # the quantity, in words
-    values,               # one number per seed, [n]
-    border: float = 0.0,  # what the mean has to stay under
-    level: float = 0.95,  # of the interval
-) -> Finding:             # with the interval
-    "Is the mean over seeds below a border?"
-    return _compare(what, values, lambda low, high: high < border, lambda low, high: low > border, level)
+    what: str,           # the quantity, in words
+    values,              # one number per seed, [n]
+    border: str,         # kind of quantity, one of BORDERS
+    null: float = 0.0,   # the value of no effect
+) -> Finding:            # with the interval
+    "Is the mean over seeds below the value of no effect, by a size of interest?"
+    return _judged(what, values, border, null, -1)
 
-def within(
-    what: str,            # the quantity, in words
-    values,               # one number per seed, [n]
-    border: float,        # the mean has to lie between -border and border
-    level: float = 0.95,  # of the interval
-) -> Finding:             # with the interval
-    "Is the mean over seeds small?"
-    return _compare(what, values, lambda low, high: -border < low and high < border, lambda low, high: high < -border or low > border, level)
+def close_to(
+    what: str,           # the quantity, in words
+    values,              # one number per seed, [n]
+    border: str,         # kind of quantity, one of BORDERS
+    null: float = 0.0,   # the value of no effect
+) -> Finding:            # with the interval
+    "Is the mean over seeds nearer to the value of no effect than a size of interest?"
+    return _judged(what, values, border, null, 0)
 
 # %% ../../../nbs/70_book.claims.core.ipynb #few
-ENOUGH = 20  # seeds
+SEEN_AT = 0.8
+ENOUGH = 20  # seeds of a claim, where they can be chosen
 
-def few(
+def detectable(
+    finding: Finding,      # over seeds
+    n: int | None = None,  # other than its seeds
+) -> float:                # in the quantity's unit
+    "The effect that would have been seen with 80 % probability."
+    from scipy import stats
+    n = finding.n if n is None else n
+    edge = stats.t.ppf(0.5 + finding.level / 2, n - 1)
+    if finding.sign == 0: return float((edge + stats.t.ppf(0.5 + SEEN_AT / 2, n - 1)) * finding.sd / n**0.5)
+    low, high = 0.0, edge + 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if stats.nct.sf(edge, n - 1, middle) >= SEEN_AT else (middle, high)
+    return float(high * finding.sd / n**0.5)
+
+def needed(
+    finding: Finding,      # over seeds
+    most: int = 100_000,   # give up above
+) -> int | str:            # seeds, or "more than ..."
+    "Seeds at which the smallest effect of interest would be seen with 80 % probability."
+    low, high = 1, 2
+    while detectable(finding, high) > finding.delta:
+        low, high = high, 2 * high
+        if high > most: return f"more than {most}"
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if detectable(finding, middle) <= finding.delta else (middle, high)
+    return high
+
+# %% ../../../nbs/70_book.claims.core.ipynb #together
+ALPHA = 0.05
+
+def p_of(
     finding: Finding,  # over seeds
-) -> Finding:          # the same, its words with the number of seeds if that is below ENOUGH
-    "Let a finding say that it rests on few seeds."
-    return finding if finding.n >= ENOUGH else replace(finding, what=f"{finding.what} ({finding.n} seeds)")
+) -> float:            # of the decision it is nearest to
+    "How surprising the data were if the nearest decision were wrong."
+    from scipy import stats
+    gap, se = abs(finding.value - finding.null), finding.sd / finding.n**0.5
+    if se == 0: return 0.0 if gap != finding.delta else 1.0
+    p = lambda distance: 2 * float(stats.t.sf(distance / se, finding.n - 1))
+    return min(p(gap), p(finding.delta - gap), 1.0)
+
+def at_level(
+    finding: Finding,  # over seeds
+    level: float,      # of the interval
+) -> Finding:          # judged by that interval
+    "Judge a finding again by a wider or narrower interval."
+    from scipy import stats
+    half = float(stats.t.ppf(0.5 + level / 2, finding.n - 1)) * finding.sd / finding.n**0.5
+    low, high = finding.value - half, finding.value + half
+    state = state_of(low - finding.null, high - finding.null, finding.sign, finding.delta)
+    return replace(finding, state=state, low=low, high=high, level=level)
+
+def every(
+    what: str,                  # the comparison, in words
+    parts: Sequence[Finding],   # one per rival
+) -> Finding:                   # its weakest part speaks for it
+    "Does it hold against each of several rivals?"
+    rank = ("contradicted", "ruled out", "undecided", "shown").index
+    weakest = min(parts, key=lambda f: (rank(f.state), f.sign * (f.value - f.null)))
+    return replace(weakest, what=what, part=weakest.what, parts=tuple(parts))
+
+def together(
+    findings: Sequence[Finding],  # of one claim
+) -> list:                        # the same, judged together
+    "Judge all findings of a claim at a common error rate (Holm)."
+    leaves = [p for f in findings if f.border for p in f.parts or (f,)]
+    order, judged, stopped = sorted(range(len(leaves)), key=lambda i: p_of(leaves[i])), {}, None
+    for k, i in enumerate(order):
+        level = stopped or 1 - ALPHA / (len(leaves) - k)
+        judged[i] = at_level(leaves[i], level)
+        if judged[i].state == "undecided": stopped = level
+    rest = iter([judged[i] for i in range(len(leaves))])
+    def again(f):
+        if not f.border: return f
+        if not f.parts: return next(rest)
+        return every(f.what, [next(rest) for _ in f.parts])
+    return [again(f) for f in findings]
 
 # %% ../../../nbs/70_book.claims.core.ipynb #rule
-VERDICTS = ("holds", "holds partly", "fails", "not testable here")
+VERDICTS = ("holds", "holds partly", "fails", "undecided", "cannot be tested here")
+PROOFS = ("proved", "proved in part", "refuted")
 
 def decide(
     findings: Sequence[Finding],  # of one claim; empty if nothing could be measured
-) -> str:                         # one of VERDICTS
+    proof: bool = False,          # an identity, not a claim about an effect
+) -> str:                         # one of VERDICTS, or of PROOFS
     "From findings to one word."
-    shown = [f.state == "shown" for f in findings]
-    return "not testable here" if not shown else "holds" if all(shown) else "holds partly" if any(shown) else "fails"
+    states = [f.state for f in findings]
+    if not states: return "cannot be tested here"
+    if proof: return PROOFS[0 if set(states) == {"shown"} else 1 if "shown" in states else 2]
+    if "shown" in states: return "holds" if set(states) == {"shown"} else "holds partly"
+    return "undecided" if set(states) == {"undecided"} else "fails"
+
+def without_control(
+    finding: Finding,  # judged
+) -> Finding:          # undecided, if it says that an effect is absent
+    "What may be said where no positive control is shown."
+    absent = "shown" if finding.border and finding.sign == 0 else "ruled out"
+    if finding.state != absent: return finding
+    return replace(finding, state="undecided", what=f"{finding.what}, no power shown")
 
 # %% ../../../nbs/70_book.claims.core.ipynb #claim
 @dataclass(frozen=True)
 class Claim:
     "A testable sentence of a paper."
-    id: str                       # U1 to U12, M1 to M15, F1 to F11, S1 to S14
+    id: str                       # U1 to U13, M1 to M17, F1 to F12, S1 to S14
     statement: str                # what the paper says, in our words
     criterion: str                # what has to come out
     measure: Callable             # seed -> dict of numbers
-    judge: Callable | None        # DataFrame of rows -> list of Finding; None: not testable here
+    judge: Callable | None        # DataFrame of rows -> list of Finding; None: cannot be tested here
     seeds: tuple                  # of the committed rows
     source: Callable | None       # folder of results -> DataFrame with "seed", if the rows are another experiment's
     reason: str                   # why it, or a part of it, cannot be tested here
+    proof: bool                   # an identity, a bound, a count: no effect of chance
+    ours: bool                    # the paper does not say it
+    world: str                    # of the committed rows, in words
+    worlds: Mapping               # name -> (description, knobs of `measure`)
+    control: Callable | None      # DataFrame of rows -> Finding, of a mechanism known to work
 
     @property
     def paper(self): return PAPER_LETTERS[self.id[0]]
@@ -122,19 +273,25 @@ PAPER_LETTERS = {"U": "UGF", "M": "MUG", "F": "MFON", "S": "SPIL"}
 CLAIMS: dict[str, Claim] = {}
 
 def claim(
-    id: str,                          # U1 to S14
+    id: str,                          # a letter of PAPERS and a number
     statement: str,                   # what the paper says, in our words
     criterion: str,                   # what has to come out
     judge: Callable | None = None,    # DataFrame of rows -> list of Finding
     seeds: Sequence[int] = range(20), # of the committed rows
     source: Callable | None = None,   # folder of results -> DataFrame with "seed"
     reason: str = "",                 # why it, or a part of it, cannot be tested here
+    proof: bool = False,              # an identity, not a claim about an effect
+    ours: bool = False,               # the paper does not say it
+    world: str = "",                  # of the committed rows, in words
+    worlds: Mapping | None = None,    # name -> (description, knobs of the measurement)
+    control: Callable | None = None,  # DataFrame of rows -> Finding, of a mechanism known to work
 ) -> Callable:                        # decorator of measure(seed) -> dict
     "Register a claim. Raises ValueError for an id of no paper, and for a claim with neither judge nor reason."
     if id[0] not in PAPER_LETTERS or not id[1:].isdigit(): raise ValueError(f"id={id!r}: a letter of {list(PAPER_LETTERS)} and a number")
     if judge is None and not reason: raise ValueError(f"{id}: a claim without a judge needs a reason")
     def keep(measure):
-        CLAIMS[id] = Claim(id, statement, criterion, measure, judge, tuple(seeds), source, reason)
+        CLAIMS[id] = Claim(id, statement, criterion, measure, judge, tuple(seeds), source, reason,
+                           proof, ours, world, dict(worlds or {}), control)
         return measure
     return keep
 
@@ -146,19 +303,21 @@ def run_claim(
     seeds: Sequence[int] | None = None, # None: the claim's own
     folder: str | Path = FOLDER,        # holds <id>.csv
     progress: bool = True,              # show a bar
+    world: str = "",                    # one of the claim's worlds; "": that of the committed rows
 ):                                      # DataFrame, one row per seed
     "Measure what the file lacks. Raises ValueError for an unknown claim or columns that differ from the file's."
     import pandas as pd
-    c, path = known(id), Path(folder) / f"{id}.csv"
+    c, path = known(id), file_of(id, folder, world)
+    knobs = c.worlds[world][1] if world else {}
     def measured(_, seed):
-        row = c.measure(seed)
+        row = c.measure(seed, **knobs)
         there = list(pd.read_csv(path, nrows=0)) if path.exists() else ["seed", *row]
         if there == ["seed", *row]: return row
         raise ValueError(f"{path}: columns {there}, but {id} now measures {list(row)}; "
                          "delete the file to start anew")
-    trials = replace(trials_of(id), measure=measured, file=f"{id}.csv")
-    fill(trials, folder, c.seeds if seeds is None else seeds, progress=progress)
-    return rows_of(id, folder)
+    trials = replace(trials_of(id), measure=measured, file=path.name)
+    fill(trials, path.parent, c.seeds if seeds is None else seeds, progress=progress)
+    return rows_of(id, folder, world)
 
 def trials_of(
     id: str,     # a registered claim
@@ -174,15 +333,26 @@ def known(
     if id not in CLAIMS: raise ValueError(f"claim {id!r} is not registered; there are {list(CLAIMS)}")
     return CLAIMS[id]
 
+def file_of(
+    id: str,                      # a registered claim
+    folder: str | Path = FOLDER,  # holds <id>.csv
+    world: str = "",              # one of the claim's worlds
+) -> Path:
+    "Where the rows of a claim are. Raises ValueError for an unknown world."
+    if world and world not in known(id).worlds:
+        raise ValueError(f"{id} has no world {world!r}; there are {list(known(id).worlds)}")
+    return Path(folder) / (f"{id}@{world}.csv" if world else f"{id}.csv")
+
 def rows_of(
     id: str,                      # a registered claim
     folder: str | Path = FOLDER,  # holds <id>.csv
+    world: str = "",              # one of the claim's worlds; "": that of the committed rows
 ):                                # DataFrame sorted by seed
     "The committed rows of a claim. Raises ValueError where there are none."
     import pandas as pd
-    c, path = known(id), Path(folder) / f"{id}.csv"
-    if c.source: return c.source(Path(folder).parent)
-    if not path.exists(): raise ValueError(f"{path} is not there; run_claim({id!r}) makes it")
+    c, path = known(id), file_of(id, folder, world)
+    if c.source and not world: return c.source(Path(folder).parent)
+    if not path.exists(): raise ValueError(f"{path} is not there; run_claim({id!r}, world={world!r}) makes it")
     return pd.read_csv(path).sort_values("seed", ignore_index=True)
 
 # %% ../../../nbs/70_book.claims.core.ipynb #joined
@@ -208,16 +378,84 @@ class Joined:
         return rows.join(pd.DataFrame([self.beside(int(s)) for s in rows["seed"]]))
 
 # %% ../../../nbs/70_book.claims.core.ipynb #judge
+class Judged(NamedTuple):
+    "A claim in one world."
+    world: str                # its name; "": that of the committed rows
+    findings: list            # judged together
+    control: Finding | None   # the positive control
+    word: str                 # the verdict there
+
+def judged(
+    id: str,         # a registered claim
+    rows,            # DataFrame
+    world: str = "", # whose rows these are
+) -> Judged:
+    "Judge a claim from rows."
+    c = known(id)
+    if c.judge is None: return Judged(world, [], None, decide([]))
+    findings, control = together(c.judge(rows)), c.control(rows) if c.control else None
+    if not c.proof and (control is None or control.state != "shown"):
+        findings = [without_control(f) for f in findings]
+    return Judged(world, findings, control, decide(findings, c.proof))
+
+def judged_everywhere(
+    id: str,                      # a registered claim
+    folder: str | Path = FOLDER,  # where the rows are
+) -> list:                        # of Judged, the committed rows first
+    "Judge a claim in every world that has rows."
+    c = known(id)
+    there = [w for w in c.worlds if file_of(id, folder, w).exists()]
+    if c.judge is None: return [judged(id, None)]
+    return [judged(id, rows_of(id, folder, w), w) for w in ("", *there)]
+
+def over_worlds(
+    words: Sequence[str],  # a verdict per world
+) -> str:                  # one of VERDICTS, or of PROOFS
+    "One word for all worlds."
+    found = set(words)
+    if len(found) == 1: return words[0]
+    if found & {"holds", "holds partly"}: return "holds partly"
+    return "fails" if "fails" in found else "undecided"
+
+# %% ../../../nbs/70_book.claims.core.ipynb #verdict-code
 def verdict_of(
     id: str,                      # a registered claim
-    rows=None,                    # DataFrame; None: the committed ones
+    rows=None,                    # DataFrame; None: the committed ones, of all worlds
     folder: str | Path = FOLDER,  # where these are
-) -> dict:                        # claim, paper, says, verdict, evidence, seeds
+) -> dict:                        # claim, paper, kind, says, verdict, criterion, note, evidence, worlds, seeds
     "Judge one claim from its rows."
     c = known(id)
-    findings = [] if c.judge is None else c.judge(rows_of(id, folder) if rows is None else rows)
-    evidence = "; ".join([str(f) for f in findings] + [c.reason] * bool(c.reason))
-    return {"claim": id, "paper": c.paper, "says": c.statement, "verdict": decide(findings), "evidence": evidence, "seeds": max((f.n for f in findings), default=0)}
+    seen = judged_everywhere(id, folder) if rows is None else [judged(id, rows)]
+    first = seen[0]
+    evidence = "; ".join([str(f) for f in first.findings] + [c.reason] * bool(c.reason))
+    where = "; ".join(f"{j.world or 'base'}: {j.word}" for j in seen) if len(seen) > 1 else ""
+    return {"claim": id, "paper": c.paper, "kind": "proof" if c.proof else "claim",
+            "says": c.statement + " (ours)" * c.ours, "verdict": over_worlds([j.word for j in seen]),
+            "criterion": c.criterion, "note": c.reason, "evidence": evidence, "worlds": where,
+            "seeds": max((f.n for f in first.findings), default=0)}
+
+def findings_of(
+    id: str,                      # a registered claim
+    folder: str | Path = FOLDER,  # where the rows are
+) -> list:                        # of dicts, one per finding and world
+    "Everything that a verdict rests on."
+    c, lines = known(id), []
+    for j in judged_everywhere(id, folder):
+        world = c.worlds[j.world][0] if j.world else c.world
+        head = {"claim": id, "world": j.world or "base", "about": world, "word": j.word,
+                "control": "none" if j.control is None else str(j.control)}
+        lines += [head | line_of(f) for f in j.findings] or [head]
+    return lines
+
+def line_of(
+    finding: Finding,  # judged
+) -> dict:             # estimate, interval, border and its reason, power
+    "A finding as a line of a table."
+    f, chance = finding, bool(finding.border)
+    line = {"finding": f.what, "state": f.state, "estimate": f.value, "seeds": f.n}
+    if not chance: return line
+    return line | {"low": f.low, "high": f.high, "level": f.level, "no effect": f.null, "border": f.delta,
+                   "why": BORDERS[f.border].why, "seen at 80 %": detectable(f), "seeds needed": needed(f)}
 
 def recheck(
     id: str,                # a registered claim
@@ -228,7 +466,8 @@ def recheck(
     import pandas as pd
     from tqdm import tqdm
     if len(seeds) < 2: raise ValueError(f"seeds={list(seeds)}: an interval needs at least two")
-    return verdict_of(id, pd.DataFrame([{"seed": s} | known(id).measure(s) for s in tqdm(seeds, desc=id, disable=not progress)]))
+    rows = [{"seed": s} | known(id).measure(s) for s in tqdm(seeds, desc=id, disable=not progress)]
+    return verdict_of(id, pd.DataFrame(rows))
 
 # %% ../../../nbs/70_book.claims.core.ipynb #repeat
 def repeats(

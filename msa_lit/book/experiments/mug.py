@@ -22,7 +22,7 @@ from ...data.corpus import Corpus, make_batch
 from ...model.common import ModelSpec
 from ...mug.denoising import corrupt, denoising_batch
 from ...mug.meta import direct_update, meta_update, pad_features, stack_params
-from ...mug.method import MUG_ABLATIONS, represent, write_labels
+from ...mug.method import MUG_ABLATIONS, write_labels
 from ..microscope import generator_labels, label_quality, with_truth
 from ...mug.mucn import MUCN
 from ...mug.projection import modality_gap
@@ -120,8 +120,9 @@ MUG_TRIALS = Trials(MUG_ARMS, measure_mug_trial, "mug/trials.csv")
 def pretrained(
     corpus: Corpus,  # with a test split, which training does not see
     seed: int,       # of the weights and the order
+    split: str = "test",  # whose vectors
     **options,       # of `mug`
-) -> tuple:          # (x_m, x_m', predictions), each {modality: [n, ...]} of the test split
+) -> tuple:          # (x_m, x_m', predictions), each {modality: [n, ...]} of the split
     "The vectors of a network after stage 1."
     chosen = choose("mug", MUG_SCALE | STAGES | options)
     ready, words = read(corpus, chosen["model"])
@@ -129,7 +130,7 @@ def pretrained(
     loop = Loop(model, ready.without("test"), chosen["train"], seed, progress=False)
     loop.stages = loop.stages[:1]
     train(loop)
-    return represent(model, ready.splits["test"])
+    return model.represent(ready.splits[split])
 
 def measure_gap(
     trial: Trial,                    # one of GAPS

@@ -24,9 +24,9 @@ from ...ugf.masking import discard_probability
 from ...ugf.method import UGF
 
 # %% auto #0
-__all__ = ['SIZES', 'SETTING', 'UGF_SEEDS', 'UGF_ALONE', 'MODULATED', 'MASKED', 'RANDOM_RATES', 'UPDATE', 'RELATIVE', 'CELLS',
-           'COMPARISONS', 'NOISY', 'LONG', 'small_corpus', 'cell_key', 'run_cell', 'measure_cell', 'ablate', 'runs_of',
-           'summarise', 'trace_confidence', 'ugf_step_cost', 'record', 'cases', 'run_ugf_experiments']
+__all__ = ['SIZES', 'SETTING', 'UGF_SEEDS', 'UGF_ALONE', 'MODULATED', 'MASKED', 'RANDOM_RATES', 'UPDATE', 'RELATIVE', 'CAP',
+           'CELLS', 'COMPARISONS', 'NOISY', 'LONG', 'small_corpus', 'cell_key', 'run_cell', 'measure_cell', 'ablate',
+           'runs_of', 'summarise', 'trace_confidence', 'ugf_step_cost', 'record', 'cases', 'run_ugf_experiments']
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #setting
 SIZES = (640, 200, 400)  # utterances in train, valid, test
@@ -51,7 +51,7 @@ def cell_key(
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #cells
 UGF_ALONE, MODULATED, MASKED = dict(dgm=False, ufm=False), dict(ufm=False), dict(dgm=False)
 RANDOM_RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
-UPDATE, RELATIVE = dict(effect="update"), dict(factor="relative")
+UPDATE, RELATIVE, CAP = dict(effect="update"), dict(factor="relative"), dict(p_max=0.2)
 _random = lambda rate: dict(form="random", rate=rate)
 _cell = lambda *parts, see=(): Trial(UGF.name, {k: v for p in parts for k, v in p.items()}, see)
 _only = lambda *names: _cell(UGF_ALONE if len(names) == 1 else {}, see=names)
@@ -60,8 +60,8 @@ _rates = lambda *parts: {f"dropout {r}": _cell(*parts, _random(r)) for r in RAND
 CELLS = {
     "modules": {"neither": _cell(UGF_ALONE), "DGM": _cell(MODULATED), "UFM": _cell(MASKED),
                 "DGM and UFM": _cell()},                                                  # Table 4
-    "dropout": {"UFM": _cell(MASKED)} | _rates(MASKED) | {"none": _cell(UGF_ALONE)},           # Table 5 without DGM
-    "dropout_dgm": {"UFM": _cell()} | _rates() | {"none": _cell(MODULATED)},              # Table 5 with DGM
+    "dropout": {"UFM": _cell(MASKED), "UFM, cap 0.2": _cell(MASKED, CAP)} | _rates(MASKED) | {"none": _cell(UGF_ALONE)},           # Table 5 without DGM
+    "dropout_dgm": {"UFM": _cell(), "UFM, cap 0.2": _cell(CAP)} | _rates() | {"none": _cell(MODULATED)},              # Table 5 with DGM
     "subsets": {"T+A+V": _cell(), "T+A": _only("text", "audio"), "T+V": _only("text", "vision"),
                 "A+V": _only("audio", "vision"), "T": _only("text"), "A": _only("audio"),
                 "V": _only("vision")},                                                    # Table 6
@@ -116,8 +116,10 @@ def runs_of(
     name: str,                        # one of COMPARISONS
     results: str | Path = "results",  # holds ugf/runs.csv
 ):                                    # DataFrame, one row per cell and seed: "cell", "seed", metrics
-    "Read the runs of one comparison."
-    return stored(COMPARISONS[name], results).rename(columns={"trial": "cell"})
+    "Read the runs of one comparison; a seed that lacks a cell is left out."
+    rows = stored(COMPARISONS[name], results).rename(columns={"trial": "cell"})
+    whole = rows.groupby("seed")["cell"].transform("nunique") == len(COMPARISONS[name])
+    return rows[whole].reset_index(drop=True)
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #summary
 def summarise(
