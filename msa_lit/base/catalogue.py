@@ -27,7 +27,7 @@ __all__ = ['PACKAGE', 'PAPER_FOLDERS', 'SELF_MM', 'SHARED', 'near', 'comments', 
            'home', 'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins',
            'registry', 'names', 'check_name', 'load_module', 'entry_of', 'split_name', 'options_of', 'flat_name',
            'shared_options', 'own_options', 'arguments', 'reading_options', 'run_options', 'near_path', 'no_corpus',
-           'simulated_presets', 'claims', 'claim_findings', 'check_claims']
+           'simulated_presets', 'claims', 'claim_findings', 'claims_told', 'check_claims']
 
 # %% ../../nbs/00_base.catalogue.ipynb #near
 def near(
@@ -602,6 +602,20 @@ def claim_findings() -> dict:  # id -> list of {"claim", "world", "about", "find
         for row in csv.DictReader(file):
             found.setdefault(row["claim"], []).append(row)
     return found
+
+
+def claims_told(
+    *ids: str,  # claims, such as "U4"
+) -> str:  # a Markdown list
+    "What became of some claims, in the words of the table; a page that quotes it cannot disagree with it."
+    check_claims(ids)
+    lines = []
+    for i in ids:
+        row = claims()[i]
+        page, where = row["page"], f" ({row['worlds']})" if row["worlds"] else ""
+        said = f"- [{i}]({page}), *{row['says']}*: **{row['verdict']}**{where}."
+        lines.append(f"{said} {row['evidence']}." if row["evidence"] else said)
+    return "\n".join(lines)
 
 
 def check_claims(

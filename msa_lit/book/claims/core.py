@@ -263,7 +263,7 @@ class Claim:
     proof: bool                   # an identity, a bound, a count: no effect of chance
     ours: bool                    # the paper does not say it
     world: str                    # of the committed rows, in words
-    worlds: Mapping               # name -> (description, knobs of `measure`)
+    worlds: Mapping               # name -> (description, knobs of `measure` or a source)
     control: Callable | None      # DataFrame of rows -> Finding, of a mechanism known to work
 
     @property
@@ -351,7 +351,8 @@ def rows_of(
     "The committed rows of a claim. Raises ValueError where there are none."
     import pandas as pd
     c, path = known(id), file_of(id, folder, world)
-    if c.source and not world: return c.source(Path(folder).parent)
+    source = c.worlds[world][1] if world else c.source
+    if callable(source): return source(Path(folder).parent)
     if not path.exists(): raise ValueError(f"{path} is not there; run_claim({id!r}, world={world!r}) makes it")
     return pd.read_csv(path).sort_values("seed", ignore_index=True)
 
@@ -404,7 +405,7 @@ def judged_everywhere(
 ) -> list:                        # of Judged, the committed rows first
     "Judge a claim in every world that has rows."
     c = known(id)
-    there = [w for w in c.worlds if file_of(id, folder, w).exists()]
+    there = [w for w, (_, how) in c.worlds.items() if callable(how) or file_of(id, folder, w).exists()]
     if c.judge is None: return [judged(id, None)]
     return [judged(id, rows_of(id, folder, w), w) for w in ("", *there)]
 

@@ -327,7 +327,7 @@ def label_path(
     model = build("self_mm", ModelSpec.of(ready, chosen["model"], words), chosen, seed)
     model.calibrate(ready)
     loop = Loop(model, ready.without("test"), chosen["train"], seed, progress=False)
-    loop.set_up(); model.begin(model.stage, loop.corpus); loop.attach()
+    loop.begin()
     known = lambda: {s: model.generator.label(s).numpy().copy() for s in corpus.modalities}
     guess = lambda: predict(model, ready.splits["train"])["multimodal"].numpy()
     labels, first = [known()], guess()
@@ -384,8 +384,8 @@ def weight_error(
     weights = 2 * torch.arange(1, n + 1, dtype=torch.float64) / (n * (n + 1))
     return float((running - weights @ history).abs().max())
 
-@claim("S10", "the momentum rule stabilises the labels", "weights 2i/(n(n+1)); the last change is smaller than the first, and than without averaging",
-       lambda rows: [exactly("error of the weights", rows["weights"] < 1e-12, rows["weights"].max()), below("last change minus first", rows["late"] - rows["early"], "label"),
+@claim("S10", "the momentum rule stabilises the labels", "the last change is smaller than the first, and than without averaging",
+       lambda rows: [below("last change minus first", rows["late"] - rows["early"], "label"),
                      below("last change minus that without averaging", rows["late"] - rows["raw_late"], "label")],
        world=SMALL_PATH, worlds=PATH_WORLDS)
 def momentum(

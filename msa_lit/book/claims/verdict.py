@@ -141,7 +141,7 @@ def again_table(
         turned = sum({a, b} == {"shown", "contradicted"} for a, b in states)
         rows.append({"claim": i, "before": before.word, "again": now.word, "seeds": len(new),
                      "findings": len(states), "same": sum(a == b for a, b in states), "turned round": turned})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["claim", "before", "again", "seeds", "findings", "same", "turned round"])
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #main
 def lacking_rows(
