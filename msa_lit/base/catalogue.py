@@ -583,7 +583,7 @@ def simulated_presets() -> tuple:  # names; empty where the source does not list
 @cache
 def claims() -> (
     dict
-):  # id -> {"claim", "paper", "kind", "says", "verdict", "evidence", "worlds", "seeds", "page"}, text
+):  # id -> {"claim", "paper", "kind", "says", "verdict", "worlds", "seeds", "page", ...}, text
     "The verdicts as packaged; treat them as read-only."
     text = resources.files(PACKAGE).joinpath("book", "claims", "verdicts.csv").read_bytes()
     rows = csv.DictReader(io.StringIO(text.decode("utf8"), newline=""))
@@ -591,7 +591,7 @@ def claims() -> (
 
 
 @cache
-def claim_findings() -> dict:  # id -> list of {"claim", "world", "about", "finding", "state", ...}, all text
+def claim_findings() -> dict:  # id -> list of {"world", "finding", "state", ...}, all text
     "What the verdicts rest on, as packaged; treat it as read-only."
     found = {}
     with (
@@ -607,7 +607,7 @@ def claim_findings() -> dict:  # id -> list of {"claim", "world", "about", "find
 def claims_told(
     *ids: str,  # claims, such as "U4"
 ) -> str:  # a Markdown list
-    "What became of some claims, in the words of the table; a page that quotes it cannot disagree with it."
+    "What became of some claims, in the words of the table, so that no page can disagree with it."
     check_claims(ids)
     lines = []
     for i in ids:

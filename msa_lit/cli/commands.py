@@ -419,7 +419,7 @@ def verdict_card(
     row: dict,  # of the table of verdicts
     lines: list,  # its findings, dicts
 ) -> list:  # of lines
-    "Estimate, interval, border and its reason, seeds, world, positive control and power of a verdict."
+    "Estimate, interval, border and why, seeds, world, positive control and power of a verdict."
     said, world = [f"  criterion: {row['criterion']}"], None
     for line in lines:
         if line["world"] != world:
@@ -442,7 +442,8 @@ def _finding(line):
         f"{head} [{get('low')}, {get('high')}], {line['state']}",
         f"      {level:.1f} % interval, {line['seeds']} seeds; no effect is {get('no effect')}",
         f"      border {get('border')}: {line['why']}",
-        f"      power: {get('seen at 80 %')} is seen at 80 %; the border needs {line['seeds needed']} seeds",
+        f"      power: {get('seen at 80 %')} is seen at 80 %; the border needs "
+        f"{line['seeds needed']} seeds",
     ]
 
 

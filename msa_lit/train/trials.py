@@ -118,7 +118,7 @@ def stored(
     import pandas as pd
     path = Path(results) / trials.file
     if not path.exists():
-        raise ValueError(f"{path} is not there; fill makes it, from the trials {list(trials)[:3]} ...")
+        raise ValueError(f"{path} is not there; `fill` makes it from {list(trials)[:3]} ...")
     rows = pd.read_csv(path)
     parts = []
     for name in names or trials:
@@ -136,7 +136,8 @@ def side_by_side(
     "Seeds that have all these trials. Raises ValueError where there is no such seed."
     table = _wide(stored(trials, results, names), trials if names is None else names)
     if len(table): return table
-    raise ValueError(f"{Path(results) / trials.file} has no seed with all of {list(names or trials)}")
+    wanted = list(names or trials)
+    raise ValueError(f"{Path(results) / trials.file} has no seed with all of {wanted}")
 
 def again(
     trials: Trials,

@@ -18,7 +18,7 @@ from ...measure.statistics import mean_interval
 # %% auto #0
 __all__ = ['BORDERS', 'STATES', 'SEEN_AT', 'ENOUGH', 'ALPHA', 'VERDICTS', 'PROOFS', 'PAPER_LETTERS', 'CLAIMS', 'FOLDER', 'Border',
            'Finding', 'exactly', 'state_of', 'above', 'below', 'close_to', 'detectable', 'needed', 'p_of', 'at_level',
-           'every', 'together', 'decide', 'without_control', 'Claim', 'claim', 'run_claim', 'trials_of', 'known',
+           'every', 'jointly', 'decide', 'without_control', 'Claim', 'claim', 'run_claim', 'trials_of', 'known',
            'file_of', 'rows_of', 'Joined', 'Judged', 'judged', 'judged_everywhere', 'over_worlds', 'verdict_of',
            'findings_of', 'line_of', 'recheck', 'repeats']
 
@@ -208,7 +208,7 @@ def every(
     weakest = min(parts, key=lambda f: (rank(f.state), f.sign * (f.value - f.null)))
     return replace(weakest, what=what, part=weakest.what, parts=tuple(parts))
 
-def together(
+def jointly(
     findings: Sequence[Finding],  # of one claim
 ) -> list:                        # the same, judged together
     "Judge all findings of a claim at a common error rate (Holm)."
@@ -394,7 +394,7 @@ def judged(
     "Judge a claim from rows."
     c = known(id)
     if c.judge is None: return Judged(world, [], None, decide([]))
-    findings, control = together(c.judge(rows)), c.control(rows) if c.control else None
+    findings, control = jointly(c.judge(rows)), c.control(rows) if c.control else None
     if not c.proof and (control is None or control.state != "shown"):
         findings = [without_control(f) for f in findings]
     return Judged(world, findings, control, decide(findings, c.proof))

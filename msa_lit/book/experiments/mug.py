@@ -22,7 +22,7 @@ from ...data.corpus import Corpus, make_batch
 from ...model.common import ModelSpec
 from ...mug.denoising import corrupt, denoising_batch
 from ...mug.meta import direct_update, meta_update, pad_features, stack_params
-from ...mug.method import MUG_ABLATIONS, write_labels
+from ...mug.method import MUG_ABLATIONS, represent, write_labels
 from ..microscope import generator_labels, label_quality, with_truth
 from ...mug.mucn import MUCN
 from ...mug.projection import modality_gap
@@ -130,7 +130,7 @@ def pretrained(
     loop = Loop(model, ready.without("test"), chosen["train"], seed, progress=False)
     loop.stages = loop.stages[:1]
     train(loop)
-    return model.represent(ready.splits[split])
+    return represent(model, ready.splits[split])
 
 def measure_gap(
     trial: Trial,                    # one of GAPS
