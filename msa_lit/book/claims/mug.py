@@ -32,7 +32,7 @@ from ...measure.statistics import linear_probe
 
 # %% auto #0
 __all__ = ['READINGS', 'SIGMA_LABEL', 'KAPPA', 'RHO', 'EPOCHS', 'STAGE_RATES', 'LABEL_WORLDS', 'GIVEN', 'SMALL_SIZES',
-           'GAP_PARTS', 'STAGE_1', 'LABEL_COUNTS', 'LAMBDAS', 'MLC_RATES', 'STAGE3', 'FULL_RUNS', 'SWEEP', 'PRINTED',
+           'GAP_PARTS', 'STAGE_1', 'COUNT_FROM', 'LAMBDAS', 'MLC_RATES', 'STAGE3', 'FULL_RUNS', 'SWEEP', 'PRINTED',
            'PRINTED_RATIO', 'given_vectors', 'stage1_labels', 'same_decay', 'learner_for', 'best_labels',
            'learn_labels', 'modality_mean', 'stage1_vectors', 'change', 'gap_measures', 'gap', 'encoder_gradient',
            'gradient_stop', 'noise', 'per_kind', 'teachable', 'closer', 'neutral', 'examination', 'second_order_error',
@@ -341,18 +341,18 @@ def stability(
         "moves_first": learn_labels(seed, first_order=True, **world)["moves"], "moves_plain": plain(), "moves_matched": plain(inner_lr=mean_rate)}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m8-measure
-LABEL_COUNTS = {"printed": "start", "ours": "switch"}
+COUNT_FROM = {"printed": "start", "ours": "switch"}
 LAMBDAS = (0.9, 0.99)
 
 @claim("M8", "mixing in the network's earlier label moves labels away from the common label", "distance to y, minus that for lambda 0, above 0 for lambda_init 0.9 and 0.99, counted as printed and as we do",
-       lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"] - rows["zero"], "label") for lam in LAMBDAS for count in LABEL_COUNTS],
+       lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"] - rows["zero"], "label") for lam in LAMBDAS for count in COUNT_FROM],
        world=GIVEN, control=lambda rows: above("distance at lambda 0", rows["zero"], "label"))
 def mixing(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M8 once."
-    distance = lambda lam, count: modality_mean(learn_labels(seed, count_from=LABEL_COUNTS[count], lambda_init=same_decay(lam))["distance"])
-    return {"zero": modality_mean(learn_labels(seed, lambda_init=0.0)["distance"])} | {f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in LABEL_COUNTS}
+    distance = lambda lam, count: modality_mean(learn_labels(seed, count_from=COUNT_FROM[count], lambda_init=same_decay(lam))["distance"])
+    return {"zero": modality_mean(learn_labels(seed, lambda_init=0.0)["distance"])} | {f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in COUNT_FROM}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m9-measure
 @claim("M9", "the last layer keeps the label in the scale", "|label| - rho at most 0 for random networks and inputs",
