@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...train import loop as training
 from .core import FOLDER, Finding, Joined, above, below, claim, every, exactly, close_to, rows_of
 from ...model.common import ModelOptions, ModelSpec, count_parameters
 from ...mug.denoising import denoiser_weights, denoising_loss
 from ..experiments.mug import GAPS, WORLD_KINDS as SHOWN_BY, MUG_TRIALS, pretrained, mug_step_cost, three_kinds
 from ...mug.meta import inner_step, meta_update
-from ...mug.method import MUG, TABLE_2, LabelLearner, MUGOptions, size_table
+from ...mug.method import TABLE_2, LabelLearner, MUGOptions, size_table
 from ...mug.mlc import MLCLearner, MLCOptions
 from ...mug.mucn import MUCN, bounded_residual
 from ...mug.projection import STOPS, ContrastiveProjection, contrastive_loss, modality_gap
+from ...train.listeners import Listener
 from ...train.runs import fit
 from ...selfmm.method import SelfMM
 from ...simulate.world import simulate
@@ -37,7 +37,7 @@ __all__ = ['READINGS', 'SIGMA_LABEL', 'KAPPA', 'RHO', 'EPOCHS', 'STAGE_RATES', '
            'learn_labels', 'modality_mean', 'stage1_vectors', 'change', 'gap_measures', 'gap', 'encoder_gradient',
            'gradient_stop', 'noise', 'per_kind', 'teachable', 'closer', 'neutral', 'examination', 'second_order_error',
            'stability', 'mixing', 'bound', 'against_mlc', 'errors', 'stage3', 'beta_sweep', 'parameters', 'step_ratio',
-           'count_calls', 'stage3_calls', 'unimodal_tasks', 'contrast_helps', 'mug_figure']
+           'CountCalls', 'count_calls', 'stage3_calls', 'unimodal_tasks', 'contrast_helps', 'mug_figure']
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #given
 READINGS = {"readable": 0.4, "weak": 1.5, "silent": math.inf}  # nu, error of the reading
@@ -460,31 +460,42 @@ def step_ratio(
     return {"ratio": cost["self_mm"] / cost["mug"]}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m15-measure
+class CountCalls(Listener):
+    "Counts by stage: a stage is entered, a MUCN answers, a module is called in a step."
+    def __init__(self):
+        self.stage, self.stepping = "", False
+        self.count = {k: Counter() for k in ("entered", "mucn", "parts")}
+
+    def after_begin(self, loop):
+        self.stage = loop.stage.name
+        self.count["entered"][self.stage] += 1
+
+    def before_step(self, loop, batches): self.stepping = True
+
+    def after_step(self, loop, batches, terms): self.stepping = False
+
+    def after_stage(self, loop): # what the next stage does on beginning belongs to it
+        self.stage = loop.stages[min(loop.progress.stage + 1, len(loop.stages) - 1)].name
+
+    def called(self, *_): self.count["parts"][self.stage] += self.stepping
+
 def count_calls(
     seed: int,        # of corpus and training
     **options,        # of `mug`
 ) -> dict:            # Counters "entered", "mucn" and "parts", each by stage
     "Train on a very small corpus and count by stage who is called."
-    count, stage, training_now = {k: Counter() for k in ("entered", "mucn", "parts")}, [""], [0]
-    begin, entry, step = MUG.begin, MUCN.entry, training.train_step
-    def begins(self, name, corpus):
-        stage[0] = name; count["entered"][name] += 1
-        return begin(self, name, corpus)
+    counts, entry = CountCalls(), MUCN.entry
     def enters(self, *args):
-        count["mucn"][stage[0]] += 1
+        counts.count["mucn"][counts.stage] += 1
         return entry(self, *args)
-    def steps(loop, batch):
-        training_now[0] = 1
-        try: return step(loop, batch)
-        finally: training_now[0] = 0
-    def called(*_): count["parts"][stage[0]] += training_now[0]
-    hook = torch.nn.modules.module.register_module_forward_hook(called)
+    small = dict(epochs=2, patience=9, batch_size=8, b=1, pretrain_epochs=1, meta_epochs=2)
+    hook = torch.nn.modules.module.register_module_forward_hook(counts.called)
     try:
-        with (patch.object(MUG, "begin", begins), patch.object(MUCN, "entry", enters),
-              patch.object(training, "train_step", steps)):
-            fit("mug", simulate((24, 8, 8), seed=seed), seed=seed, progress=False, epochs=2, patience=9, batch_size=8, b=1, pretrain_epochs=1, meta_epochs=2, **options)
+        with patch.object(MUCN, "entry", enters):
+            fit("mug", simulate((24, 8, 8), seed=seed), seed=seed, progress=False,
+                listeners=[counts], **small, **options)
     finally: hook.remove()
-    return count
+    return counts.count
 
 @claim("M15", "stages 1 and 2 run once, and stage 3 costs no more than a plain multi-task model", "each stage entered once; no call of MUCN in stage 3; as many module calls as with copied labels",
        lambda rows: [exactly("times a stage is entered", (rows["pretrain"] == 1) & (rows["meta"] == 1) & (rows["joint"] == 1), rows[["pretrain", "meta", "joint"]].to_numpy().max()),

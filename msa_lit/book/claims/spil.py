@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from .core import FOLDER, Joined, above, below, claim, every, exactly, close_to, rows_of
 from ...data.corpus import Ragged
-from ...model.common import ModelSpec
-from ...train.runs import build, choose, fit, read
+from ...train.runs import fit
 from ...selfmm.ulgm import momentum_label, unimodal_weight
 from ...simulate.world import misalign, simulate
 from ...spil.covariance import covariance_alignment, covariance_alignment_grad, printed_alignment_grad, two_term_covariance
@@ -25,7 +24,8 @@ from ...spil.modes import TABLE_II, covariance_overlap
 from ...spil.optimal_map import attainable_loss, map_loss, optimal_alignment, printed_alignment, transport
 from ..probes import PROBE_ARMS, linear_cka
 from ...measure.statistics import linear_probe, r_squared
-from ...train.loop import Loop, predict, run_epoch
+from ...train.listeners import Each
+from ...train.loop import predict
 
 # %% auto #0
 __all__ = ['INVARIANCES', 'WEIGHTS', 'MODES_WORLD', 'PRIVATE_ARMS', 'SMALL_PATH', 'PATH_WORLDS', 'SHARING', 'PRIVATE',
@@ -322,20 +322,17 @@ def label_path(
 ) -> LabelPath:       # of the training split
     "Train `self_mm` on a simulated corpus and keep its labels of every epoch."
     corpus = simulate((n, max(8, n // 5), 8), seed=seed)
-    chosen = choose("self_mm", {"epochs": epochs})
-    ready, words = read(corpus, chosen["model"])
-    model = build("self_mm", ModelSpec.of(ready, chosen["model"], words), chosen, seed)
-    model.calibrate(ready)
-    loop = Loop(model, ready.without("test"), chosen["train"], seed, progress=False)
-    loop.begin()
-    known = lambda: {s: model.generator.label(s).numpy().copy() for s in corpus.modalities}
-    guess = lambda: predict(model, ready.splits["train"])["multimodal"].numpy()
-    labels, first = [known()], guess()
-    for _ in range(epochs):
-        run_epoch(loop)
-        labels.append(known())
+    def known(loop): return {s: loop.method.generator.label(s).numpy().copy() for s in names}
+    def guess(loop): return predict(loop.method, loop.corpus.splits["train"])["multimodal"].numpy()
+    names, seen = corpus.modalities, lambda loop: (known(loop), guess(loop))
+    start, then = Each(seen, "after_begin"), Each(seen, "after_epoch")
+    fit("self_mm", corpus, seed, progress=False, epochs=epochs, patience=epochs + 1,
+        listeners=[start, then])
+    labels, guesses = zip(*start.kept, *then.kept, strict=True)
     split, truth = corpus.splits["train"], corpus.truth["train"]
-    return LabelPath({s: np.stack([x[s] for x in labels]) for s in corpus.modalities}, {s: truth[s] for s in corpus.modalities}, split.labels["multimodal"], first, guess())
+    stacked = {s: np.stack([x[s] for x in labels]) for s in names}
+    return LabelPath(stacked, {s: truth[s] for s in names}, split.labels["multimodal"],
+                     guesses[0], guesses[-1])
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s9-measure
 def partial_correlation(
