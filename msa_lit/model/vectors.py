@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ..data.corpus import Batch, Padded
 from .common import CommonModel, make_encoder, regression_loss, supervised
@@ -17,8 +18,8 @@ from .encoders import Encoder, Standardise
 from .options import ModelOptions, ModelSpec
 
 # %% auto #0
-__all__ = ['Frames', 'PooledDNN', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares', 'to_words', 'moment_gap',
-           'check_modalities', 'make_states', 'StateMethod', 'VectorMethod']
+__all__ = ['Frames', 'PooledDNN', 'TwoWayLSTM', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares', 'to_words', 'moment_gap',
+           'correlation', 'check_modalities', 'make_states', 'StateMethod', 'VectorMethod']
 
 # %% ../../nbs/05_model.vectors.ipynb #frames
 class Frames(Encoder):
@@ -51,6 +52,32 @@ class PooledDNN(Encoder):
 
     def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, width]
         return self.layers(self.frames(padded))
+
+# %% ../../nbs/05_model.vectors.ipynb #two-way
+class TwoWayLSTM(nn.Module):
+    "Two bidirectional LSTMs, a layer norm between them; the ends of both."
+    def __init__(
+        self,
+        width_in: int, # features per frame
+        hidden: int,   # state of each direction
+    ):
+        super().__init__()
+        self.width, self.scaler = 4 * hidden, Standardise(width_in)
+        self.first = nn.LSTM(width_in, hidden, batch_first=True, bidirectional=True)
+        self.norm = nn.LayerNorm(2 * hidden)
+        self.second = nn.LSTM(2 * hidden, hidden, batch_first=True, bidirectional=True)
+
+    def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 4 hidden]
+        sizes = padded.lengths.cpu()
+        with torch.autocast(padded.values.device.type, enabled=False):
+            states, one = self._run(self.first, self.scaler(padded.values), sizes)
+            _, two = self._run(self.second, self.norm(states), sizes)
+        return torch.cat([one, two], -1).transpose(0, 1).flatten(1)
+
+    def _run(self, rnn, values, sizes): # -> [N, T, 2 hidden], [2, N, hidden]
+        packed = pack_padded_sequence(values, sizes, batch_first=True, enforce_sorted=False)
+        states, (end, _) = rnn(packed)
+        return pad_packed_sequence(states, batch_first=True)[0], end
 
 # %% ../../nbs/05_model.vectors.ipynb #text
 class Mapped(nn.Module):
@@ -135,6 +162,17 @@ def moment_gap(
     for k in range(2, moments + 1):
         gaps.append((centred[0] ** k).mean(0) - (centred[1] ** k).mean(0))
     return sum(torch.linalg.vector_norm(g) for g in gaps)
+
+# %% ../../nbs/05_model.vectors.ipynb #correlation
+def correlation(
+    a: Tensor, # [N, d]
+    b: Tensor, # [N, d]
+) -> Tensor:   # scalar, 0 where no entry of one varies with an entry of the other
+    "D: centred over the batch, vectors of length 1, mean squared product of entries."
+    def prepared(x):
+        x = x - x.mean(0)
+        return x / (x.norm(dim=1, keepdim=True).detach() + 1e-6)
+    return (prepared(a).T @ prepared(b)).square().mean()
 
 # %% ../../nbs/05_model.vectors.ipynb #refusal
 def check_modalities(
