@@ -586,6 +586,8 @@ SHORT = {
     "mfon": dict(teacher_epochs=1),
     "mug_mlc": dict(pretrain_epochs=1, meta_epochs=1, b=1),
     "ugf": dict(pretrain_epochs=1),
+    "mult": dict(common_width=8, heads=2, layers=1, memory_layers=1),
+    "misa": dict(common_width=8),
 }
 FLIPS = dict(
     text_hidden=8,
@@ -625,7 +627,7 @@ FLIPS = dict(
 
 @pytest.mark.parametrize(
     "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon", "tfn", "lmf",
-               "lf_dnn", "ef_lstm"]
+               "ef_lstm", "misa", "mult"]
 )
 def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}

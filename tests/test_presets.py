@@ -66,7 +66,8 @@ def short(preset, method):
     own = {"ugf": {"pretrain_epochs"}, "mug": {"b", "pretrain_epochs", "meta_epochs"},
            "mug_mlc": {"pretrain_epochs", "meta_epochs"},
            "mfon": {"teacher_epochs", "common_width"}}.get(method, set())
-    narrow = {"text_width": 8} if method == "tfn" else {}  # 35 million weights on SIMS
+    narrow = {"tfn": {"text_width": 8}, "misa": {"vision_hidden": 8},  # on SIMS they are wide
+              "mult": {"common_width": 60, "layers": 1, "memory_layers": 1}}.get(method, {})
     return {k: v for k, v in SHORT.items() if k in known | own} | narrow
 
 

@@ -108,7 +108,8 @@ class MulT(StateMethod):
     def encode(self, batch: Batch) -> Encoded: # target -> its last state [N, d (n - 1)]
         o, states, x = self.options, self.states(batch), {}
         for m, s in states.items():
-            dropped, p = F.dropout(s, o.text_dropout, self.training and m == "text"), batch.inputs[m]
+            p, drop = batch.inputs[m], self.training and m == "text"
+            dropped = F.dropout(s, o.text_dropout, drop)
             x[m] = self.convolve[m](dropped, p.mask)[:, :int(p.lengths.max())]
         return {m: self.looked(m, x, batch) for m in x}
 

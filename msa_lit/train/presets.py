@@ -459,6 +459,47 @@ FACTS["EF-LSTM"] = COMMON | VECTORS | {
     "learning_rate": (_each(1e-3, 5e-3, 5e-4), ("lr",)),
     "weight_decay": (_each(5e-3, 1e-4, 1e-3), ("weight_decay",)),
 }
+FACTS["MISA"] = COMMON | {
+    "text network": (BERT, ("text",)),
+    "text vector": ("mean over tokens", Means("mean over tokens", {"pooling": "mean"})),
+    "loss": ("mean squared error", Means("mean squared error", {"loss": "mse"})),
+    "hidden_size": (128, ("common_width",)),
+    "LSTM states, as wide as the features": (
+        _each([5, 20], [74, 35], [33, 709]), ("audio_hidden", "vision_hidden")),
+    "dropout": (_each(0.2, 0.5, 0.0), ("dropout",)),
+    "diff_weight, sim_weight, recon_weight": (
+        _each([0.1, 0.3, 1.0], [0.3, 0.8, 1.0], [0.3, 1.0, 0.8]), ("diff", "sim", "recon")),
+    "use_cmd_sim": (True, "built in: the central moment discrepancy"),
+    "sp_weight, reverse_grad_weight": ("given", "of discriminators that no loss reads"),
+    "batch_size": (_each(16, 64, 64), ("batch_size",)),
+    "update_epochs": (2, ("accumulate",)),
+    "learning_rate": (1e-4, ("lr", "text_lr")),
+    "weight_decay": (_each(0.0, 5e-5, 5e-5), "in the file, but not handed to its optimiser: 0"),
+    "decay of its optimiser": (0.0, ("weight_decay",)),
+    "grad_clip": (_each(0.8, 0.8, 1.0), "of each entry of the gradient; `clip` is of the norm"),
+}
+FACTS["MulT"] = COMMON | VECTORS | {
+    "dst_feature_dim_nheads": (_each([50, 10], [30, 6], [50, 10]), ("common_width", "heads")),
+    "nlevels": (_each(4, 4, 2), ("layers",)),
+    "layers of the memories": (_each(4, 4, 3), ("memory_layers",)),
+    "conv1d_kernel_size, words, voice, face": (
+        _each([5, 5, 5], [5, 1, 3], [5, 1, 1]), ("text_kernel", "audio_kernel", "vision_kernel")),
+    "attn_mask": (True, ("future",)),
+    "attn_dropout": (_each(0.3, 0.4, 0.2), ("dropout",)),
+    "attn_dropout of voice and face": (_each([0.2, 0.0], [0.0, 0.0], [0.1, 0.0]),
+                                       "one dropout for all attention, that of the words"),
+    "embed, relu and res dropout": (_each([0.2, 0.0, 0.0], [0.0, 0.0, 0.0], [0.1, 0.0, 0.2]),
+                                    "one dropout, see above"),
+    "text_dropout": (_each(0.5, 0.3, 0.3), ("text_dropout",)),
+    "output_dropout": (_each(0.5, 0.5, 0.1), ("output_dropout",)),
+    "batch_size": (_each(16, 4, 16), ("batch_size",)),
+    "update_epochs": (8, ("accumulate",)),
+    "learning_rate": (_each(2e-3, 5e-4, 2e-3), ("lr",)),
+    "weight_decay": (_each(5e-3, 1e-3, 1e-3), "in the file, but not handed to its optimiser: 0"),
+    "decay of its optimiser": (0.0, ("weight_decay",)),
+    "grad_clip": (0.6, "of each entry of the gradient; `clip` is of the norm"),
+    "patience": (_each(5, 20, 10), "of a schedule that divides the rate by ten: not followed"),
+}
 
 # %% ../../nbs/09_train.presets.ipynb #presets
 FOR = {
@@ -472,6 +513,8 @@ FOR = {
     "LMF": ("lmf",),
     "LF-DNN": ("lf_dnn",),
     "EF-LSTM": ("ef_lstm",),
+    "MISA": ("misa",),
+    "MulT": ("mult",),
 }
 PRESETS = tuple(f"{paper} {dataset}" for paper in FOR for dataset in DATASETS)
 WIDTHS = (
