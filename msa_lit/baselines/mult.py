@@ -89,6 +89,10 @@ class MulT(StateMethod):
     def others(self, target: str) -> Sequence[str]: # its sources
         return [m for m in self.spec.modalities if m != target]
 
+    def encoded_widths(self) -> dict[str, int]: # of the last states, which pieces may want to know
+        n = len(self.spec.modalities)
+        return dict.fromkeys(self.spec.modalities, (n - 1) * self.options.common_width)
+
     def build_between(self) -> None: # convolutions, a stack per pair, a memory per target
         o, names, dropped = self.options, self.spec.modalities, self.spec.model.dropout
         def stack(width, layers): return CrossStack(width, o.heads, layers, dropped)

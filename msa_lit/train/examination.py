@@ -23,9 +23,9 @@ from .listeners import Cut, PowerCut
 from .loop import Loop, epoch_batches, predict, seed_everything, train_step
 
 # %% auto #0
-__all__ = ['CLOSE', 'Setting', 'predictions', 'asks_batch_mates', 'spoil', 'asks_padding', 'main_loop', 'asks_inputs',
-           'asks_gradients', 'asks_saving', 'asks_subsets', 'answers_after', 'piece_effect', 'asks_effect', 'announced',
-           'piece_matrix', 'examine_method']
+__all__ = ['CLOSE', 'Setting', 'predictions', 'asks_batch_mates', 'spoil', 'asks_padding', 'asks_widths', 'main_loop',
+           'asks_inputs', 'asks_gradients', 'asks_saving', 'asks_subsets', 'answers_after', 'piece_effect',
+           'asks_effect', 'announced', 'piece_matrix', 'examine_method']
 
 # %% ../../nbs/08_train.examination.ipynb #setting
 class Setting:
@@ -95,6 +95,18 @@ def asks_padding(
         if torch.equal(changed.inputs[m].values, p.values): continue
         after = predictions(model, changed)["multimodal"]
         if torch.allclose(after, before["multimodal"], atol=1e-7): raise AssertionError(f"{setting.name}: the prediction does not depend on the first frame of {m}")
+
+# %% ../../nbs/08_train.examination.ipynb #widths
+def asks_widths(
+    setting: Setting,  # what is examined
+) -> None:
+    "Vectors that pass the pieces have the widths that the method declares."
+    model = setting.fresh().eval()
+    if "encoded" not in model.offers: return
+    with torch.no_grad(): encoded = model(setting.batch()).encoded
+    found, said = {m: x.shape[1] for m, x in encoded.items()}, model.encoded_widths()
+    if found != said:
+        raise AssertionError(f"{setting.name}: vectors have widths {found}, declared are {said}")
 
 # %% ../../nbs/08_train.examination.ipynb #inputs
 def main_loop(
@@ -245,13 +257,14 @@ def examine_method(
     "Put all questions to a method. Raises AssertionError at the first it fails."
     import pandas as pd
     setting = Setting(name, **options)
-    for ask in (asks_batch_mates, asks_padding, asks_inputs, asks_gradients, asks_saving):
-        ask(setting)
+    for ask in (asks_batch_mates, asks_padding, asks_widths, asks_inputs, asks_gradients,
+                asks_saving): ask(setting)
     verdicts = asks_subsets(name, **options)
     bad = {k: v for k, v in verdicts.items() if v != "works" and not (refusals and refusals in v)}
     if bad: raise AssertionError(f"{name}: {bad}")
     work = sum(v == "works" for v in verdicts.values())
     answers = {"batch-mates": "same prediction alone and in any batch", "padding": "never read",
+               "widths": "as declared",
                "inputs": "left untouched", "gradients": "finite, for every parameter",
                "saving": "load agrees, resume is bit-identical",
                "subsets": f"{work} of 7 work, {7 - work} refused clearly"}
