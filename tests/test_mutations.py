@@ -1,4 +1,5 @@
 "Lines of the claims' code are broken one by one; each time a check in the notebooks notices."
+
 import mutations
 import pytest
 
