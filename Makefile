@@ -73,3 +73,11 @@ wheel: install
 
 clean:
 	rm -rf $(VENV) build dist results/demo *.egg-info
+
+.PHONY: peers
+peers: install    # our baselines against MMSA's, in an environment of its own (about 1 GB)
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet torch==2.13.0
+	.venv-peers/bin/python -m pip install --quiet MMSA==2.2.1
+	mkdir -p results/peers
+	PYTHONPATH=. .venv-peers/bin/python tests/peers/compare.py results/peers/baselines.json

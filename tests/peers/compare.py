@@ -1,0 +1,244 @@
+"""Our baselines against MMSA's: its weights copied into ours, outputs and gradients on one batch.
+
+python tests/peers/compare.py FILE    writes results/peers/baselines.json; `make peers` calls it
+
+Runs where MMSA==2.2.1 is installed, with this checkout first on the path. Both sides compute in
+double precision and in evaluation mode, on clips that fill their batch, so that nothing but the
+formula is compared. What differs by design is in the notebooks.
+"""
+import json
+import sys
+from importlib import import_module
+from types import SimpleNamespace
+
+import torch
+from MMSA.models.singleTask.LF_DNN import LF_DNN
+from MMSA.models.singleTask.LMF import LMF as PeerLMF
+from MMSA.models.singleTask.TFN import TFN as PeerTFN
+from MMSA.trains.singleTask.MISA import CMD, MSE, DiffLoss
+from MMSA.trains.singleTask.MISA import MISA as PeerTraining
+
+from msa_lit.baselines.lf_dnn import LFDNN
+from msa_lit.baselines.lmf import LMF, LMFOptions
+from msa_lit.baselines.misa import MISA, MISAOptions
+from msa_lit.baselines.tfn import TFN
+from msa_lit.data.corpus import Batch, Padded
+from msa_lit.model.options import ModelOptions, ModelSpec
+
+peer_misa = import_module("MMSA.models.singleTask.MISA")  # its package calls the class so, too
+WIDTHS = {"text": 12, "audio": 5, "vision": 20}
+HIDDEN = {"text": 16, "audio": 7, "vision": 9}
+TEXT_OUT, BEHIND, FRAMES, CLIPS = 8, 10, 6, 5  # LMF's text_out is half of the words' hidden
+PARTS = {"audio": "audio_subnet", "vision": "video_subnet"}
+
+
+def settings():
+    "What the peers read from their file of settings."
+    return SimpleNamespace(
+        feature_dims=tuple(WIDTHS.values()), hidden_dims=tuple(HIDDEN.values()), num_classes=1,
+        train_mode="regression", text_out=TEXT_OUT, post_fusion_dim=BEHIND, rank=3,
+        dropouts=(0.0, 0.0, 0.0, 0.0))
+
+
+def spec():
+    "The same for ours."
+    sizes = {f"{m}_hidden": h for m, h in HIDDEN.items()}
+    model = ModelOptions(text="features", text_width=TEXT_OUT, fusion_width=BEHIND, dropout=0.0,
+                         **sizes)
+    return ModelSpec(tuple(WIDTHS), WIDTHS, 100, 3.0, None, model)
+
+
+def pairs_of_encoders(ours, peer):
+    "(our parameter, the peer's, how its columns go into ours) below the fusion; norms are folded."
+    text, words = ours.encoders["text"], peer.text_subnet
+    rnn = text.inner.rnn
+    found = [(p, dict(words.rnn.named_parameters())[n], None) for n, p in rnn.named_parameters()]
+    with torch.no_grad():
+        text.inner.out.weight.copy_(torch.eye(HIDDEN["text"]))
+        text.inner.out.bias.zero_()
+    found += [(text.out.weight, words.linear_1.weight, None),
+              (text.out.bias, words.linear_1.bias, None)]
+    for m, name in PARTS.items():
+        net, theirs = ours.encoders[m], getattr(peer, name)
+        norm = theirs.norm
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+        with torch.no_grad():
+            norm.weight.uniform_(0.5, 2)
+            norm.bias.normal_()
+            scale = (norm.running_var + norm.eps).sqrt() / norm.weight
+            net.frames.scaler.scale.copy_(scale)
+            net.frames.scaler.mean.copy_(norm.running_mean - norm.bias * scale)
+        for k, layer in enumerate(net.layers[1::2], 1):
+            other = getattr(theirs, f"linear_{k}")
+            found += [(layer.weight, other.weight, None), (layer.bias, other.bias, None)]
+    return found
+
+
+def behind(read, peer, columns):
+    "The same for the two layers and the answer."
+    layers = (read.layers[1], read.layers[3], read.out)
+    others = [getattr(peer, f"post_fusion_layer_{k}") for k in (1, 2, 3)]
+    found = [(layers[0].weight, others[0].weight, columns)]
+    found += [(a.weight, b.weight, None) for a, b in list(zip(layers, others, strict=True))[1:]]
+    return found + [(a.bias, b.bias, None) for a, b in zip(layers, others, strict=True)]
+
+
+def tensor_columns(weight):
+    "MMSA's products run voice, face, words; ours words, voice, face."
+    a, v, t = HIDDEN["audio"] + 1, HIDDEN["vision"] + 1, TEXT_OUT + 1
+    return weight.view(-1, a, v, t).permute(0, 3, 1, 2).flatten(1)
+
+
+def joined_columns(weight):
+    "The same for vectors side by side."
+    a, v, t = weight.split([HIDDEN["audio"], HIDDEN["vision"], TEXT_OUT], 1)
+    return torch.cat([t, a, v], 1)
+
+
+def factor_pairs(fusion, peer):
+    "The factors, and the weights over the rank."
+    names = {"text": "text_factor", "audio": "audio_factor", "vision": "video_factor"}
+    found = [(fusion.factors[m], getattr(peer, n), None) for m, n in names.items()]
+    return [*found, (fusion.out.weight, peer.fusion_weights, None),
+            (fusion.out.bias, peer.fusion_bias, lambda b: b[0])]
+
+
+def bolder(peer):
+    "Weights large enough that a wrong one shows."
+    with torch.no_grad():
+        for p in peer.parameters():
+            if p.requires_grad: p.normal_(0, 0.4)
+
+
+def gap(a, b): return float((a - b).detach().abs().max())
+
+
+def judged(name, loss, predictions, pairs):
+    "A row of the result; loss and predictions are (ours, theirs)."
+    for value in loss: value.backward()
+    gradients = [gap(m.grad, turned(t.grad) if turned else t.grad) for m, t, turned in pairs]
+    moved = [float(m.grad.abs().max()) for m, _, _ in pairs]
+    return {"method": name, "outputs": gap(*predictions), "loss": gap(*loss),
+            "gradients": max(gradients), "tensors": len(pairs),
+            "tensors with a gradient": sum(g > 0 for g in moved),
+            "spread of outputs": float(predictions[1].detach().std()),
+            "largest gradient": max(moved)}
+
+
+def copied(pairs):
+    with torch.no_grad():
+        for mine, theirs, turned in pairs: mine.copy_(turned(theirs) if turned else theirs)
+
+
+def batch_of(widths):
+    "Clips that fill their batch."
+    full = torch.full((CLIPS,), FRAMES)
+    inputs = {m: Padded(torch.randn(CLIPS, FRAMES, w, dtype=torch.double), full)
+              for m, w in widths.items()}
+    return Batch(torch.arange(CLIPS), tuple(map(str, range(CLIPS))), inputs,
+                 {"multimodal": torch.randn(CLIPS, dtype=torch.double)})
+
+
+def row(name, ours, peer, fusion_pairs):
+    "Copy, run both on one batch, compare."
+    bolder(peer)
+    ours, peer = ours.double().eval(), peer.double().eval()
+    pairs = pairs_of_encoders(ours, peer) + fusion_pairs(ours.fusion, peer)
+    copied(pairs)
+    batch = batch_of(WIDTHS)
+    out, x = ours(batch), {m: p.values for m, p in batch.inputs.items()}
+    there = peer(x["text"], x["audio"].mean(1, keepdim=True), x["vision"].mean(1, keepdim=True))
+    theirs = there["M"].flatten()
+    loss = ours.losses(batch, out)["task"], torch.nn.L1Loss()(theirs, batch.labels["multimodal"])
+    return judged(name, loss, (out.predictions["multimodal"], theirs), pairs)
+
+
+class Words(torch.nn.Module):
+    "In BERT's place: states that are given."
+    def __init__(self, **_): super().__init__()
+
+    def forward(self, text): return self.states
+
+
+def misa_row(width=6):
+    "MISA on given states of the words: LSTMs, spaces, fusion, and the four losses."
+    widths = {"text": 768, "audio": 5, "vision": 20}
+    peer_misa.BertTextEncoder = Words
+    peer = peer_misa.MISA(SimpleNamespace(
+        feature_dims=tuple(widths.values()), num_classes=1, train_mode="regression", dropout=0.0,
+        hidden_size=width, rnncell="lstm", use_bert=True, use_cmd_sim=True, use_finetune=True,
+        transformers="bert", pretrained="", reverse_grad_weight=1.0))
+    bolder(peer)
+    model = ModelOptions(text="random:bert", freeze_text=True, pooling="mean", dropout=0.0,
+                         audio_hidden=5, vision_hidden=20)
+    ours = MISA(ModelSpec(tuple(widths), widths, 100, 3.0, None, model),
+                MISAOptions(common_width=width))
+    ours, peer = ours.double().eval(), peer.double().eval()
+    pairs = misa_pairs(ours, peer)
+    copied(pairs)
+    batch = batch_of(widths)
+    out, x = ours(batch), {m: p.values for m, p in batch.inputs.items()}
+    peer.bertmodel.states = x["text"]
+    text = torch.ones(CLIPS, 3, FRAMES, dtype=torch.double)
+    theirs = peer(text, x["audio"], x["vision"])["M"].flatten()
+    training = SimpleNamespace(args=SimpleNamespace(use_cmd_sim=True), loss_diff=DiffLoss(),
+                               model=SimpleNamespace(Model=peer), loss_recon=MSE(), loss_cmd=CMD())
+    loss = torch.nn.MSELoss()(theirs, batch.labels["multimodal"])
+    loss = loss + 0.1 * PeerTraining.get_diff_loss(training)
+    loss = loss + 0.3 * PeerTraining.get_cmd_loss(training)
+    loss = loss + 1.0 * PeerTraining.get_recon_loss(training)
+    total = sum(ours.losses(batch, out).values())
+    return judged("misa", (total, loss), (out.predictions["multimodal"], theirs), pairs)
+
+
+def all_of(mine, theirs):
+    "Every parameter of two modules, in their order."
+    return [(a, b, None) for a, b in zip(mine.parameters(), theirs.parameters(), strict=True)]
+
+
+def misa_pairs(ours, peer):
+    "As above; MMSA's six vectors run words, face, voice, ours words, voice, face."
+    found = all_of(ours.spaces.shared, peer.shared)
+    found += all_of(ours.fusion.attend, peer.transformer_encoder.layers[0])
+    for m, letter in (("text", "t"), ("audio", "a"), ("vision", "v")):
+        for kind, name in (("project", "project"), ("private", "private"), ("rebuild", "recon")):
+            found += all_of(getattr(ours.spaces, kind)[m], getattr(peer, f"{name}_{letter}"))
+        if m == "text": continue
+        net = ours.encoders[m]
+        for part, name in ((net.first, "rnn1"), (net.second, "rnn2"), (net.norm, "layer_norm")):
+            found += all_of(part, getattr(peer, f"{letter}{name}"))
+
+    def columns(weight): return weight.unflatten(1, (6, -1))[:, [0, 2, 1, 3, 5, 4]].flatten(1)
+    first, last = peer.fusion.fusion_layer_1, peer.fusion.fusion_layer_3
+    return found + [(ours.fusion.layer.weight, first.weight, columns),
+                    (ours.fusion.layer.bias, first.bias, None), *all_of(ours.fusion.out, last)]
+
+
+def left_out():
+    "Names of the parameters that MMSA's list for LMF's optimiser never mentions."
+    model = torch.nn.Module()
+    model.Model = PeerLMF(settings())
+    named = list(model.named_parameters())
+    listed = {n for n, _ in named[:3] + named[5:]}
+    return sorted(n.partition(".")[2] for n, _ in named if n not in listed)
+
+
+def main(path):
+    torch.manual_seed(1)
+    rows = [row("tfn", TFN(spec()), PeerTFN(settings()),
+                lambda f, p: behind(f.read, p, tensor_columns)),
+            row("lmf", LMF(spec(), LMFOptions(rank=3, combine="learned")), PeerLMF(settings()),
+                factor_pairs),
+            row("lf_dnn", LFDNN(spec()), LF_DNN(settings()),
+                lambda f, p: behind(f, p, joined_columns)),
+            misa_row()]
+    found = {"peer": "MMSA 2.2.1", "torch": torch.__version__, "rows": rows,
+             "lmf: never trained": left_out()}
+    with open(path, "w", encoding="utf8") as file:
+        json.dump(found, file, indent=1)
+        file.write("\n")
+    for r in rows: print(r)
+
+
+if __name__ == "__main__": main(sys.argv[1])
