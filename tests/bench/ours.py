@@ -11,7 +11,7 @@ from pathlib import Path
 
 BEGAN = time.perf_counter()
 sys.path.insert(0, str(Path(__file__).parent))
-from turns import Turn
+from turns import Turn  # noqa: E402
 
 
 def built(corpus, method, stage, options):

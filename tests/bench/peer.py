@@ -3,8 +3,8 @@
 python peer.py steps FILE FOLDER FINETUNE    steps, by turns (see turns.py)
 python peer.py first FILE FOLDER FINETUNE    everything to the end of the first step, then out
 
-FOLDER holds the BERT that both sides use, FINETUNE is 0 or 1. Nothing of MMSA is changed: its loader
-is built with no workers and wrapped, its calls to a GPU do nothing, and it steps once a batch
+FOLDER holds the BERT that both sides use, FINETUNE is 0 or 1. Nothing of MMSA is changed: its
+loader is built with no workers and wrapped, its calls to a GPU do nothing, it steps once a batch
 (`update_epochs`), as we do.
 """
 import os
@@ -14,7 +14,7 @@ import time
 
 BEGAN = time.perf_counter()
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from turns import Turn
+from turns import Turn  # noqa: E402
 
 
 class Gate:

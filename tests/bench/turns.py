@@ -1,4 +1,4 @@
-"""Two processes that take turns: each waits for a line, does one piece of work, says how long it took.
+"""Two processes that take turns: each waits for a line, works, and says how long it took.
 
 The side that works never shares the processor with the side it is compared with, and whatever else
 the machine does in the meantime falls on both alike. Used on both sides, so only the standard
