@@ -106,7 +106,8 @@ class MFN(StateMethod):
 
     def forward(self, batch: Batch) -> Output:
         clock = batch.inputs[self.spec.modalities[0]].lengths
-        steps = {m: to_words(s, batch.inputs[m].lengths, clock).float()
+        own = self.fusion.out.weight  # under autocast the states are of another type
+        steps = {m: to_words(s, batch.inputs[m].lengths, clock).to(own)
                  for m, s in self.states(batch).items()}
         feature, y = self.fusion(steps, clock)
         return Output({"multimodal": y}, {"multimodal": feature}, {})

@@ -14,12 +14,14 @@ from types import SimpleNamespace
 import torch
 from MMSA.models.singleTask.LF_DNN import LF_DNN
 from MMSA.models.singleTask.LMF import LMF as PeerLMF
+from MMSA.models.singleTask.MFN import MFN as PeerMFN
 from MMSA.models.singleTask.TFN import TFN as PeerTFN
 from MMSA.trains.singleTask.MISA import CMD, MSE, DiffLoss
 from MMSA.trains.singleTask.MISA import MISA as PeerTraining
 
 from msa_lit.baselines.lf_dnn import LFDNN
 from msa_lit.baselines.lmf import LMF, LMFOptions
+from msa_lit.baselines.mfn import MFN, MFNOptions
 from msa_lit.baselines.misa import MISA, MISAOptions
 from msa_lit.baselines.tfn import TFN
 from msa_lit.data.corpus import Batch, Padded
@@ -215,6 +217,33 @@ def misa_pairs(ours, peer):
                     (ours.fusion.layer.bias, first.bias, None), *all_of(ours.fusion.out, last)]
 
 
+def mfn_row(memory=6):
+    "MFN on aligned steps, all hidden layers of one width."
+    net = {"drop": 0.0, "shapes": BEHIND}
+    names = ("NN1Config", "NN2Config", "gamma1Config", "gamma2Config", "outConfig")
+    peer = PeerMFN(SimpleNamespace(
+        feature_dims=tuple(WIDTHS.values()), num_classes=1, train_mode="regression", windowsize=2,
+        hidden_dims=(TEXT_OUT, HIDDEN["audio"], HIDDEN["vision"]), memsize=memory,
+        **dict.fromkeys(names, net)))
+    bolder(peer)
+    ours = MFN(spec(), MFNOptions(memory=memory)).double().eval()
+    peer = peer.double().eval()
+    gates, pairs = ours.fusion.gates, []
+    for m, letter in (("text", "l"), ("audio", "a"), ("vision", "v")):
+        pairs += all_of(ours.fusion.cells[m], getattr(peer, f"lstm_{letter}"))
+    for net, name in ((gates.attend, "att1"), (gates.propose, "att2"), (gates.keep, "gamma1"),
+                      (gates.take, "gamma2")):
+        pairs += all_of(net[0], getattr(peer, f"{name}_fc1"))
+        pairs += all_of(net[3], getattr(peer, f"{name}_fc2"))
+    pairs += all_of(ours.fusion.layer[0], peer.out_fc1) + all_of(ours.fusion.out, peer.out_fc2)
+    copied(pairs)
+    batch = batch_of(WIDTHS)
+    out = ours(batch)
+    theirs = peer(*(p.values for p in batch.inputs.values()))["M"].flatten()
+    loss = ours.losses(batch, out)["task"], torch.nn.L1Loss()(theirs, batch.labels["multimodal"])
+    return judged("mfn", loss, (out.predictions["multimodal"], theirs), pairs)
+
+
 def left_out():
     "Names of the parameters that MMSA's list for LMF's optimiser never mentions."
     model = torch.nn.Module()
@@ -226,13 +255,14 @@ def left_out():
 
 def main(path):
     torch.manual_seed(1)
+    torch.set_default_dtype(torch.float64)  # MFN makes its zeros so
     rows = [row("tfn", TFN(spec()), PeerTFN(settings()),
                 lambda f, p: behind(f.read, p, tensor_columns)),
             row("lmf", LMF(spec(), LMFOptions(rank=3, combine="learned")), PeerLMF(settings()),
                 factor_pairs),
             row("lf_dnn", LFDNN(spec()), LF_DNN(settings()),
                 lambda f, p: behind(f, p, joined_columns)),
-            misa_row()]
+            misa_row(), mfn_row()]
     found = {"peer": "MMSA 2.2.1", "torch": torch.__version__, "rows": rows,
              "lmf: never trained": left_out()}
     with open(path, "w", encoding="utf8") as file:
