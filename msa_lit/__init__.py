@@ -16,7 +16,7 @@ _PUBLIC = {  # name -> module that has it
 }
 _MODULES = {"simulate": "simulate", "passport": "measure.passport", "reported": "papers.reported"}
 _CALLED = ("simulate", "passport")  # modules that are called like their own function, too
-__all__ = ["__version__", *_PUBLIC, *_MODULES]
+__all__ = ["__version__", *_PUBLIC, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name):

@@ -23,7 +23,7 @@ from msa_lit.model.encoders import (
     split_words,
     text_network,
 )
-from msa_lit.model.common import ModelOptions
+from msa_lit.model.options import ModelOptions
 from msa_lit.model.contract import parse
 from msa_lit.base.notices import collect
 from msa_lit.train import runs
@@ -666,7 +666,7 @@ def _other_shape(method, corpus, options, run):
     "Is it a model of another size, so that nothing needs to be trained?"
     chosen = choose(method, {k: v for k, v in options.items() if k != "progress"})
     ready, words = ready_for(corpus, chosen["model"])
-    from msa_lit.model.common import ModelSpec
+    from msa_lit.model.options import ModelSpec
 
     state = build(method, ModelSpec.of(ready, chosen["model"], words), chosen, 1111).state_dict()
     def shapes(s): return {k: tuple(v.shape) for k, v in s.items()}

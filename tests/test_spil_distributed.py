@@ -9,7 +9,8 @@ from msa_lit.model.processes import launched, together
 from msa_lit.spil.modes import CommonWidth, mode_losses
 
 WIDTHS = {"text": 6, "audio": 3, "vision": 5}
-STEPS = [(8, "V-A"), (7, "T-V/V+A"), (3, "T-A/T-V/V+A")]   # rows of a batch, modes; 3 leave one process without any
+# rows of a batch, modes; 3 leave one process without any
+STEPS = [(8, "V-A"), (7, "T-V/V+A"), (3, "T-A/T-V/V+A")]
 
 
 class Encoders(nn.Module):
@@ -41,7 +42,8 @@ def losses_and_gradients(rows, modes, rank, processes):
     sum(terms.values()).backward()
     if processes > 1:
         average_gradients(model.parameters(), processes)
-    return {m: t.detach() for m, t in terms.items()}, {n: p.grad for n, p in model.named_parameters()}
+    return ({m: t.detach() for m, t in terms.items()},
+            {n: p.grad for n, p in model.named_parameters()})
 
 
 def refusal(rank, processes):
@@ -56,7 +58,8 @@ def refusal(rank, processes):
 
 @pytest.fixture(scope="module")
 def found():
-    return together(lambda: ([losses_and_gradients(*step, *launched()) for step in STEPS], refusal(*launched())), 2)
+    return together(lambda: ([losses_and_gradients(*step, *launched()) for step in STEPS],
+                             refusal(*launched())), 2)
 
 
 @pytest.mark.parametrize("case", range(len(STEPS)), ids=map(str, STEPS))

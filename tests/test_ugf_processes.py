@@ -1,4 +1,5 @@
-"""UGF over several processes: every process must apply the same factors, those of the whole batch."""
+"""UGF over several processes: every process must apply the same factors, those of the whole
+batch."""
 import torch
 from torch.testing import assert_close
 
@@ -11,7 +12,7 @@ NAMES = ("text", "audio", "vision")
 
 def batches():
     g = torch.Generator().manual_seed(0)
-    draw = lambda n: torch.randn(n, generator=g)
+    def draw(n): return torch.randn(n, generator=g)
     return [({m: draw(n) for m in NAMES}, draw(n)) for n in (17, 16, 3)]
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from ..data.corpus import Corpus
 from ..mug.denoising import denoiser_weights
@@ -20,14 +19,20 @@ def generator_labels(
     run,             # a finished Run of mug, mug_mlc, self_mm or a method built on it, with weights
     corpus: Corpus,  # the corpus it was trained on
 ):                   # DataFrame: id, modality, multimodal, label, and epoch_0 ... where kept
-    "The unimodal labels a run ended with. Raises ValueError for a run that keeps none or for another corpus."
+    """The unimodal labels a run ended with.
+    Raises ValueError for a run that keeps none or for another corpus."""
     import pandas as pd
-    if run.state is None or not any(k.endswith("label_multimodal") for k in run.state): return label_table(run, corpus)
-    if not corpus.known_as(run.corpus["fingerprint"]): raise ValueError(f"the run was trained on {run.corpus['fingerprint']}, this corpus is {corpus.fingerprint}")
+    if run.state is None or not any(k.endswith("label_multimodal") for k in run.state):
+        return label_table(run, corpus)
+    if not corpus.known_as(run.corpus["fingerprint"]):
+        raise ValueError(f"the run was trained on {run.corpus['fingerprint']}, this corpus is "
+                         f"{corpus.fingerprint}")
     bank = next(k for k in run.state if k.endswith("label_multimodal")).removesuffix("multimodal")
     split = corpus.splits["train"]
-    return pd.concat([pd.DataFrame({"id": split.ids, "modality": m, "multimodal": split.labels["multimodal"], "label": run.state[bank + m].numpy()})
-                      for m in run.spec["modalities"]], ignore_index=True)
+    return pd.concat(
+        [pd.DataFrame({"id": split.ids, "modality": m, "multimodal": split.labels["multimodal"],
+                       "label": run.state[bank + m].numpy()})
+         for m in run.spec["modalities"]], ignore_index=True)
 
 # %% ../../nbs/46_book.microscope.ipynb #truth
 def with_truth(
@@ -38,24 +43,28 @@ def with_truth(
     split = corpus.splits["train"]
     known = dict(split.labels) | ((corpus.truth or {}).get("train", {}))
     missing = [m for m in table.modality.unique() if m not in known]
-    if missing: raise ValueError(f"corpus {corpus.name!r} does not know the truth of {missing[0]}; only simulated corpora and SIMS do")
+    if missing:
+        raise ValueError(f"corpus {corpus.name!r} does not know the truth of {missing[0]}; only "
+                         f"simulated corpora and SIMS do")
     place = {i: n for n, i in enumerate(split.ids)}
-    truth = [known[m][place[i]] for m, i in zip(table.modality, table.id)]
+    truth = [known[m][place[i]] for m, i in zip(table.modality, table.id, strict=True)]
     return table.assign(truth=np.array(truth, np.float32))
 
 # %% ../../nbs/46_book.microscope.ipynb #quality
 def label_quality(
     table,              # with a column "truth", from `with_truth`
     noise: float = 1.0, # spread of the noise MUCN was trained with
-):                      # DataFrame: modality × error, error_y, closer, slope, predicted, beyond, largest
+):  # DataFrame: modality × error, error_y, closer, slope, predicted, beyond, largest
     "How good the labels are, and how much of them is shrinkage."
     import pandas as pd
     rows = {}
     for m, part in table.groupby("modality", sort=False):
-        l, y, u = (part[k].to_numpy(float) for k in ("label", "multimodal", "truth"))
-        slope = (l @ y) / (y @ y)
-        rows[m] = {"error": abs(l - u).mean(), "error_y": abs(y - u).mean(), "closer": (abs(l - u) < abs(y - u)).mean(), "slope": slope,
-                   "predicted": denoiser_weights(float(np.sqrt((y**2).mean())), noise)[0], "beyond": abs(l - slope * y).mean(), "largest": abs(l).max()}
+        own, y, u = (part[k].to_numpy(float) for k in ("label", "multimodal", "truth"))
+        slope = (own @ y) / (y @ y)
+        rows[m] = {"error": abs(own - u).mean(), "error_y": abs(y - u).mean(),
+                   "closer": (abs(own - u) < abs(y - u)).mean(), "slope": slope,
+                   "predicted": denoiser_weights(float(np.sqrt((y**2).mean())), noise)[0],
+                   "beyond": abs(own - slope * y).mean(), "largest": abs(own).max()}
     return pd.DataFrame(rows).T
 
 # %% ../../nbs/46_book.microscope.ipynb #scatter
@@ -69,7 +78,8 @@ def plot_labels(
     part = table[table.modality == modality]
     ax = ax or plt.subplots(figsize=(3.2, 2.8))[1]
     reach = part.multimodal.abs().max()
-    dots = ax.scatter(part.multimodal, part.label, c=part.truth - part.multimodal, cmap="coolwarm", vmin=-reach / 2, vmax=reach / 2, s=9)
+    dots = ax.scatter(part.multimodal, part.label, c=part.truth - part.multimodal, cmap="coolwarm",
+                      vmin=-reach / 2, vmax=reach / 2, s=9)
     ax.plot([-reach, reach], [-reach, reach], color="grey", lw=1, zorder=0)
     ax.set(xlabel="multimodal label", ylabel="learned label", title=modality)
     ax.figure.colorbar(dots, ax=ax, label="truth $-$ multimodal")
@@ -81,15 +91,18 @@ def plot_trajectories(
     clips: int = 6,   # how many, spread over the range of labels
     ax=None,          # axes to draw on; None: new ones
 ):                    # the axes
-    "Labels of a few clips over the epochs. Raises ValueError for a generator that keeps no trajectory."
+    """Labels of a few clips over the epochs.
+    Raises ValueError for a generator that keeps no trajectory."""
     import matplotlib.pyplot as plt
     steps = [k for k in table.columns if k.startswith("epoch_")]
     if not steps: raise ValueError("this table has no trajectory; only MUG and MLC keep one")
     part = table[table.modality == modality].sort_values("multimodal")
     ax = ax or plt.subplots(figsize=(3.2, 2.8))[1]
-    for i, row in enumerate(part.iloc[np.linspace(0, len(part) - 1, clips + 2).astype(int)[1:-1]].itertuples()):
+    for i, row in enumerate(part.iloc[np.linspace(0, len(part) - 1, clips + 2).astype(int)[1:-1]]
+                            .itertuples()):
         ax.plot(range(len(steps)), [getattr(row, s) for s in steps], color=f"C{i}", lw=1.2)
-        ax.plot(len(steps) + 1, row.truth, "o", color=f"C{i}"); ax.plot(len(steps) + 1, row.multimodal, "_", color=f"C{i}", ms=12)
+        ax.plot(len(steps) + 1, row.truth, "o", color=f"C{i}")
+        ax.plot(len(steps) + 1, row.multimodal, "_", color=f"C{i}", ms=12)
     ax.set(xlabel="epoch of meta-learning", ylabel="label", title=modality)
     return ax
 
@@ -101,12 +114,16 @@ def case_table(
     seed: int = 0,   # of the random ones
 ):                   # DataFrame: a row per clip and modality
     "What the generators say of some clips, chosen by a rule."
-    import pandas as pd
     first = next(iter(tables.values()))
-    spread = first.groupby("id", sort=False).truth.agg(np.ptp).sort_values(ascending=False, kind="stable")
+    spread = first.groupby("id", sort=False).truth.agg(np.ptp).sort_values(
+        ascending=False, kind="stable")
     others = np.random.default_rng(seed).permutation(len(spread) - clips)[:clips] + clips
     split, ids = corpus.splits["train"], [spread.index[i] for i in (*range(clips), *others)]
-    words = dict(zip(split.ids, split.text or [""] * len(split)))
-    rows = first[first.id.isin(ids)][["id", "modality", "multimodal", "truth"]].rename(columns={"multimodal": "y"})
-    for name, table in tables.items(): rows = rows.merge(table[["id", "modality", "label"]].rename(columns={"label": name}), on=["id", "modality"])
-    return rows.assign(words=rows.id.map(words), order=rows.id.map(ids.index)).sort_values(["order", "modality"]).drop(columns="order").set_index(["id", "words", "y", "modality"])
+    words = dict(zip(split.ids, split.text or [""] * len(split), strict=True))
+    rows = first[first.id.isin(ids)][["id", "modality", "multimodal", "truth"]].rename(
+        columns={"multimodal": "y"})
+    for name, table in tables.items():
+        rows = rows.merge(table[["id", "modality", "label"]].rename(columns={"label": name}),
+                          on=["id", "modality"])
+    return rows.assign(words=rows.id.map(words), order=rows.id.map(ids.index)).sort_values(
+        ["order", "modality"]).drop(columns="order").set_index(["id", "words", "y", "modality"])

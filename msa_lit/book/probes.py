@@ -19,6 +19,7 @@ from ..train.trials import Trial, Trials, fill
 from ..spil.method import SPIL
 from ..spil.modes import TABLE_II
 from ..measure.statistics import linear_probe, r_squared
+from ..simulate.world import truth_of
 
 # %% auto #0
 __all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'weighted', 'measure_arm',
@@ -33,7 +34,8 @@ def encode_split(
 ) -> dict:                  # modality -> float64 [N, h]
     "Encoder outputs of a whole split."
     model.eval()
-    parts = [model(make_batch(split, range(i, min(i + batch_size, len(split))))).encoded for i in range(0, len(split), batch_size)]
+    parts = [model(make_batch(split, range(i, min(i + batch_size, len(split))))).encoded
+             for i in range(0, len(split), batch_size)]
     return {m: torch.cat([p[m] for p in parts]).double().numpy() for m in parts[0]}
 
 # %% ../../nbs/34_book.probes.ipynb #measure
@@ -52,17 +54,22 @@ def probe_latents(
 ) -> dict:         # "shared_audio", "private_text", ... -> R^2
     "What each modality's features know of the shared latent and of their own private one."
     known, asked = truth
-    shared = {f"shared_{m}": r_squared(linear_probe(x, known["shared"], test[m]), asked["shared"]) for m, x in train.items()}
-    return shared | {f"private_{m}": r_squared(linear_probe(x, known["private"][m], test[m]), asked["private"][m]) for m, x in train.items()}
+    shared = {f"shared_{m}": r_squared(linear_probe(x, known["shared"], test[m]), asked["shared"])
+              for m, x in train.items()}
+    return shared | {f"private_{m}": r_squared(linear_probe(x, known["private"][m], test[m]),
+                                               asked["private"][m]) for m, x in train.items()}
 
 # %% ../../nbs/34_book.probes.ipynb #control
 @method("spil_pairs")
 class PairContrast(SPIL):
-    "The positive control of the mode experiment: `spil` with a contrast of vision and audio pairs instead of covariances."
+    """The positive control of the mode experiment: `spil` with a contrast of vision and audio
+    pairs instead of covariances."""
     def losses(self, batch, out): # -> {name: scalar}
         terms = super().losses(batch, out)
-        views = self.alignment.common({m: out.encoded[m].float() for m in ("vision", "audio")})  # [N, d] each
-        return terms | {"shared_vision_audio": self.options.shared_weight * info_nce(views["vision"], views["audio"], 0.5)}
+        # [N, d] each
+        views = self.alignment.common({m: out.encoded[m].float() for m in ("vision", "audio")})
+        return terms | {"shared_vision_audio": self.options.shared_weight
+                        * info_nce(views["vision"], views["audio"], 0.5)}
 
 # %% ../../nbs/34_book.probes.ipynb #row
 MODES = {"none": Trial("self_mm"), "pairs": Trial("spil_pairs", {"modes": "V-A"}),
@@ -90,7 +97,7 @@ def measure_arm(
     errors = {f"mae_{head}": metrics["mae"] for head, metrics in run.scores["test"].items()}
     variance = {f"variance_{m}": float(x.var(0).sum()) for m, x in test.items()}
     alike = {"cka_audio_vision": linear_cka(test["audio"], test["vision"])}
-    known = probe_latents(train, test, (corpus.truth["train"], corpus.truth["test"]))
+    known = probe_latents(train, test, tuple(truth_of(corpus, s) for s in ("train", "test")))
     return {"corr": run.metrics["corr"]} | errors | variance | alike | known
 
 # %% ../../nbs/34_book.probes.ipynb #table

@@ -5,6 +5,10 @@
 # %% ../../nbs/51_mfon.attention.ipynb #imports
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,15 +24,20 @@ def mask_rows(
     mask: Tensor | None, # True = real frame, [N, T]; None: all are real
     frames: Tensor,      # what the mask is about, [N, T, d]
 ) -> Tensor | None:      # the same with an axis for the queries, [N, 1, T]
-    "Check a padding mask. Raises ValueError for a wrong shape or type, or a clip without real frames."
+    """Check a padding mask.
+    Raises ValueError for a wrong shape or type, or a clip without real frames."""
     if mask is None:
-        if not frames.shape[1]: raise ValueError(f"frames {tuple(frames.shape)} have no time step: drop the modality instead")
+        if not frames.shape[1]:
+            raise ValueError(
+                f"frames {tuple(frames.shape)} have no time step: drop the modality instead")
         return None
     if mask.dtype != torch.bool or mask.shape != frames.shape[:2]:
-        raise ValueError(f"mask is {mask.dtype} {tuple(mask.shape)}: it must be bool {tuple(frames.shape[:2])}, True = real frame")
+        raise ValueError(f"mask is {mask.dtype} {tuple(mask.shape)}: it must be bool "
+                         f"{tuple(frames.shape[:2])}, True = real frame")
     empty = ~mask.any(1)
     if empty.any():
-        raise ValueError(f"clips {empty.nonzero().flatten().tolist()} of the batch have zero real frames: drop these clips or the modality")
+        raise ValueError(f"clips {empty.nonzero().flatten().tolist()} of the batch have zero real "
+                         f"frames: drop these clips or the modality")
     return mask[:, None]
 
 # %% ../../nbs/51_mfon.attention.ipynb #attention-weights
@@ -39,7 +48,8 @@ def attention_weights(
     w_k: Tensor,                # key map, [d, k]
     mask: Tensor | None = None, # True = real frame, [N, T]
 ) -> Tensor:                    # one distribution over frames per text position, [N, Tq, T]
-    "Where each text position looks, the softmax of MFON-5. Raises ValueError for an impossible mask."
+    """Where each text position looks, the softmax of MFON-5.
+    Raises ValueError for an impossible mask."""
     rows = mask_rows(mask, prompted)
     scores = (text @ w_q) @ (prompted @ w_k).mT / w_q.shape[1] ** 0.5                # [N, Tq, T]
     return (scores if rows is None else scores.masked_fill(~rows, -torch.inf)).softmax(-1)
@@ -75,7 +85,8 @@ def projected(
     k, v = _per_head(frames, w_k), _per_head(frames, w_v)
     return F.scaled_dot_product_attention(q, k, v, rows, dropout)
 
-def _per_head(frames, w): # [N, T, d], [H, d, k] -> [N, H, T, k], by one product with all heads side by side
+def _per_head(frames, w):  # [N, T, d], [H, d, k] -> [N, H, T, k], by one product with all heads
+                           # side by side
     return (frames @ w.transpose(0, 1).flatten(1)).unflatten(-1, (w.shape[0], -1)).transpose(1, 2)
 
 # %% ../../nbs/51_mfon.attention.ipynb #absorbed
@@ -101,12 +112,13 @@ HEAD_FORMS = ("fast", "printed")
 def head_by_head(
     text: Tensor,            # guiding sequence, [N, I, d]
     frames: Tensor,          # prompted frames, [N, T, d]
-    maps: tuple,             # query, key and value maps of the heads, each [H, d, k]
+    maps: Sequence[Tensor],  # query, key and value maps of the heads, each [H, d, k]
     rows: Tensor | None,     # True = may be looked at, [N or 1, 1 or I, T]
     dropout: float = 0.0,    # share of attention weights dropped
 ) -> Tensor:                 # read-outs, [N, H, I, k]
     "MFON-5 once for every head."
-    heads = [prompt_attention(text, frames, *ws, rows, dropout) for ws in zip(*maps, strict=True)]
+    heads = [prompt_attention(text, frames, q, k, v, rows, dropout)
+             for q, k, v in zip(*maps, strict=True)]
     return torch.stack(heads, 1)
 
 # %% ../../nbs/51_mfon.attention.ipynb #prompt-attention-module
@@ -141,18 +153,22 @@ class PromptAttention(nn.Module):
         maps = [self.maps(w) for w in (self.w_q, self.w_k, self.w_v)]
         if self.form == "printed": return head_by_head(text, prompted, maps, rows, dropped)
         fast = absorbed if text.shape[1] * self.heads < text.shape[2] else projected
-        return fast(self.queries(text), prompted, *maps[1:], rows, dropped)
+        return fast(self.queries(text), prompted, maps[1], maps[2], rows, dropped)
 
     def forward(self, text, prompted, mask=None): # [N, I, d], [N, T, d], [N, T] -> [N, I, d]
         return self.attend(text, prompted, mask_rows(mask, prompted))
 
-    def attention_weights(self, text, prompted, rows=None): # [N, I, d], [N, T, d], [N, 1 or I, T] -> [N, H, I, T]
-        scores = self.queries(text) @ _per_head(prompted, self.maps(self.w_k)).mT / (text.shape[2] / self.heads) ** 0.5
-        return (scores if rows is None else scores.masked_fill(~rows[:, None], -torch.inf)).softmax(-1)
+    def attention_weights(self, text, prompted, rows=None):  # [N, I, d], [N, T, d], [N, 1 or I, T]
+                                                             # -> [N, H, I, T]
+        scores = self.queries(text) @ _per_head(prompted, self.maps(self.w_k)).mT / (
+            text.shape[2] / self.heads) ** 0.5
+        return (scores if rows is None else scores.masked_fill(~rows[:, None], -torch.inf)).softmax(
+            -1)
 
 # %% ../../nbs/51_mfon.attention.ipynb #guided-layer
 class GuidedLayer(nn.Module):
-    "Attention over frames and a feed-forward network, with residuals. Raises ValueError for an unknown norm."
+    """Attention over frames and a feed-forward network, with residuals.
+    Raises ValueError for an unknown norm."""
     def __init__(
         self,
         width: int,               # common width d
@@ -165,26 +181,33 @@ class GuidedLayer(nn.Module):
         super().__init__()
         if norm not in ("pre", "post"): raise ValueError(f"norm={norm!r} is not 'pre' or 'post'")
         self.attention = PromptAttention(width, heads, dropout, form)
-        self.feed = nn.Sequential(nn.Linear(width, hidden or 4 * width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden or 4 * width, width))
-        self.norm_attention, self.norm_feed, self.dropout = nn.LayerNorm(width), nn.LayerNorm(width), nn.Dropout(dropout)
+        self.feed = nn.Sequential(nn.Linear(width, hidden or 4 * width), nn.ReLU(),
+                                  nn.Dropout(dropout), nn.Linear(hidden or 4 * width, width))
+        self.norm_attention, self.norm_feed, self.dropout = (
+            nn.LayerNorm(width), nn.LayerNorm(width), nn.Dropout(dropout))
         self.norm_frames = nn.LayerNorm(width) if norm == "pre" else None
 
-    def views(self, text, prompted): # what attention gets to see: [N, I, d], [N, T, d] -> the same shapes
-        return (text, prompted) if self.norm_frames is None else (self.norm_attention(text), self.norm_frames(prompted))
+    def views(self, text, prompted):  # what attention gets to see: [N, I, d], [N, T, d] -> the same
+                                      # shapes
+        return (text, prompted) if self.norm_frames is None else (
+            self.norm_attention(text), self.norm_frames(prompted))
 
-    def forward(self, text, prompted, rows=None): # [N, I, d], [N, T, d], [N, 1 or I, T] -> [N, I, d]
+    def forward(self, text, prompted, rows=None):  # [N, I, d], [N, T, d], [N, 1 or I, T] ->
+                                                   # [N, I, d]
         read = text + self.dropout(self.attention.attend(*self.views(text, prompted), rows))
         if self.norm_frames is None:
             read = self.norm_attention(read)
             return self.norm_feed(read + self.dropout(self.feed(read)))
         return read + self.dropout(self.feed(self.norm_feed(read)))
 
-    def attention_weights(self, text, prompted, rows=None): # [N, I, d], [N, T, d], [N, 1 or I, T] -> [N, H, I, T]
+    def attention_weights(self, text, prompted, rows=None):  # [N, I, d], [N, T, d], [N, 1 or I, T]
+                                                             # -> [N, H, I, T]
         return self.attention.attention_weights(*self.views(text, prompted), rows)
 
 # %% ../../nbs/51_mfon.attention.ipynb #guided-encoder
 class GuidedEncoder(nn.Module):
-    "Modal prompt attention in several layers. Raises ValueError for clips without real frames or longer than the prompt."
+    """Modal prompt attention in several layers.
+    Raises ValueError for clips without real frames or longer than the prompt."""
     def __init__(
         self,
         width: int,                      # common width d
@@ -198,11 +221,13 @@ class GuidedEncoder(nn.Module):
         form: str = "fast",              # of the attention: "fast", or "printed"
     ):
         super().__init__()
-        self.layers = nn.ModuleList(GuidedLayer(width, heads, norm, hidden, dropout, form) for _ in range(layers))
+        self.layers: Any = nn.ModuleList(GuidedLayer(width, heads, norm, hidden, dropout, form)
+                                    for _ in range(layers))
         self.norm = nn.LayerNorm(width) if norm == "pre" else nn.Identity()
         self.prompt, self.future = prompt or nn.Identity(), future
 
-    def start(self, text, frames, mask, positions): # -> text [N, I, d], prompted frames [N, T, d], rows [N, 1 or I, T]
+    def start(self, text, frames, mask, positions):  # -> text [N, I, d], prompted frames [N, T, d],
+                                                     # rows [N, 1 or I, T]
         keep = slice(None) if positions is None else positions
         rows = mask_rows(mask, frames)
         if self.future:
@@ -210,12 +235,14 @@ class GuidedEncoder(nn.Module):
             rows = window if rows is None else rows & window
         return text[:, keep], self.prompt(frames), rows
 
-    def forward(self, text, frames, mask=None, positions=None): # [N, Tq, d], [N, T, d], [N, T], I places -> [N, I, d]
+    def forward(self, text, frames, mask=None, positions=None):  # [N, Tq, d], [N, T, d], [N, T], I
+                                                                 # places -> [N, I, d]
         text, prompted, rows = self.start(text, frames, mask, positions)
         for layer in self.layers: text = layer(text, prompted, rows)
         return self.norm(text)
 
-    def attention_weights(self, text, frames, mask=None, positions=None): # as forward -> [N, layers, H, I, T]
+    def attention_weights(self, text, frames, mask=None, positions=None):
+        # as forward -> [N, layers, H, I, T]
         text, prompted, rows = self.start(text, frames, mask, positions)
         seen = []
         for layer in self.layers:
@@ -227,7 +254,8 @@ def future_mask(
     queries: int, # text positions Tq, padding included
     frames: int,  # frames T, padding included
 ) -> Tensor:      # True = may be looked at, [Tq, T]
-    "The release's mask: position i sees frames up to i + |T - Tq|, so it depends on the padding of the batch."
+    """The release's mask: position i sees frames up to i + |T - Tq|, so it depends on the
+    padding of the batch."""
     return torch.ones(queries, frames, dtype=torch.bool).tril(abs(frames - queries))
 
 # %% ../../nbs/51_mfon.attention.ipynb #salient-mass
@@ -235,7 +263,9 @@ def salient_mass(
     weights: Tensor, # attention of any kind: clips first, frames last, [N, ..., T]
     salient: Tensor, # True = the frame carries the message, [N, T]
 ) -> Tensor:         # share of attention on salient frames, [N, ...]
-    "How much of the attention falls on salient frames. Raises ValueError if clips or frames disagree."
+    """How much of the attention falls on salient frames.
+    Raises ValueError if clips or frames disagree."""
     if (weights.shape[0], weights.shape[-1]) != tuple(salient.shape):
-        raise ValueError(f"weights {tuple(weights.shape)} do not fit salient {tuple(salient.shape)}: need [N, ..., T] and [N, T]")
+        raise ValueError(f"weights {tuple(weights.shape)} do not fit salient "
+                         f"{tuple(salient.shape)}: need [N, ..., T] and [N, T]")
     return torch.einsum("n...t,nt->n...", weights, salient.to(weights.dtype))

@@ -5,6 +5,9 @@
 # %% ../../nbs/52_mfon.distillation.ipynb #imports
 from __future__ import annotations
 
+from typing import cast
+from ..base.types import Tensors
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,13 +26,16 @@ def reduce(
     how: str = "first",           # "first" (the release), "mean" or "attention"
     query: Tensor | None = None,  # what "attention" looks for, [d] or [N, d]; None: the mean
 ) -> Tensor:                      # one vector per clip, [N, d]
-    "Reduce a sequence by name. Raises ValueError for an unknown name or a clip without real positions."
-    if how not in ("first", "mean", "attention"): raise ValueError(f"how={how!r} is not 'first', 'mean' or 'attention'")
+    """Reduce a sequence by name.
+    Raises ValueError for an unknown name or a clip without real positions."""
+    if how not in ("first", "mean", "attention"):
+        raise ValueError(f"how={how!r} is not 'first', 'mean' or 'attention'")
     if (lengths < 1).any() or (lengths > sequence.shape[1]).any():
-        raise ValueError(f"lengths {lengths.tolist()} must lie between 1 and the {sequence.shape[1]} positions: drop clips without any")
+        raise ValueError(f"lengths {lengths.tolist()} must lie between 1 and the "
+                         f"{sequence.shape[1]} positions: drop clips without any")
     if how != "attention": return pool(sequence, lengths, how)
     query = pool(sequence, lengths, "mean") if query is None else query.expand(len(sequence), -1)
-    hidden = torch.arange(sequence.shape[1], device=sequence.device) >= lengths[:, None]             # [N, T]
+    hidden = torch.arange(sequence.shape[1], device=sequence.device) >= lengths[:, None]  # [N, T]
     score = torch.einsum("ntd,nd->nt", sequence, query) / sequence.shape[2] ** 0.5
     return torch.einsum("nt,ntd->nd", score.masked_fill(hidden, -torch.inf).softmax(1), sequence)
 
@@ -38,31 +44,37 @@ def reduce(
 def distillation(
     student: Tensor,                  # multimodal features of one modality, reduced, Z, [N, d]
     teacher: Tensor,                  # the frozen network's features, x, [N, d]
-    direction: str = "teacher_first", # "teacher_first", KL(x || Z), or "student_first", KL(Z || x) as printed
+    direction: str = "teacher_first",  # "teacher_first", KL(x || Z), or "student_first", KL(Z || x)
+                                       # as printed
 ) -> Tensor:                          # batch mean of the divergence in nats, scalar
-    "Divergence between softmaxes over features. Raises ValueError for an unknown direction or unequal shapes."
+    """Divergence between softmaxes over features.
+    Raises ValueError for an unknown direction or unequal shapes."""
     if direction not in ("teacher_first", "student_first"):
         raise ValueError(f"direction={direction!r} is not 'teacher_first' or 'student_first'")
     if student.shape != teacher.shape or student.dim() != 2:
-        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must both be [N, d]: use reduce() first")
+        raise ValueError(f"student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must "
+                         f"both be [N, d]: use reduce() first")
     z, x = student.log_softmax(1), teacher.log_softmax(1)
     first, second = (x, z) if direction == "teacher_first" else (z, x)
     return F.kl_div(second, first, reduction="batchmean", log_target=True)
 
 # %% ../../nbs/52_mfon.distillation.ipynb #intra-modal
 def intra_modal(
-    students: dict,                   # modality -> reduced Z_m [N, d]
-    teachers: dict,                   # the same modalities -> x^m [N, d]
+    students: Tensors,                # modality -> reduced Z_m [N, d]
+    teachers: Tensors,                # the same modalities -> x^m [N, d]
     direction: str = "teacher_first", # as in distillation
 ) -> Tensor:                          # L_va, scalar
-    "Sum of the distillation losses over modalities. Raises ValueError if the two sides name different ones."
+    """Sum of the distillation losses over modalities.
+    Raises ValueError if the two sides name different ones."""
     if students.keys() != teachers.keys() or not students:
-        raise ValueError(f"students {sorted(students)} and teachers {sorted(teachers)} must name the same modalities, at least one")
-    return sum(distillation(students[m], teachers[m], direction) for m in students)
+        raise ValueError(f"students {sorted(students)} and teachers {sorted(teachers)} must name "
+                         f"the same modalities, at least one")
+    return cast(Tensor, sum(distillation(students[m], teachers[m], direction) for m in students))
 
 # %% ../../nbs/52_mfon.distillation.ipynb #unimodal-teacher
 class UnimodalTeacher(FrameTransformer):
-    "MLP, transformer encoder and predictor for one modality. Raises ValueError for an unknown reduction."
+    """MLP, transformer encoder and predictor for one modality.
+    Raises ValueError for an unknown reduction."""
     def __init__(
         self,
         width_in: int,         # features per frame
@@ -114,7 +126,7 @@ class FrozenTeacher(nn.Module):
     def hold(
         self,
         frozen: bool = True, # False: learn like any other module, until held again
-    ) -> "FrozenTeacher":    # itself
+    ) -> FrozenTeacher:    # itself
         "Freeze the network, or let it learn in a stage of its own."
         self.frozen = frozen
         self.module.requires_grad_(not frozen).train(self.training and not frozen)
@@ -123,11 +135,13 @@ class FrozenTeacher(nn.Module):
     def train(
         self,
         mode: bool = True, # the mode of the model around it
-    ) -> "FrozenTeacher":  # itself; a frozen network inside is still in evaluation mode
+    ) -> FrozenTeacher:  # itself; a frozen network inside is still in evaluation mode
         "Accept the call, but keep a frozen network in evaluation mode."
         super().train(mode)
         self.module.train(mode and not self.frozen)
         return self
 
-    def forward(self, padded): # Padded [N, T, width_in], or what the network takes -> its output, [N, d]
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen): return self.module(padded)
+    def forward(self, padded):  # Padded [N, T, width_in], or what the network takes -> its output,
+                                # [N, d]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            return self.module(padded)

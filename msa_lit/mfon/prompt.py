@@ -16,7 +16,8 @@ __all__ = ['FrameMLP', 'add_prompt', 'ModalPrompt']
 # %% ../../nbs/50_mfon.prompt.ipynb #frame-mlp
 @equation("MFON-1", "MFON-2", "MFON-3")
 class FrameMLP(nn.Sequential):
-    "The same small network on every position of a sequence. Raises ValueError for fewer than one layer."
+    """The same small network on every position of a sequence.
+    Raises ValueError for fewer than one layer."""
     def __init__(
         self,
         width_in: int,    # features per position before, d_m
@@ -36,8 +37,9 @@ def add_prompt(
 ) -> Tensor:          # prompted frames, [N, T, d]
     "Add a prompt to every clip of a batch. Raises ValueError if time steps or widths disagree."
     if features.dim() != 3 or prompt.shape != features.shape[1:]:
-        raise ValueError(f"prompt {tuple(prompt.shape)} does not fit features {tuple(features.shape)}: "
-                         "features must be [N, T, d] and the prompt [T, d]; slice or expand it first")
+        raise ValueError(
+            f"prompt {tuple(prompt.shape)} does not fit features {tuple(features.shape)}: "
+            "features must be [N, T, d] and the prompt [T, d]; slice or expand it first")
     return features + prompt
 
 # %% ../../nbs/50_mfon.prompt.ipynb #modal-prompt

@@ -4,12 +4,11 @@
 
 # %% ../../nbs/52_mfon.release.ipynb #imports
 from __future__ import annotations
+from ..base.types import Named
 
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from ..model.encoders import positions
 from ..model.common import Branch
@@ -95,7 +94,7 @@ def narrowing(
     "Linear maps, each with GELU behind it. Raises ValueError for a width below 1."
     if min(widths) < 1:
         raise ValueError(f"widths {widths}: d must be at least 8, so that d/8 is a width")
-    steps = [(nn.Linear(a, b), nn.GELU()) for a, b in zip(widths, widths[1:])]
+    steps = [(nn.Linear(a, b), nn.GELU()) for a, b in zip(widths, widths[1:], strict=False)]
     return nn.Sequential(*(layer for step in steps for layer in step))
 
 class Pyramid(Branch):
@@ -150,7 +149,7 @@ def make_guided(
     "Prompt attention with the layers its modality has."
     o = options
     layers = getattr(o, f"{modality}_layers", 0) or o.attention_layers
-    said = dict(
+    said: Named = dict(
         layers=layers,
         heads=o.heads,
         norm=o.norm,

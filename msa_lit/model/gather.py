@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -62,20 +63,20 @@ class _Gather(torch.autograd.Function):
         padded[:share.own] = own
         found = [torch.empty_like(padded) for _ in share.sizes]
         dist.all_gather(found, padded)
-        whole = torch.cat([x[:n] for x, n in zip(found, share.sizes)])          # [N, sum d]
+        whole = torch.cat([x[:n] for x, n in zip(found, share.sizes, strict=True)])  # [N, sum d]
         each = whole.split([x[0].numel() for x in parts], 1)
-        return tuple(x.reshape(-1, *s[1:]).clone() for x, s in zip(each, ctx.shapes))
+        return tuple(x.reshape(-1, *s[1:]).clone() for x, s in zip(each, ctx.shapes, strict=True))
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grads):        # each [N, ...] -> each [n, ...], equation (1)
-        share, back = ctx.share, [None] * len(grads)
+        share, back = ctx.share, [cast(Tensor, None)] * len(grads)
         used = [i for i, g in enumerate(grads) if g is not None]
         if not used: return None, *back
         total = torch.cat([grads[i].reshape(len(grads[i]), -1) for i in used], 1)
         dist.all_reduce(total)
         own = total.split(share.sizes)[share.rank]
-        for i, g in zip(used, own.split([grads[i][0].numel() for i in used], 1)):
+        for i, g in zip(used, own.split([grads[i][0].numel() for i in used], 1), strict=True):
             back[i] = g.new_zeros(ctx.shapes[i])
             back[i][:share.own] = g.reshape(-1, *ctx.shapes[i][1:])
         return None, *back
@@ -108,7 +109,7 @@ def gather_list(
         where = [i for i, x in enumerate(parts) if x.dtype == dtype]
         for i in where: _check_rows(parts[i], share)
         wide = [as_wide(parts[i]) for i in where]
-        for i, x in zip(where, _Gather.apply(share, *wide)): done[i] = x.to(dtype)
+        for i, x in zip(where, _Gather.apply(share, *wide), strict=True): done[i] = x.to(dtype)
     return done
 
 def gather_rows(
@@ -150,7 +151,7 @@ def with_leaves(
     if isinstance(content, (list, tuple)):
         parts = [with_leaves(v, found) for v in content]
         return type(content)(*parts) if hasattr(content, "_fields") else type(content)(parts)
-    if not is_dataclass(content): return content
+    if not is_dataclass(content) or isinstance(content, type): return content
     return replace(content, **{k: with_leaves(v, found) for k, v in vars(content).items()})
 
 # %% ../../nbs/06_model.gather.ipynb #output
@@ -175,14 +176,15 @@ def average_gradients(
     params = [p for p in parameters if p.requires_grad]
     has = torch.tensor([p.grad is not None for p in params], dtype=torch.uint8)
     dist.all_reduce(has, dist.ReduceOp.MAX)
-    params = [p for p, anywhere in zip(params, has.tolist()) if anywhere]
+    params = [p for p, anywhere in zip(params, has.tolist(), strict=True) if anywhere]
     for p in params:
         if p.grad is None: p.grad = torch.zeros_like(p)
     for bucket in buckets([p.grad for p in params], size):
         flat = torch.cat([g.reshape(-1) for g in bucket])
         dist.all_reduce(flat)
         flat /= processes
-        for g, mean in zip(bucket, flat.split([g.numel() for g in bucket])): g.copy_(mean.view_as(g))
+        for g, mean in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
+            g.copy_(mean.view_as(g))
 
 def buckets(
     tensors: Sequence[Tensor], # in order
@@ -205,10 +207,11 @@ def whole_norms(
     "Let batch normalisations see the rows of all processes inside `sharing`. Raises ValueError."
     for name, part in module.named_modules():
         if isinstance(part, SyncBatchNorm):
-            raise ValueError(f"{name} is a SyncBatchNorm; use BatchNorm1d, which is made to see the "
-                             "batch of all processes by itself")
+            raise ValueError(
+                f"{name} is a SyncBatchNorm; use BatchNorm1d, which is made to see the "
+                "batch of all processes by itself")
         if not isinstance(part, _BatchNorm) or hasattr(part, "_sees_whole"): continue
-        part._sees_whole = True
+        vars(part)["_sees_whole"] = True
         part.register_forward_pre_hook(_before_norm)
         part.register_forward_hook(_behind_norm)
     return module
@@ -236,7 +239,7 @@ class _Place:
     def swap(self): # continue here, and remember where we were
         before, states = self._now(), self.states
         torch.set_rng_state(states[0])
-        if self.device.type == "cuda": torch.cuda.set_rng_state(states[1], self.device)
+        if states[1] is not None: torch.cuda.set_rng_state(states[1], self.device)
         self.states = before
 
 @contextmanager
@@ -258,7 +261,7 @@ def own_stream(
 def whole_dropout(
     x: Tensor,  # [n, ...], a row per utterance of this process
     p: float,   # probability that an entry is dropped
-) -> Tensor:    # [n, ...]; in the rows of all processes together, what one process would have dropped
+) -> Tensor:  # [n, ...]; in the rows of all processes together, what one process would have dropped
     "Dropout whose mask does not depend on how a batch is divided."
     share, common = _SHARE.get(), _COMMON.get()
     if share is None or common is None: return F.dropout(x, p)
@@ -290,7 +293,7 @@ class Later(Mapping):
 
     def part(self, rows): # range -> the inputs of those rows, padded like the whole
         made = make_batch(self.split, [self.index[i] for i in rows]).inputs
-        longest = lambda m: max(int(self.split.sequences[m].lengths[i]) for i in self.index)
+        def longest(m): return max(int(self.split.sequences[m].lengths[i]) for i in self.index)
         return {m: _widened(x, longest(m)).to(self.device) for m, x in made.items()}
 
 def _widened(padded, length): # Padded [n, T, ...] -> Padded [n, length, ...]

@@ -4,6 +4,7 @@
 
 # %% ../../nbs/07_model.optimisers.ipynb #imports
 from __future__ import annotations
+from ..base.types import Named
 
 import math
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def make_optimiser(
     "The optimiser of a stage over the groups of `update_groups`."
     groups = update_groups(model, options)
     if fused is None: fused = can_fuse(groups)
-    how = {"fused": True} if fused else {}
+    how: Named = {"fused": True} if fused else {}
     if options.optimiser == "adamw": return torch.optim.AdamW(groups, **how)
     return torch.optim.Adam(groups, amsgrad=options.optimiser == "amsgrad", **how)
 

@@ -29,7 +29,8 @@ class ModelOptions:
     audio_width: int = 16        # width of the audio vector and of F*_audio
     vision_width: int = 32       # the same for vision
     fusion_width: int = 128      # width of F*_all
-    head_depth: int = 2          # linear layers of a head: 2 as released with Self-MM, 1 as SPIL-6 and SPIL-8 print
+    head_depth: int = 2          # linear layers of a head: 2 as released with Self-MM, 1 as SPIL-6
+                                 # and SPIL-8 print
     dropout: float = 0.1         # before every projection, in training
 
     def of(self, kind, modality): return getattr(self, f"{modality}_{kind}")

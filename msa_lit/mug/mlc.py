@@ -4,6 +4,7 @@
 
 # %% ../../nbs/45_mug.mlc.ipynb #imports
 from __future__ import annotations
+from ..base.types import Widths
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -60,12 +61,19 @@ def mlc_update(
 ) -> MLCStep:              # ValueError for rates <= 0 and losses that are not finite
     "One step of meta label correction."
     if not meta_lr > 0: raise ValueError(f"meta_lr is {meta_lr}; it must be above 0")
-    phi, theta = ({k: p.detach().requires_grad_() for k, p in params.items()} for params in (phi, theta))
+    phi, theta = ({k: p.detach().requires_grad_() for k, p in params.items()}
+                  for params in (phi, theta))
     ahead = look_ahead(main, phi, corrector, theta, noisy_task, main_lr, error)
     clean = (functional_call(main, ahead, (clean_task[0],)) - clean_task[1]).abs().mean(-1)
-    if not torch.isfinite(clean).all(): raise ValueError(f"the clean loss is {clean.tolist()}; look for NaN in features or labels, or lower main_lr={main_lr}")
-    grads = torch.autograd.grad(clean.sum(), list(theta.values()), allow_unused=True, materialize_grads=True)
-    return MLCStep({k: p.detach() for k, p in ahead.items()}, {k: p.detach() - meta_lr * g for (k, p), g in zip(theta.items(), grads)}, clean.detach())
+    if not torch.isfinite(clean).all():
+        raise ValueError(f"the clean loss is {clean.tolist()}; look for NaN in features or labels, "
+                         f"or lower main_lr={main_lr}")
+    grads = torch.autograd.grad(clean.sum(), list(theta.values()), allow_unused=True,
+                                materialize_grads=True)
+    return MLCStep({k: p.detach() for k, p in ahead.items()},
+                   {k: p.detach() - meta_lr * g
+                    for (k, p), g in zip(theta.items(), grads, strict=True)},
+                   clean.detach())
 
 # %% ../../nbs/45_mug.mlc.ipynb #main
 class Predictor(nn.Module):
@@ -90,27 +98,33 @@ class MLCOptions(MUGOptions):
 
 class MLCLearner(LabelLearner):
     "Stage 2 by meta label correction; raises ValueError as `LabelLearner` does."
+    options: MLCOptions
+
     def __init__(
         self,
-        widths: dict,         # modality -> d_m
+        widths: Widths,       # modality -> d_m
         n: int,               # training clips
         rho: float,           # largest |label|
         options: MLCOptions,  # those of stage 2 are used
     ):
         super().__init__(widths, n, rho, options)
         main = Predictor(max(widths.values()))
-        self.main, self.seats = (main,), {k: f"phi_{k.replace('.', '_')}" for k, _ in main.named_parameters()}
-        for k, p in main.named_parameters(): self.register_buffer(self.seats[k], p.detach().expand(len(widths), *p.shape).clone())
+        self.main, self.seats = (main,), {k: f"phi_{k.replace('.', '_')}"
+                                          for k, _ in main.named_parameters()}
+        for k, p in main.named_parameters():
+            self.register_buffer(self.seats[k], p.detach().expand(len(widths), *p.shape).clone())
 
     @property
     def phi(self): return {k: getattr(self, seat) for k, seat in self.seats.items()}
 
     def update(self, index, stream): # rows [b] -> MetaStep
         o, d = self.options, denoising_batch(index, len(self.visited), self.options.b, stream)
-        step = mlc_update(self.main[0], self.phi, self.stack.template[0], self.stack.theta, (self.x[:, index], self.y[:, index]),
+        step = mlc_update(self.main[0], self.phi, self.stack.template[0], self.stack.theta,
+                          (self.x[:, index], self.y[:, index]),
                           (self.bridge[:, d], self.y[:, d]), o.main_lr, o.meta_lr)
         for k, p in step.main.items(): setattr(self, self.seats[k], p)
-        return MetaStep(step.corrector, step.clean, step.clean, torch.ones_like(step.clean, dtype=torch.bool))
+        return MetaStep(step.corrector, step.clean, step.clean,
+                        torch.ones_like(step.clean, dtype=torch.bool))
 
 # %% ../../nbs/45_mug.mlc.ipynb #method
 @method("mug_mlc")

@@ -5,6 +5,9 @@
 # %% ../../nbs/41_mug.mucn.ipynb #imports
 from __future__ import annotations
 
+from typing import Any
+from ..base.types import Tensors
+
 import torch
 from torch import Tensor, nn
 
@@ -21,11 +24,15 @@ def bounded_residual(
     correction: Tensor,   # y', what the network adds to it, [..., N]
     rho: float,           # largest intensity of the scale: 3 for MOSI and MOSEI, 1 for SIMS
     scale: bool = False,  # False: as printed; True: divide by rho inside
-) -> Tensor:              # labels strictly between -rho and rho, [..., N]; ValueError for rho <= 0 or unequal shapes
+) -> Tensor:              # labels strictly between -rho and rho, [..., N]; ValueError for rho <= 0
+                          # or unequal shapes
     "Add the correction and squash to the label range, MUG-28."
-    if not rho > 0: raise ValueError(f"rho={rho}: the largest |label| must be positive, 3 for MOSI and MOSEI, 1 for SIMS")
+    if not rho > 0:
+        raise ValueError(
+            f"rho={rho}: the largest |label| must be positive, 3 for MOSI and MOSEI, 1 for SIMS")
     if noisy_label.shape != correction.shape:
-        raise ValueError(f"noisy_label {list(noisy_label.shape)} and correction {list(correction.shape)} must have one shape; squeeze the last axis")
+        raise ValueError(f"noisy_label {list(noisy_label.shape)} and correction "
+                         f"{list(correction.shape)} must have one shape; squeeze the last axis")
     total = noisy_label + correction
     return rho * torch.tanh(total / rho if scale else total)
 
@@ -34,9 +41,12 @@ def identity_correction(
     label: Tensor,        # labels strictly inside (-rho, rho), [...]
     rho: float,           # largest intensity of the scale
     scale: bool = False,  # form of the last layer, as in `bounded_residual`
-) -> Tensor:              # the correction that makes the layer return its input, [...]; ValueError for |label| >= rho
+) -> Tensor:              # the correction that makes the layer return its input, [...]; ValueError
+                          # for |label| >= rho
     "What the network has to add in order to change nothing."
-    if (label.abs() >= rho).any(): raise ValueError(f"label {label.abs().max().item():g} is not inside (-{rho}, {rho}); no finite correction reaches it")
+    if (label.abs() >= rho).any():
+        raise ValueError(f"label {label.abs().max().item():g} is not inside (-{rho}, {rho}); no "
+                         f"finite correction reaches it")
     total = torch.atanh(label / rho)
     return (rho * total if scale else total) - label
 
@@ -46,9 +56,11 @@ def reachable(
     bound: float,         # B >= 0, the largest |correction|
     scale: bool = False,  # form of the last layer
 ) -> float:               # the largest label that can come out for labels within the scale
-    "Upper end of the labels that a bounded correction can produce; ValueError for a negative bound."
+    """Upper end of the labels that a bounded correction can produce.
+    ValueError for a negative bound."""
     if bound < 0: raise ValueError(f"bound={bound} must not be negative; give 0 for no correction")
-    return float(bounded_residual(torch.tensor(rho, dtype=torch.double), torch.tensor(bound, dtype=torch.double), rho, scale))
+    return float(bounded_residual(torch.tensor(rho, dtype=torch.double),
+                                  torch.tensor(bound, dtype=torch.double), rho, scale))
 
 # %% ../../nbs/41_mug.mucn.ipynb #affine
 def affine(
@@ -71,7 +83,8 @@ class Affine(nn.Module):
         self.weight = nn.Parameter(torch.empty(width_in, width).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(1, width).uniform_(-bound, bound))
 
-    def forward(self, x): # [N, d_in] -> [N, d_out], or [M, N, d_in] -> [M, N, d_out] with stacked weights
+    def forward(self, x):  # [N, d_in] -> [N, d_out], or [M, N, d_in] -> [M, N, d_out] with stacked
+                           # weights
         return affine(x, self.weight, self.bias)
 
 # %% ../../nbs/41_mug.mucn.ipynb #mucn
@@ -82,43 +95,61 @@ class MUCN(nn.Module):
         self,
         feature_dim: int,        # d_m, width of the modality's vector
         rho: float,              # largest intensity of the scale
-        hidden: int = 64,        # width of the hidden layers; ours, the paper has it in a figure only
+        hidden: int = 64,  # width of the hidden layers; ours, the paper has it in a figure only
         depth: int = 2,          # hidden layers, at least 1; ours too
         scale: bool = False,     # form of the last layer, as in `bounded_residual`
         normalise: bool = False, # True: bring vectors to length 1 first
     ):
         super().__init__()
-        if min(feature_dim, hidden, depth) < 1: raise ValueError(f"feature_dim={feature_dim}, hidden={hidden}, depth={depth}: all must be at least 1")
+        if min(feature_dim, hidden, depth) < 1:
+            raise ValueError(f"feature_dim={feature_dim}, hidden={hidden}, depth={depth}: all must "
+                             f"be at least 1")
         if not rho > 0: raise ValueError(f"rho={rho}: the largest |label| must be positive")
-        self.feature_dim, self.rho, self.scale, self.normalise = feature_dim, float(rho), scale, normalise
+        self.feature_dim, self.rho, self.scale, self.normalise = (
+            feature_dim, float(rho), scale, normalise)
         widths = [1 + feature_dim] + [hidden] * depth
-        self.layers = nn.ModuleList([Affine(*pair) for pair in zip(widths, widths[1:] + [1])])
+        self.layers: Any = nn.ModuleList([Affine(*pair)
+                                     for pair in zip(widths, widths[1:] + [1], strict=False)])
 
     def forward(self, features, noisy_label): # [N, d_m], [N] -> [N]
         return self.at(dict(self.named_parameters()), features, noisy_label)
 
-    def entry(self, features, noisy_label): # [N, d_m], [N] -> what the first layer reads, [N, 1 + d_m]
+    def entry(self, features, noisy_label):  # [N, d_m], [N] -> what the first layer reads,
+                                             # [N, 1 + d_m]
         if features.shape[:-1] != noisy_label.shape:
-            raise ValueError(f"features {list(features.shape)} and noisy_label {list(noisy_label.shape)} must be [N, d_m] and [N]")
-        return torch.cat([noisy_label.unsqueeze(-1), l2_normalise(features) if self.normalise else features], -1)
+            raise ValueError(f"features {list(features.shape)} and noisy_label "
+                             f"{list(noisy_label.shape)} must be [N, d_m] and [N]")
+        return torch.cat(
+            [noisy_label.unsqueeze(-1), l2_normalise(features) if self.normalise else features], -1)
 
-    def at(self, params, features, noisy_label): # [N, d_m], [N] -> [N]; with stacked parameters [M, N, d_m], [M, N] -> [M, N]
+    def at(self, params, features, noisy_label):  # [N, d_m], [N] -> [N]; with stacked parameters
+                                                  # [M, N, d_m], [M, N] -> [M, N]
         h = self.entry(features, noisy_label)
         for i in range(len(self.layers)):
-            h = affine(torch.relu(h) if i else h, params[f"layers.{i}.weight"], params[f"layers.{i}.bias"])  # [N, hidden], last [N, 1]
+            # [N, hidden], last [N, 1]
+            h = affine(torch.relu(h) if i else h, params[f"layers.{i}.weight"],
+                       params[f"layers.{i}.bias"])
         return bounded_residual(noisy_label, h.squeeze(-1), self.rho, self.scale)
 
 # %% ../../nbs/41_mug.mucn.ipynb #check
 def check_representations(
-    features: dict,  # modality -> stored vectors, [N, d_m]
+    features: Tensors,  # modality -> stored vectors, [N, d_m]
     labels: Tensor,  # multimodal labels, [N]
     rho: float,      # largest intensity of the scale
 ) -> None:           # ValueError naming the modality or field, its value and the fix
     "Refuse vectors and labels on which no correction network can be trained."
-    if not torch.isfinite(labels).all(): raise ValueError("labels have NaN or infinite entries; remove these clips or repair the corpus")
+    if not torch.isfinite(labels).all():
+        raise ValueError(
+            "labels have NaN or infinite entries; remove these clips or repair the corpus")
     largest = labels.abs().max().item()
-    if largest > rho + 1e-6: raise ValueError(f"the largest |label| is {largest:g}, rho is {rho:g}; set rho to the scale of the labels (3 for MOSI and MOSEI, 1 for SIMS)")
+    if largest > rho + 1e-6:
+        raise ValueError(f"the largest |label| is {largest:g}, rho is {rho:g}; set rho to the "
+                         f"scale of the labels (3 for MOSI and MOSEI, 1 for SIMS)")
     for m, x in features.items():
-        if x.ndim != 2 or len(x) != len(labels): raise ValueError(f"{m} vectors {list(x.shape)} do not fit {len(labels)} labels; give [N, d_m]")
+        if x.ndim != 2 or len(x) != len(labels):
+            raise ValueError(
+                f"{m} vectors {list(x.shape)} do not fit {len(labels)} labels; give [N, d_m]")
         bad = int((~torch.isfinite(x)).any(1).sum())
-        if bad: raise ValueError(f"{m} vectors of {bad} of {len(x)} clips are NaN or infinite; look at stage 1, its learning rate or its inputs")
+        if bad:
+            raise ValueError(f"{m} vectors of {bad} of {len(x)} clips are NaN or infinite; look at "
+                             f"stage 1, its learning rate or its inputs")

@@ -5,8 +5,11 @@
 # %% ../../nbs/40_mug.projection.ipynb #imports
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+from ..base.types import Tensors
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..papers.equations import equation
@@ -29,7 +32,8 @@ class ContrastiveProjection(nn.Module):
         activation: str = "tanh",  # f: "tanh" or "relu"; ValueError for others
     ):
         super().__init__()
-        if activation not in ACTIVATIONS: raise ValueError(f"activation={activation!r} is not one of {tuple(ACTIVATIONS)}")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation={activation!r} is not one of {tuple(ACTIVATIONS)}")
         self.linear, self.activation = nn.Linear(width_in, width), activation
 
     def forward(self, x): # [N, d] -> [N, d_m]
@@ -38,10 +42,11 @@ class ContrastiveProjection(nn.Module):
 # %% ../../nbs/40_mug.projection.ipynb #heads
 @equation("MUG-8")
 def projected_predictions(
-    projections: dict,   # modality -> ContrastiveProjection
-    heads: dict,         # modality -> callable [N, d_m] -> [N], that modality's head P^m
+    projections: Mapping[str, Any],  # modality -> ContrastiveProjection
+    heads: Mapping[str, Callable],  # modality -> callable [N, d_m] -> [N], that modality's head P^m
     multimodal: Tensor,  # fused vectors x, [N, d]
-) -> tuple:              # ({modality: x_m' [N, d_m]}, {modality: prediction [N]}); ValueError if a head is missing
+) -> tuple:              # ({modality: x_m' [N, d_m]}, {modality: prediction [N]}); ValueError if a
+                         # head is missing
     "Carry the fused vector into every modality and let that modality's head read it."
     missing = sorted(set(projections) - set(heads))
     if missing: raise ValueError(f"heads has no entry for {missing}; give one head per projection")
@@ -56,7 +61,8 @@ def contrastive_loss(
     multimodal: Tensor,         # fused vectors x, [N, d]
     unimodal: Tensor,           # the modality's vectors x_m, [N, d_m]
     temperature: float = 1.0,   # tau > 0; the paper gives no value
-    stop: str = "unimodal",     # where gradients end: "unimodal", "both" or "none"; ValueError for others
+    stop: str = "unimodal",     # where gradients end: "unimodal", "both" or "none"; ValueError for
+                                # others
 ) -> Tensor:                    # scalar
     "Contrast between projected and unimodal vectors, MUG-11, with a choice of who is moved."
     if stop not in STOPS: raise ValueError(f"stop={stop!r} is not one of {STOPS}")
@@ -67,15 +73,17 @@ def contrastive_loss(
 @equation("MUG-12")
 def stage1_loss(
     task: Tensor,       # loss of the multimodal head, scalar
-    projected: dict,    # modality -> loss of its head on projected vectors, scalar
-    contrastive: dict,  # modality -> contrast, scalar
+    projected: Tensors,  # modality -> loss of its head on projected vectors, scalar
+    contrastive: Tensors,  # modality -> contrast, scalar
     eta: float,         # weight of the projected terms, not negative
     gamma: float,       # weight of the contrasts, not negative
-) -> Tensor:            # scalar; ValueError for a negative weight or for terms of different modalities
+) -> Tensor:  # scalar; ValueError for a negative weight or for terms of different modalities
     "Task loss plus weighted projection and contrast terms, MUG-12."
-    if eta < 0 or gamma < 0: raise ValueError(f"eta={eta}, gamma={gamma}: weights of losses must not be negative")
+    if eta < 0 or gamma < 0:
+        raise ValueError(f"eta={eta}, gamma={gamma}: weights of losses must not be negative")
     if set(projected) != set(contrastive):
-        raise ValueError(f"projected has {sorted(projected)}, contrastive has {sorted(contrastive)}; give both for the same modalities")
+        raise ValueError(f"projected has {sorted(projected)}, contrastive has "
+                         f"{sorted(contrastive)}; give both for the same modalities")
     return task + sum(eta * projected[m] + gamma * contrastive[m] for m in projected)
 
 # %% ../../nbs/40_mug.projection.ipynb #cosine
@@ -109,7 +117,8 @@ def two_sample_accuracy(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     n = len(projected)
-    both, kind, clip = torch.cat([projected, unimodal]).cpu().numpy(), [1] * n + [0] * n, list(range(n)) * 2
+    both, kind, clip = (torch.cat([projected, unimodal]).cpu().numpy(), [1] * n + [0] * n,
+                        list(range(n)) * 2)
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     return float(cross_val_score(model, both, kind, groups=clip, cv=GroupKFold(folds)).mean())
 
@@ -131,12 +140,17 @@ def modality_gap(
     projected: Tensor,  # x_m', [N, d_m]
     unimodal: Tensor,   # x_m, [N, d_m]
 ) -> dict:              # paired, unpaired, rank, chance_rank, classifier, mmd, norm_ratio; floats
-    "All measures of the gap; ValueError for shapes that do not pair or entries that are not finite."
+    """All measures of the gap.
+    ValueError for shapes that do not pair or entries that are not finite."""
     if projected.shape != unimodal.shape or projected.ndim != 2 or len(projected) < 10:
-        raise ValueError(f"projected {list(projected.shape)} and unimodal {list(unimodal.shape)} must both be [N, d_m] with N >= 10")
+        raise ValueError(f"projected {list(projected.shape)} and unimodal {list(unimodal.shape)} "
+                         f"must both be [N, d_m] with N >= 10")
     for name, x in (("projected", projected), ("unimodal", unimodal)):
-        if not torch.isfinite(x).all(): raise ValueError(f"{name} has NaN or infinite entries; look for them in stage 1")
+        if not torch.isfinite(x).all():
+            raise ValueError(f"{name} has NaN or infinite entries; look for them in stage 1")
     a, b = projected.detach().float(), unimodal.detach().float()
     paired, unpaired = paired_cosine(a, b)
-    return {"paired": paired, "unpaired": unpaired, "rank": retrieval_rank(a, b), "chance_rank": (len(a) + 1) / 2,
-            "classifier": two_sample_accuracy(a, b), "mmd": mmd(a, b), "norm_ratio": float(a.norm(dim=1).mean() / b.norm(dim=1).mean())}
+    return {"paired": paired, "unpaired": unpaired, "rank": retrieval_rank(a, b),
+            "chance_rank": (len(a) + 1) / 2,
+            "classifier": two_sample_accuracy(a, b), "mmd": mmd(a, b),
+            "norm_ratio": float(a.norm(dim=1).mean() / b.norm(dim=1).mean())}

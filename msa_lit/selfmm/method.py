@@ -29,6 +29,7 @@ class SelfMMOptions:
 class SelfMM(CommonModel):
     "The common model with self-made unimodal labels (Yu et al., 2021)."
     Options = SelfMMOptions
+    generator: LabelGenerator
 
     def build(self) -> None:
         super().build()

@@ -20,7 +20,7 @@ from .sentences import (DRAWS, REACH, TOPICS, salient_words, word_scores,
 # %% auto #0
 __all__ = ['WORLD_PRESETS', 'LOUDEST', 'stream', 'check_knob', 'World', 'world', 'to_grid', 'draw_truth', 'draw_bursts',
            'noise_sd', 'draw_topics', 'draw_text', 'salient_count', 'draw_timing', 'loading', 'draw_frames',
-           'draw_videos', 'draw_split', 'simulate', 'utterance_figure', 'add_burst', 'misalign']
+           'draw_videos', 'draw_split', 'simulate', 'truth_of', 'utterance_figure', 'add_burst', 'misalign']
 
 # %% ../../nbs/02_simulate.world.ipynb #stream
 def stream(
@@ -357,7 +357,11 @@ def _heat(ax, frames, salient, name):
     ax.set_ylabel("feature", fontsize=8)
     ax.figure.colorbar(image, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
 
-def _truth_of(corpus, split):
+def truth_of(
+    corpus: Corpus,  # from simulate
+    split: str,      # fold name
+) -> dict:           # what `draw_truth` drew for it
+    "The truth behind a fold; ValueError for a corpus that is not simulated."
     if corpus.truth is None:
         raise ValueError(f"{corpus.name!r} is not simulated: nobody knows its truth")
     return corpus.truth[split]
@@ -370,7 +374,7 @@ def utterance_figure(
     """Words with their valence, audio and vision with their salient frames, and the truth in the
     title."""
     import matplotlib.pyplot as plt
-    fold, truth = corpus.splits[split], _truth_of(corpus, split)
+    fold, truth = corpus.splits[split], truth_of(corpus, split)
     fig, ax = plt.subplot_mosaic([["text", "text"], list(_FEATURES)], figsize=(7, 3.6),
                                  height_ratios=[1, 1.3], layout="constrained")
     _bars(ax["text"], fold.text[row] if fold.text else "", corpus.rho / 3)
@@ -395,7 +399,7 @@ def add_burst(
         raise ValueError(
             f"modality={modality!r}: one of {_FEATURES}; for text use simulate's burst")
     check_knob("burst", dict.fromkeys(MODALITIES, sd))
-    fold, truth = corpus.splits[split], _truth_of(corpus, split)
+    fold, truth = corpus.splits[split], truth_of(corpus, split)
     hit, index = np.zeros(len(fold), bool), np.asarray(rows, int)
     if index.size and (index.min() < 0 or index.max() >= len(fold)):
         raise ValueError(f"rows={index}: {split} has rows 0 to {len(fold) - 1}")
@@ -420,12 +424,12 @@ def misalign(
 ) -> Corpus:         # the same frames in random order, salient masks along with them
     "Shuffle the frames inside every audio and vision sequence."
     for split, fold in corpus.splits.items():
-        salient, sequences = dict(_truth_of(corpus, split)["salient"]), {}
+        salient, sequences = dict(truth_of(corpus, split)["salient"]), {}
         for m in _FEATURES:
             old = fold.sequences[m]
             row = np.repeat(np.arange(len(old)), old.lengths)
             order = np.lexsort((stream(seed, split, "misalign", m).random(len(row)), row))
             sequences[m] = Ragged(old.values[order], old.offsets)
             salient[m] = Ragged(salient[m].values[order], old.offsets)
-        corpus = _with(corpus, split, _truth_of(corpus, split) | {"salient": salient}, sequences)
+        corpus = _with(corpus, split, truth_of(corpus, split) | {"salient": salient}, sequences)
     return corpus

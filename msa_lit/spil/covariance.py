@@ -21,17 +21,21 @@ def batch_matrix(
     features: Tensor,        # [N, d] one vector per utterance
     name: str = "features",  # what an error message calls it
 ) -> Tensor:                 # [N, d] the same tensor
-    "A batch that has a covariance (SPIL-10, 11); raises ValueError for fewer than two rows, NaN or another shape."
+    """A batch that has a covariance (SPIL-10, 11).
+    Raises ValueError for fewer than two rows, NaN or another shape."""
     if not isinstance(features, Tensor) or not features.is_floating_point():
-        raise ValueError(f"{name} is {getattr(features, 'dtype', type(features).__name__)}, not a float tensor; convert it first")
+        raise ValueError(f"{name} is {getattr(features, 'dtype', type(features).__name__)}, not a "
+                         f"float tensor; convert it first")
     if features.ndim != 2 or features.shape[1] == 0:
-        raise ValueError(f"{name} has shape {tuple(features.shape)}, not [N, d]; give one row of features per utterance")
+        raise ValueError(f"{name} has shape {tuple(features.shape)}, not [N, d]; give one row of "
+                         f"features per utterance")
     if len(features) < 2:
         raise ValueError(f"{name} has {len(features)} row(s), but a covariance needs at least two; "
                          "use a larger batch, or leave the last odd one out")
     bad = (~torch.isfinite(features)).any(1)  # [N]
     if bad.any():
-        raise ValueError(f"{name} has NaN or infinity in {int(bad.sum())} of {len(bad)} rows, first in row {int(bad.nonzero()[0])}; "
+        raise ValueError(f"{name} has NaN or infinity in {int(bad.sum())} of {len(bad)} rows, "
+                         f"first in row {int(bad.nonzero()[0])}; "
                          "look for the first layer that produces it")
     return features
 
@@ -49,7 +53,8 @@ def covariance(
     features: Tensor,        # [N, d] one vector per utterance, N >= 2
     name: str = "features",  # what an error message calls it
 ) -> Tensor:                 # [d, d] symmetric and unbiased; at least float32
-    "Covariance of a batch, from its centred rows (SPIL-12, 13); raises ValueError as `batch_matrix` does."
+    """Covariance of a batch, from its centred rows (SPIL-12, 13).
+    Raises ValueError as `batch_matrix` does."""
     c = centred(batch_matrix(features, name))
     with torch.autocast(c.device.type, enabled=False):
         return c.T @ c / (len(c) - 1)
@@ -88,7 +93,8 @@ def covariance_alignment(
     a: Tensor,  # [N, d] features of the first modality, N >= 2
     v: Tensor,  # [M, d] features of the second, M >= 2
 ) -> Tensor:    # scalar >= 0; zero exactly when the covariances agree
-    "Squared distance of two batch covariances, a quarter of its mean (SPIL-14, 33); raises ValueError on unequal widths."
+    """Squared distance of two batch covariances, a quarter of its mean (SPIL-14, 33).
+    Raises ValueError on unequal widths."""
     gap = covariance_gap(a, v)  # [d, d]
     return gap.square().mean() / 4
 
@@ -97,10 +103,11 @@ def covariance_alignment(
 def covariance_alignment_grad(
     a: Tensor,                 # [N, d] features of the first modality, N >= 2
     v: Tensor,                 # [M, d] features of the second, M >= 2
-) -> tuple[Tensor, Tensor]:    # ([N, d], [M, d]) gradients of `covariance_alignment` with respect to a and v
+) -> tuple[Tensor, Tensor]:    # ([N, d], [M, d]) gradients of `covariance_alignment` with respect
+                               # to a and v
     "Gradient of the alignment loss in closed form (SPIL-15, 16, corrected as in SPIL-E1)."
     gap = covariance_gap(a, v)                                        # [d, d]
-    side = lambda m: centred(m) @ gap / (gap.numel() * (len(m) - 1))  # rows of m times [d, d]
+    def side(m): return centred(m) @ gap / (gap.numel() * (len(m) - 1))  # rows of m times [d, d]
     return side(a), -side(v)
 
 # %% ../../nbs/30_spil.covariance.ipynb #closed
@@ -128,7 +135,9 @@ def printed_alignment_grad(
     v: Tensor,                 # [M, d] features of the second
     transposed: bool = False,  # True: mend the shape, keep the sign as printed
 ) -> tuple[Tensor, Tensor]:    # two gradients, both wrong unless noted in the notebook
-    "SPIL-15, 16 as printed, kept for study; raises RuntimeError from the matrix product unless N = M = d."
+    """SPIL-15, 16 as printed, kept for study.
+    Raises RuntimeError from the matrix product unless N = M = d."""
     gap = covariance_gap(a, v)
-    side = lambda m: (centred(m) if transposed else centred(m).T) @ gap / (gap.numel() * (len(m) - 1))
+    def side(m):
+        return (centred(m) if transposed else centred(m).T) @ gap / (gap.numel() * (len(m) - 1))
     return side(a), side(v)

@@ -4,6 +4,7 @@
 
 # %% ../../nbs/32_spil.modes.ipynb #imports
 from __future__ import annotations
+from ..base.types import Tensors, Widths
 
 import re
 from collections.abc import Sequence
@@ -38,21 +39,25 @@ LETTERS = {"T": "text", "A": "audio", "V": "vision"}
 def parse_modes(
     text: str,       # such as "V-A", "T+A" or "T-V/V+A"
 ) -> list[Mode]:     # one entry per mode, in the order written
-    "Read the mode language of SPIL's Table II; raises ValueError for another grammar or a pair named twice."
+    """Read the mode language of SPIL's Table II.
+    Raises ValueError for another grammar or a pair named twice."""
     modes = []
     for part in text.split("/"):
         match = re.fullmatch(r"([TAV])([-+])([TAV])", part.strip())
         if not match or match[1] == match[3]:
-            raise ValueError(f"mode {part!r} in {text!r} is not two of T, A, V joined by - (shared) or + (private); "
+            raise ValueError(f"mode {part!r} in {text!r} is not two of T, A, V joined by - "
+                             f"(shared) or + (private); "
                              "write for example 'V-A' or 'T-V/V+A'")
         mode = Mode({"-": "shared", "+": "private"}[match[2]], LETTERS[match[1]], LETTERS[match[3]])
         if any(mode.pair == earlier.pair for earlier in modes):
-            raise ValueError(f"modes {text!r} name {mode.first} and {mode.second} twice; keep one of them")
+            raise ValueError(
+                f"modes {text!r} name {mode.first} and {mode.second} twice; keep one of them")
         modes.append(mode)
     return modes
 
 # %% ../../nbs/32_spil.modes.ipynb #table
-TABLE_II = ("V-A", "T-A", "T-V", "V+A", "T+A", "T+V", "T-V/T-A", "T+V/T+A", "T+V/T-A", "T-V/T+A", "T-A/V-A", "T-V/V+A", "T-A/V+A",
+TABLE_II = ("V-A", "T-A", "T-V", "V+A", "T+A", "T+V", "T-V/T-A", "T+V/T+A", "T+V/T-A", "T-V/T+A",
+            "T-A/V-A", "T-V/V+A", "T-A/V+A",
             "T-V/T-A/A-V", "T+A/T+V/A+V", "T-A/T-V/V+A")  # as printed
 
 # %% ../../nbs/32_spil.modes.ipynb #overlap
@@ -60,25 +65,30 @@ def covariance_overlap(
     a: Tensor,  # [N, d] features of the first modality, N >= 2
     v: Tensor,  # [M, d] features of the second, M >= 2
 ) -> Tensor:    # scalar in [0, 1]; 0 when they vary along orthogonal directions
-    "Cosine of two batch covariances, our bounded private loss; raises ValueError on unequal widths."
+    """Cosine of two batch covariances, our bounded private loss.
+    Raises ValueError on unequal widths."""
     cov_a, cov_v = covariance_pair(a, v)                                   # [d, d] each
-    unit = lambda c: c / c.norm().clamp_min(torch.finfo(c.dtype).tiny)
+    def unit(c): return c / c.norm().clamp_min(torch.finfo(c.dtype).tiny)
     return (unit(cov_a) * unit(cov_v)).sum()
 
 # %% ../../nbs/32_spil.modes.ipynb #common
 class CommonWidth(nn.Module):
-    "Bring features of several widths to one, by fixed projections with orthonormal columns; raises ValueError for an impossible width."
+    """Bring features of several widths to one, by fixed projections with orthonormal columns.
+    Raises ValueError for an impossible width."""
     def __init__(
         self,
-        widths: dict,              # modality -> its width d_s
+        widths: Widths,            # modality -> its width d_s
         width: int | None = None,  # common width d; the smallest of the widths if not given
     ):
         super().__init__()
         self.width = min(widths.values()) if width is None else width
         if not 0 < self.width <= min(widths.values()):
-            raise ValueError(f"width is {width}, but must lie between 1 and the smallest of {dict(widths)}; choose a smaller width")
+            raise ValueError(f"width is {width}, but must lie between 1 and the smallest of "
+                             f"{dict(widths)}; choose a smaller width")
         self.narrowed = tuple(m for m, d in widths.items() if d != self.width)
-        for m in self.narrowed: self.register_buffer(f"basis_{m}", torch.linalg.qr(torch.randn(widths[m], self.width)).Q)
+        for m in self.narrowed:
+            self.register_buffer(f"basis_{m}",
+                                 torch.linalg.qr(torch.randn(widths[m], self.width)).Q)
 
     def basis(
         self,
@@ -89,10 +99,12 @@ class CommonWidth(nn.Module):
 
     def forward(
         self,
-        features: dict,  # modality -> [N, d_s]
+        features: Tensors,  # modality -> [N, d_s]
     ) -> dict:           # modality -> [N, d]
         "Project what needs projecting."
-        return {m: x @ self.basis(m).to(x.dtype) if m in self.narrowed else x for m, x in features.items()}  # [N, d_s] [d_s, d]
+        # [N, d_s] [d_s, d]
+        return {m: x @ self.basis(m).to(x.dtype) if m in self.narrowed else x
+                for m, x in features.items()}
 
 # %% ../../nbs/32_spil.modes.ipynb #losses
 # kind of mode -> its loss
@@ -100,11 +112,11 @@ MODE_LOSSES = {"shared": covariance_alignment, "private": covariance_overlap}
 GRADIENTS = {"autograd": covariance_alignment, "closed": closed_alignment}  # of the shared kind
 
 def mode_losses(
-    features: dict,               # modality -> [N, d], equal widths
+    features: Tensors,            # modality -> [N, d], equal widths
     modes: str | Sequence[Mode],  # such as "T-V/V+A", or what `parse_modes` returned
     weights: dict | None = None,  # kind or mode name -> factor, 1.0 where not given
     gradient: str = "autograd",   # of shared modes; "closed": by SPIL-15 and 16
-) -> dict:                        # mode name -> weighted scalar loss
+) -> Tensors:                     # mode name -> weighted scalar loss
     "Named losses of all modes; raises ValueError for a modality or a weight that is not there."
     modes = parse_modes(modes) if isinstance(modes, str) else modes
     weights, names = weights or {}, {*MODE_LOSSES, *(mode.name for mode in modes)}
@@ -114,7 +126,7 @@ def mode_losses(
                          "choose modes among those")
     if unknown := set(weights) - names:
         raise ValueError(f"weights name {sorted(unknown)}; the names here are {sorted(names)}")
-    weight = lambda mode: weights.get(mode.name, weights.get(mode.kind, 1.0))
+    def weight(mode): return weights.get(mode.name, weights.get(mode.kind, 1.0))
     kinds = MODE_LOSSES | {"shared": GRADIENTS[gradient]}
     return {mode.name: weight(mode) * kinds[mode.kind](features[mode.first], features[mode.second])
             for mode in modes}

@@ -42,15 +42,19 @@ def check_covariance(
     cov: Tensor,        # [d, d] what should be a covariance
     name: str = "cov",  # what an error message calls it
 ) -> Tensor:            # [d, d] float64 and exactly symmetric
-    "Accept a covariance of any float type; raises ValueError unless it is square, finite and symmetric."
+    """Accept a covariance of any float type.
+    Raises ValueError unless it is square, finite and symmetric."""
     if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not len(cov):
-        raise ValueError(f"{name} has shape {tuple(cov.shape)}, not [d, d]; pass the covariance of the features, not the features")
+        raise ValueError(f"{name} has shape {tuple(cov.shape)}, not [d, d]; pass the covariance of "
+                         f"the features, not the features")
     if not cov.is_floating_point() or not torch.isfinite(cov).all():
-        raise ValueError(f"{name} ({cov.dtype}) must hold finite floats; check the features it was made from")
+        raise ValueError(
+            f"{name} ({cov.dtype}) must hold finite floats; check the features it was made from")
     wide = cov.double()
     skew = (wide - wide.T).abs().max()
     if skew > _slack(cov):
-        raise ValueError(f"{name} is not symmetric (largest difference {skew:.2g}); a covariance is")
+        raise ValueError(
+            f"{name} is not symmetric (largest difference {skew:.2g}); a covariance is")
     return (wide + wide.T) / 2
 
 # %% ../../nbs/31_spil.optimal_map.ipynb #eigen
@@ -64,11 +68,13 @@ def eigen(
     cov: Tensor,        # [d, d] covariance
     name: str = "cov",  # what an error message calls it
 ) -> Eigen:             # its directions, variances and numerical rank
-    "Eigen-decomposition of a covariance (SPIL-18, 19, 25); raises ValueError for a negative eigenvalue."
+    """Eigen-decomposition of a covariance (SPIL-18, 19, 25).
+    Raises ValueError for a negative eigenvalue."""
     values, vectors = torch.linalg.eigh(check_covariance(cov, name))
     values, vectors = values.flip(0), vectors.flip(1)
     if values[-1] < -_slack(cov):
-        raise ValueError(f"{name} has the eigenvalue {values[-1]:.2g}; a covariance has none below zero")
+        raise ValueError(
+            f"{name} has the eigenvalue {values[-1]:.2g}; a covariance has none below zero")
     tolerance = torch.finfo(cov.dtype).eps * len(cov) * values[0].clamp_min(0)
     return Eigen(vectors, values, int((values > tolerance).sum()))
 
@@ -77,8 +83,11 @@ def truncate(
     cov: Tensor,  # [d, d] covariance
     rank: int,    # how many leading directions to keep, 0 to d
 ) -> Tensor:      # [d, d] covariance of rank at most `rank`
-    "Keep the leading directions of a covariance (right sides of SPIL-20, 22); raises ValueError for an impossible rank."
-    if not 0 <= rank <= len(cov): raise ValueError(f"rank is {rank}, but a covariance of width {len(cov)} has 0 to {len(cov)} directions")
+    """Keep the leading directions of a covariance (right sides of SPIL-20, 22).
+    Raises ValueError for an impossible rank."""
+    if not 0 <= rank <= len(cov):
+        raise ValueError(
+            f"rank is {rank}, but a covariance of width {len(cov)} has 0 to {len(cov)} directions")
     U, values, _ = eigen(cov)
     return (U[:, :rank] * values[:rank] @ U[:, :rank].T).to(cov.dtype)
 
@@ -112,7 +121,8 @@ def optimal_alignment(
     cov_a: Tensor,  # [d, d] covariance of the features to be mapped
     cov_v: Tensor,  # [e, e] covariance to be met
 ) -> Tensor:        # [d, e] the map A: features M_a become M_a A
-    "Linear map that brings cov_a as close to cov_v as their ranks allow (SPIL-17 to 29, corrected as in SPIL-E2)."
+    """Linear map that brings cov_a as close to cov_v as their ranks allow (SPIL-17 to 29,
+    corrected as in SPIL-E2)."""
     a, v = eigen(cov_a, "cov_a"), eigen(cov_v, "cov_v")
     R = min(a.rank, v.rank)
     stretch = (v.values[:R] / a.values[:R]).sqrt()                      # [R]
@@ -147,6 +157,8 @@ def plain_root_alignment(
 def mended_alignment(
     cov_a: Tensor,  # [d, d] covariance of the features to be mapped
     cov_v: Tensor,  # [d, d] covariance to be met
-) -> Tensor:        # [d, d] float64, optimal only when the range of cov_a holds the leading directions of cov_v
-    "SPIL-29 with the second exponent mended, kept for study: whiten, then colour, each in its own place."
+) -> Tensor:        # [d, d] float64, optimal only when the range of cov_a holds the leading
+                    # directions of cov_v
+    """SPIL-29 with the second exponent mended, kept for study: whiten, then colour, each in its
+    own place."""
     return power(cov_a, -0.5, eigen(cov_a).rank) @ power(cov_v, 0.5, common_rank(cov_a, cov_v))

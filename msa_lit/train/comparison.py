@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from ..base.notices import notice
 from ..model.processes import start_team
 from .runs import Run, check_ready, choose, facts_of, fit, identity, load_run, rehearse
 from .runs import reads, telling
-from .series import run_missing
+
 
 # %% auto #0
 __all__ = ['COLUMNS', 'tidy', 'constant_rows', 'Plan', 'make_plans', 'trained_in', 'home_of', 'survey', 'try_out', 'compare',
@@ -141,6 +140,7 @@ def survey(
     for plan in plans:
         chosen = choose(plan.method, plan.options)
         differs = telling(identity(plan.method, plan.seed, chosen, facts), chosen, corpus)
+        assert plan.place is not None, "a comparison with a folder has one for every run"
         looked.append(replace(plan, done=look(plan.place, differs) == "finished"))
         for other in (r for r in there if r["method"] == plan.method):
             apart = differs(other | {"seed": plan.seed})
@@ -179,7 +179,8 @@ def compare(
         raise ValueError(f"jobs={jobs!r}: at least one run at a time")
     team = start_team()
     if not team.alone and jobs > 1:
-        raise ValueError(f"jobs={jobs}: {team.size} processes share each run already; leave jobs out")
+        raise ValueError(
+            f"jobs={jobs}: {team.size} processes share each run already; leave jobs out")
     check_ready(corpus)
     make_plans(methods, seeds, options, None)
     home = None if folder is None else home_of(Path(folder), corpus)
@@ -223,11 +224,11 @@ def train_all(
     progress: bool,     # show bars
 ) -> Iterator[tuple]:   # (plan, run), in the order in which they are done
     "Make all runs. Raises OSError where a worker process dies."
-    done = [p for p in plans if p.done]
+    done = [(p, p.place) for p in plans if p.done and p.place is not None]
     if done:
-        notice(f"reused: {len(done)} of {len(plans)} runs in {done[0].place.parent.parent} were "
+        notice(f"reused: {len(done)} of {len(plans)} runs in {done[0][1].parent.parent} were "
                "trained before; delete a run's folder to train it anew")
-    for plan in done: yield plan, replace(load_run(plan.place), state=None)
+    for plan, place in done: yield plan, replace(load_run(place), state=None)
     todo = [p for p in plans if not p.done]
     if jobs > 1: yield from _side_by_side(todo, corpus, jobs, weights)
     else:
@@ -277,7 +278,8 @@ def write_results(
         rows = _join([*old, table]).drop_duplicates(_KEY, keep="last")
         rows = rows.sort_values([*_ORDER, *(c for c in _KEY if c not in _ORDER)], kind="stable")
         words = rows.select_dtypes(exclude="number").to_numpy().ravel()
-        write = lambda aside: rows.to_csv(aside, index=False, float_format="%.6g", **csv_style(words))
+        def write(aside):
+            return rows.to_csv(aside, index=False, float_format="%.6g", **csv_style(words))
         replace_files({path: write})
 
 def read_results(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..base.files import aside_of, csv_style, held, naming, replace_files, sweep, write_text
 from ..base.notices import notice
+from ..base.types import Named
 from ..data.store import sha256_of
 from ..data.untrusted import check_fields, is_list_of, is_size, is_text
 
@@ -28,14 +29,14 @@ FILES = (*TABLES, "weights.safetensors")
 CHECKPOINT = "checkpoint.pt"
 
 def digest_of(
-    record: dict,  # plain values
+    record: Named,  # plain values
 ) -> str:          # 64 hexadecimal digits
     "SHA-256 of a record, its own digest left out."
     plain = {k: v for k, v in record.items() if k != "digest"}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 def sealed(
-    record: dict,  # plain values
+    record: Named,  # plain values
 ) -> str:          # the text of run.json
     "A record with its format and digest."
     record = json.loads(json.dumps(record | {"format": FORMAT}))
@@ -44,7 +45,7 @@ def sealed(
 
 def write_record(
     folder: Path,  # of the run
-    record: dict,  # plain values
+    record: Named,  # plain values
 ) -> None:
     "Replace run.json in one step. Raises DiskFull, and leaves the old one."
     write_text(folder / "run.json", sealed(record))
@@ -218,7 +219,7 @@ def has_spec(
     value: object,  # anything
 ) -> bool:          # modalities, widths and, where words were learned, the vocabulary
     "Whether something can be what a model was built from."
-    texts = lambda v: is_list_of(v, is_text)
+    def texts(v): return is_list_of(v, is_text)
     if not isinstance(value, dict) or not texts(value.get("modalities")): return False
     if not is_table_of(is_size)(value.get("widths")): return False
     return value.get("words") is None or texts(value["words"])
@@ -256,16 +257,18 @@ def write_run(
 ) -> None:
     "Write a finished run, whole or not at all. Raises DiskFull."
     formats = {"history.csv": "%.6g", "predictions.csv": "%.6f"}
-    writers = {folder / name: lambda aside, t=table, f=formats[name]: write_table(t, aside, f)
+    writers: dict[Path, Callable[[Path], object]] = {
+        folder / name: lambda aside, t=table, f=formats[name]: write_table(t, aside, f)
                for name, table in tables.items()}
     if state is not None:
         writers[folder / "weights.safetensors"] = lambda aside: _save(state, aside)
     others = list(writers)
 
-    def write(aside):
+    def write(aside: Path) -> None:
         files = {path.name: sha256_of(aside_of(path)) for path in others}
         aside.write_text(sealed(record | {"files": files}), encoding="utf8", newline="")
-    replace_files(writers | {folder / "run.json": write})
+    writers[folder / "run.json"] = write
+    replace_files(writers)
 
 def _save(state, path):
     from safetensors.torch import save_file

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..base.notices import notice
+from ..base.types import Named
 from ..data.corpus import Corpus, Padded, Split, make_batch
 from ..data.values import repeated_clips, scan
 from ..model.contract import Answers, Method, Piece
@@ -88,7 +89,7 @@ def _idle_text(model, train): # the same for the options of the text encoder
     return why
 
 def idle_sentences(
-    options: dict,              # options by name, as given
+    options: Named,             # options by name, as given
     chosen: dict,               # "model", "train" -> options
     modalities: Sequence[str],  # of the corpus
 ) -> list[str]:                 # one per option
@@ -103,7 +104,7 @@ def _set(options, chosen): # those shared options that were given another value 
 
 def check_unused(
     method: type[Method],  # the method's class
-    options: dict,         # options by name, as given
+    options: Named,        # options by name, as given
     chosen: dict,          # "model", "train", "method" -> options
 ) -> None:
     "Raises ValueError for a shared option that this method never reads."
@@ -115,7 +116,7 @@ def check_unused(
 # %% ../../nbs/07_train.sanity.ipynb #before
 def look_before(
     corpus: Corpus,  # about to be trained on
-    options: dict,   # options by name, as given
+    options: Named,  # options by name, as given
     chosen: dict,    # "model", "train" -> options
 ) -> None:
     "Notice what makes a training pointless or a score too good."
@@ -127,7 +128,7 @@ def look_before(
 # %% ../../nbs/07_train.sanity.ipynb #answers
 def answer_sentences(
     predictions: dict,  # fold -> head -> [N]
-    splits: dict,       # the same folds, and "train" -> Split
+    splits: dict[str, Split],  # the same folds, and "train" -> Split
     rho: float,         # largest |label|
 ) -> list[str]:         # one on collapsed heads, one on those worse than a constant
     "Heads that answer the same to everything, or worse than a constant would."
@@ -174,7 +175,7 @@ def untrained(
     "Modalities whose encoder has weights to learn and got no gradient, where others did."
     parts = getattr(method, "encoders", {})
     weights = {m: [p for p in e.parameters() if p.requires_grad] for m, e in parts.items()}
-    learned = lambda ps: any(p.grad is not None and bool(p.grad.any()) for p in ps)
+    def learned(ps): return any(p.grad is not None and bool(p.grad.any()) for p in ps)
     if not learned(method.parameters()): return []
     return [m for m, ps in weights.items() if ps and not learned(ps)]
 

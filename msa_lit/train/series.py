@@ -12,6 +12,7 @@ import numbers
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..base.files import csv_style, held, write_text
 from ..base.notices import notice
@@ -21,12 +22,13 @@ __all__ = ['spelled', 'says', 'read_series', 'write_rows', 'run_missing', 'lacki
 
 # %% ../../nbs/08_train.series.ipynb #cells-code
 def spelled(
-    value,              # of a key or a measurement
+    value: Any,         # of a key or a measurement
     exact: bool = False,# as many digits as it takes
 ) -> str:               # the text in the file
     "How a value is written; nothing and not-a-number are empty."
     if value is None or (isinstance(value, float) and math.isnan(value)): return ""
-    if hasattr(value, "item"): return spelled(value.item(), exact)
+    item = getattr(value, "item", None)
+    if item is not None: return spelled(item(), exact)
     if not isinstance(value, float): return str(value)
     short = f"{value:.6g}"
     return short if not exact or float(short) == value else repr(value)
@@ -59,7 +61,7 @@ def read_series(
     if rows and whole and whole[-1] is rows[-1] and not text.endswith("\n"): whole.pop()
     if len(whole) < len(rows):
         notice(f"{path}: {len(rows) - len(whole)} of {len(rows)} rows are cut and run again")
-    return columns, [dict(zip(columns, row)) for row in whole]
+    return columns, [dict(zip(columns, row, strict=True)) for row in whole]
 
 def write_rows(
     path: Path,      # the file
@@ -103,7 +105,7 @@ def lacking(
     if absent:
         raise ValueError(f"{path} has no column {absent}; it has {columns}: give another path or "
                          "delete the file")
-    free = lambda row: not any(_is(other, row) for other in jobs)
+    def free(row): return not any(_is(other, row) for other in jobs)
     return [job for job in some if not any(_is(job, row) for row in rows)
             and not any(_was(job, row) and free(row) for row in rows)]
 

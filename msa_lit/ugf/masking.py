@@ -4,6 +4,7 @@
 
 # %% ../../nbs/22_ugf.masking.ipynb #imports
 from __future__ import annotations
+from ..base.types import Tensors
 
 import math
 
@@ -20,14 +21,19 @@ __all__ = ['discard_probability', 'mask_features']
 def _stacked(
     factors: dict,  # modality -> w >= 0, scalar tensor or float, or [T] for a trace
 ) -> Tensor:        # [K] or [K, T], double
-    "Factors as one tensor; raises ValueError for fewer than two, or for one that is not finite or negative."
+    """Factors as one tensor.
+    Raises ValueError for fewer than two, or for one that is not finite or negative."""
     if len(factors) < 2:
-        raise ValueError(f"factors has only {list(factors)}: masking shifts weight between at least two modalities; switch it off for one")
+        raise ValueError(f"factors has only {list(factors)}: masking shifts weight between at "
+                         f"least two modalities; switch it off for one")
     for m, v in factors.items():
-        if not _is_factor(v): raise ValueError(f"factor of {m!r} must be finite and not negative, got {v}; see UGF-8")
+        if not _is_factor(v):
+            raise ValueError(f"factor of {m!r} must be finite and not negative, got {v}; see UGF-8")
     values = list(factors.values())
-    if any(isinstance(v, Tensor) for v in values): return torch.stack([torch.as_tensor(v, dtype=torch.double) for v in values])
-    return torch.tensor(values, dtype=torch.double)  # floats, as in training: one operation instead of four
+    if any(isinstance(v, Tensor) for v in values):
+        return torch.stack([torch.as_tensor(v, dtype=torch.double) for v in values])
+    # floats, as in training: one operation instead of four
+    return torch.tensor(values, dtype=torch.double)
 
 def _is_factor(v): # float or Tensor -> bool; False for NaN too
     return bool(((v >= 0) & (v < math.inf)).all()) if isinstance(v, Tensor) else 0 <= v < math.inf
@@ -45,7 +51,8 @@ def _clipped(
 ) -> Tensor:    # same shape, in [0, 1]
     "UGF-10 with negative numerators set to zero; all zero where no factor is below one."
     excess = (1 - w).clamp(min=0)
-    return excess / excess.sum(0).clamp(min=torch.finfo(w.dtype).tiny)  # 0 / tiny where nobody is below one
+    # 0 / tiny where nobody is below one
+    return excess / excess.sum(0).clamp(min=torch.finfo(w.dtype).tiny)
 
 # %% ../../nbs/22_ugf.masking.ipynb #clamped
 def _clamped(
@@ -76,23 +83,30 @@ def discard_probability(
     if not 0 <= p_max < 1:
         raise ValueError(f"p_max={p_max}: must lie in [0, 1); kept features are divided by 1 - p")
     p = _FORMS[form](_stacked(factors))
-    return dict(zip(factors, p if form == "printed" else p.clamp(max=p_max)))
+    return dict(zip(factors, p if form == "printed" else p.clamp(max=p_max), strict=True))
 
 # %% ../../nbs/22_ugf.masking.ipynb #mask
 @equation("UGF-11")
 def mask_features(
-    features: dict,         # modality -> features, [N, d] or [N, T, d]
+    features: Tensors,      # modality -> features, [N, d] or [N, T, d]
     probabilities: dict,    # modality -> discard probability in [0, 1), float or scalar tensor
     training: bool = True,  # False: features come back as they are
-    unit: str = "element",  # what is dropped at once: "element", or "modality" (all of one utterance)
+    unit: str = "element",  # what is dropped at once: "element", or "modality"
+                            # (all of one utterance)
 ) -> dict:                  # modality -> masked features of the same shape and expectation
-    "Drop features of each modality at its own rate, UGF-11; raises ValueError for a missing or impossible rate."
-    if unit not in ("element", "modality"): raise ValueError(f"unit={unit!r}: choose 'element' or 'modality'")
+    """Drop features of each modality at its own rate, UGF-11.
+    Raises ValueError for a missing or impossible rate."""
+    if unit not in ("element", "modality"):
+        raise ValueError(f"unit={unit!r}: choose 'element' or 'modality'")
     masked = {}
     for m, f in features.items():
-        if m not in probabilities: raise ValueError(f"no discard probability for {m!r}: probabilities has {sorted(probabilities)}")
+        if m not in probabilities:
+            raise ValueError(
+                f"no discard probability for {m!r}: probabilities has {sorted(probabilities)}")
         p = float(probabilities[m])
-        if not 0 <= p < 1: raise ValueError(f"discard probability of {m!r} is {p}: must lie in [0, 1); UGF-10 as printed never does")
+        if not 0 <= p < 1:
+            raise ValueError(f"discard probability of {m!r} is {p}: must lie in [0, 1); UGF-10 as "
+                             f"printed never does")
         if not training or p == 0: masked[m] = f
         elif unit == "element": masked[m] = whole_dropout(f, p)
         else: masked[m] = f * whole_dropout(f.new_ones(len(f), *[1] * (f.dim() - 1)), p)

@@ -4,8 +4,10 @@
 
 # %% ../../nbs/23_ugf.method.ipynb #imports
 from __future__ import annotations
+from ..base.types import Tensors
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +39,8 @@ def _one_of(
 class GuideOptions:
     "What modulation and masking have in common."
     alpha: float = 1.0       # positive constant of UGF-4; smaller means stronger
-    factor: str = "printed"  # "printed": against the modality's own history; "relative": against the other modalities
+    factor: str = "printed"  # "printed": against the modality's own history; "relative": against
+                             # the other modalities
 
     def __post_init__(self): _one_of(self, "factor", ("printed", "relative"))
 
@@ -45,7 +48,7 @@ class GuideOptions:
 @torch.no_grad()
 def unmasked_scores(
     method,         # has `branches`: modality -> module, [N, h] -> (features, scores [N])
-    encoded: dict,  # modality -> encoder output before any masking, [N, h]
+    encoded: Tensors,  # modality -> encoder output before any masking, [N, h]
     layers=None,    # dropout layers of the heads, if already known; None: look for them
 ) -> dict:          # modality -> scores, [N], float32
     "Predict from every modality alone, without masks and the heads' dropout; the encoders' stays."
@@ -63,7 +66,8 @@ def dropout_layers(
 
 # %% ../../nbs/23_ugf.method.ipynb #guided
 class Guided(Piece):
-    "A piece steered by the confidences of the modalities; raises ValueError for fewer than two of them."
+    """A piece steered by the confidences of the modalities.
+    Raises ValueError for fewer than two of them."""
     Options = GuideOptions
     needs = ("encoded", "branches")
 
@@ -74,7 +78,8 @@ class Guided(Piece):
     ):
         super().__init__(spec, options)
         self.judge = RunningConfidence(spec.modalities, self.options.alpha)
-        self.scores = self.latest = self.layers = None
+        self.scores = self.layers = None
+        self.latest: Any = None  # an Assessment, once a batch was seen
 
     def encoded(self, method, batch, encoded): # {modality: [N, h]} -> the same
         if self.training:
@@ -82,17 +87,20 @@ class Guided(Piece):
             if self.layers is None: self.layers = dropout_layers(method)  # once, not at every step
             if first is self: self.scores = unmasked_scores(method, encoded, self.layers)
             shared = first is not self and first.options.alpha == self.options.alpha
-            self.latest = first.latest if shared else self.judge(first.scores, batch.labels["multimodal"])
+            self.latest = first.latest if shared else self.judge(
+                first.scores, batch.labels["multimodal"])
         return encoded
 
     def factors(self): # modality -> w of the latest batch
-        return self.latest.factor if self.options.factor == "printed" else relative_factor(self.latest.history)
+        return self.latest.factor if self.options.factor == "printed" else relative_factor(
+            self.latest.history)
 
 # %% ../../nbs/23_ugf.method.ipynb #dgm
 @dataclass(frozen=True)
 class ModulationOptions(GuideOptions):
     "Options of `dgm`."
-    effect: str = "gradient"  # "gradient": scale gradients, as printed; "update": scale what the optimiser does
+    effect: str = "gradient"  # "gradient": scale gradients, as printed; "update": scale what the
+                              # optimiser does
 
     def __post_init__(self):
         super().__post_init__()
@@ -105,10 +113,13 @@ class Modulation(Guided):
     needs = ("encoders", "encoded", "branches")
 
     noted = None     # where the encoders stood before the step
-    encoders = None  # modality -> parameters, listed at the first step and kept, since walking through modules takes time
+    # modality -> parameters, listed at the first step and kept, since walking through modules takes
+    # time
+    encoders: dict[str, list] | None = None
 
     def before_step(self, method, batch, out):
-        if self.encoders is None: self.encoders = {m: list(e.parameters()) for m, e in method.encoders.items()}
+        if self.encoders is None:
+            self.encoders = {m: list(e.parameters()) for m, e in method.encoders.items()}
         if self.options.effect == "gradient": modulate_gradients(self.encoders, self.factors())
         else: self.noted = note_parameters(self.encoders, self.factors())
 

@@ -13,6 +13,9 @@ from torch import nn
 
 from ..papers.equations import equation
 
+# torch._foreach_*: one call for many tensors, as torch's own optimisers make; no public name
+# pyright: reportPrivateImportUsage=false
+
 # %% auto #0
 __all__ = ['modulate_gradients', 'note_parameters', 'scale_changes', 'modulate_updates']
 
@@ -21,21 +24,27 @@ def _pairs(
     encoders: dict,  # modality -> module, or a list of its parameters
     factors: dict,   # modality -> w >= 0, scalar tensor or float
 ) -> list:           # (parameter that has a gradient, its factor as a float)
-    "Match parameters with factors; raises ValueError for a missing or bad factor, a shared parameter, or no match."
+    """Match parameters with factors.
+    Raises ValueError for a missing or bad factor, a shared parameter, or no match."""
     pairs, owner = [], {}
     for m, encoder in encoders.items():
-        if m not in factors: raise ValueError(f"no factor for modality {m!r}: factors has {sorted(factors)}; add one or leave its encoder out")
+        if m not in factors:
+            raise ValueError(f"no factor for modality {m!r}: factors has {sorted(factors)}; add "
+                             f"one or leave its encoder out")
         w = float(factors[m])
         if not 0 <= w < math.inf:
-            raise ValueError(f"factor of {m!r} is {w}: must be finite and not negative; look for a prediction that "
+            raise ValueError(f"factor of {m!r} is {w}: must be finite and not negative; look for a "
+                             f"prediction that "
                              "diverged, or an alpha so small that exp(u - h) overflows")
         for p in encoder.parameters() if isinstance(encoder, nn.Module) else encoder:
             if owner.setdefault(id(p), m) != m:
-                raise ValueError(f"encoders {owner[id(p)]!r} and {m!r} share a parameter: it cannot follow two factors")
+                raise ValueError(f"encoders {owner[id(p)]!r} and {m!r} share a parameter: it "
+                                 f"cannot follow two factors")
             if p.grad is not None: pairs.append((p, w))
     if not pairs:
-        raise ValueError(f"nothing to modulate: no parameter of the encoders {sorted(encoders)} has a gradient; "
-                         "call after backward(), and do not freeze all of them")
+        raise ValueError(
+            f"nothing to modulate: no parameter of the encoders {sorted(encoders)} has a gradient; "
+            "call after backward(), and do not freeze all of them")
     return pairs
 
 # %% ../../nbs/21_ugf.modulation.ipynb #gradients
@@ -45,22 +54,28 @@ def modulate_gradients(
     encoders: dict,  # modality -> encoder, any module, or a list of its parameters
     factors: dict,   # modality -> w, finite and not negative, scalar tensor or float
 ) -> None:           # the gradients are changed in place
-    "Multiply the gradients of each encoder by its factor, UGF-7; raises ValueError when nothing would be modulated."
+    """Multiply the gradients of each encoder by its factor, UGF-7.
+    Raises ValueError when nothing would be modulated."""
     pairs = _pairs(encoders, factors)
     torch._foreach_mul_([p.grad for p, _ in pairs], [w for _, w in pairs])
 
 # %% ../../nbs/21_ugf.modulation.ipynb #note
 @torch.no_grad()
 def note_parameters(
-    encoders: dict,       # modality -> encoder, any module, or a list of its parameters, after backward()
+    encoders: dict,       # modality -> encoder, any module, or a list of its parameters, after
+                          # backward()
     factors: dict,        # modality -> w, finite and not negative
-    decay: float = 0.0,   # lr * weight_decay of AdamW, to keep its decay unscaled; 0 scales it with the rest
+    decay: float = 0.0,   # lr * weight_decay of AdamW, to keep its decay unscaled; 0 scales it with
+                          # the rest
 ) -> list:                # (parameter, where its scaled change starts, factor), for scale_changes
-    "Before the optimiser's step: note where the parameters stand; raises ValueError for bad factors or decay."
-    if not 0 <= decay < 1: raise ValueError(f"decay={decay}: the share of a weight lost per step, lr * weight_decay, lies in [0, 1)")
+    """Before the optimiser's step: note where the parameters stand.
+    Raises ValueError for bad factors or decay."""
+    if not 0 <= decay < 1:
+        raise ValueError(f"decay={decay}: the share of a weight lost per step, lr * weight_decay, "
+                         f"lies in [0, 1)")
     pairs = _pairs(encoders, factors)
     starts = torch._foreach_mul([p for p, _ in pairs], 1 - decay)
-    return [(p, start, w) for (p, w), start in zip(pairs, starts)]
+    return [(p, start, w) for (p, w), start in zip(pairs, starts, strict=True)]
 
 # %% ../../nbs/21_ugf.modulation.ipynb #scale
 @torch.no_grad()
@@ -68,7 +83,7 @@ def scale_changes(
     noted: list,  # what note_parameters returned before the optimiser's step
 ) -> None:        # parameters are changed in place
     "After the optimiser's step: scale the change of every noted parameter by its factor."
-    params, starts, factors = (list(part) for part in zip(*noted))
+    params, starts, factors = (list(part) for part in zip(*noted, strict=True))
     changes = torch._foreach_sub(params, starts)
     torch._foreach_mul_(changes, factors)
     torch._foreach_copy_(params, torch._foreach_add(starts, changes))
@@ -76,7 +91,8 @@ def scale_changes(
 # %% ../../nbs/21_ugf.modulation.ipynb #context
 @contextmanager
 def modulate_updates(
-    encoders: dict,      # modality -> encoder, any module, or a list of its parameters, after backward()
+    encoders: dict,      # modality -> encoder, any module, or a list of its parameters, after
+                         # backward()
     factors: dict,       # modality -> w, finite and not negative
     decay: float = 0.0,  # lr * weight_decay of AdamW, to keep its decay unscaled
 ):                       # a context for optimizer.step()

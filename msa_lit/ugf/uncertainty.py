@@ -4,10 +4,11 @@
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #imports
 from __future__ import annotations
+from ..base.types import Tensors
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -28,20 +29,21 @@ def _check_scores(
 ) -> None:           # raises ValueError unless both are [N] with N >= 1
     "Refuse shapes that would broadcast, and empty batches."
     if pred.shape != target.shape or pred.dim() != 1 or len(pred) == 0:
-        raise ValueError(f"{name}: prediction {list(pred.shape)} and label {list(target.shape)} must both be [N] with "
+        raise ValueError(f"{name}: prediction {list(pred.shape)} and label {list(target.shape)} "
+                         f"must both be [N] with "
                          f"N >= 1; squeeze the last axis of a head's output")
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #joint
 @equation("UGF-3")
 def joint_loss(
     pred: Tensor,          # scores of the fused head, [N]
-    unimodal_preds: dict,  # modality -> scores of its own head, [N]
+    unimodal_preds: Tensors,  # modality -> scores of its own head, [N]
     target: Tensor,        # the label all heads share, [N]
 ) -> Tensor:               # scalar
     "Squared error of the fused head plus that of every unimodal head, UGF-3."
     heads = [("multimodal", pred), *unimodal_preds.items()]
     for name, scores in heads: _check_scores(name, scores, target)
-    return sum(F.mse_loss(scores, target) for _, scores in heads)
+    return cast(Tensor, sum(F.mse_loss(scores, target) for _, scores in heads))
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #confidence
 @equation("UGF-4")
@@ -66,9 +68,11 @@ def running_mean(
     value,     # the new value, of the same shape
     t: int,    # number of values including this one: 1, 2, ...
 ):             # mean of all t values
-    "One step of the arithmetic mean, UGF-5; raises ValueError unless t is a whole number from 1 up."
+    """One step of the arithmetic mean, UGF-5.
+    Raises ValueError unless t is a whole number from 1 up."""
     if not (t >= 1 and t == int(t)):
-        raise ValueError(f"t={t}: counts the batches seen so far including this one, so it starts at 1; use the global step")
+        raise ValueError(f"t={t}: counts the batches seen so far including this one, so it starts "
+                         f"at 1; use the global step")
     if t == 1: return value / t
     return (previous * (t - 1) + value) / t
 
@@ -76,13 +80,17 @@ def running_mean(
 @equation("UGF-6", "UGF-9")
 def relative_confidence(
     scores: dict,  # modality -> confidence, scalar tensor or float (or [T], a trace)
-) -> dict:         # modality -> exp(own score minus the mean of the others), same kind as the scores, product 1
-    "Confidence of each modality relative to the others, UGF-6 and 9; raises ValueError for fewer than two."
+) -> dict:         # modality -> exp(own score minus the mean of the others), same kind as the
+                   # scores, product 1
+    """Confidence of each modality relative to the others, UGF-6 and 9.
+    Raises ValueError for fewer than two."""
     if len(scores) < 2:
-        raise ValueError(f"scores has only {list(scores)}: relative confidence compares at least two modalities; "
+        raise ValueError(f"scores has only {list(scores)}: relative confidence compares at least "
+                         f"two modalities; "
                          "with one modality switch modulation and masking off")
     total = sum(scores.values())
-    return {m: _exp(a - (total - a) / (len(scores) - 1)) for m, a in scores.items()}  # own score minus the mean of the others
+    # own score minus the mean of the others
+    return {m: _exp(a - (total - a) / (len(scores) - 1)) for m, a in scores.items()}
 
 def _exp(x): # Tensor or float -> the same, inf where a float is too large
     if isinstance(x, Tensor): return x.exp()
@@ -94,9 +102,11 @@ def modulation_factor(
     history: dict,  # u: modality -> relative confidence over the run so far, scalar tensor or float
     batch: dict,    # h: modality -> relative confidence in this batch, scalar tensor or float
 ) -> dict:          # modality -> w > 0, above 1 where the batch is worse than the history
-    "Gradient factor of each modality against its own history, UGF-8; raises ValueError unless the keys agree."
+    """Gradient factor of each modality against its own history, UGF-8.
+    Raises ValueError unless the keys agree."""
     if history.keys() != batch.keys():
-        raise ValueError(f"history has {sorted(history)} and batch {sorted(batch)}: both must name the same modalities")
+        raise ValueError(f"history has {sorted(history)} and batch {sorted(batch)}: both must name "
+                         f"the same modalities")
     return {m: _exp(u - batch[m]) for m, u in history.items()}
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #relative-factor
@@ -117,7 +127,11 @@ class Assessment(NamedTuple):
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #running-confidence
 class RunningConfidence(nn.Module):
-    "Equations UGF-4, 5, 6, 9 and 8 for one batch after another; raises ValueError for one modality or a bad alpha."
+    """Equations UGF-4, 5, 6, 9 and 8 for one batch after another.
+    Raises ValueError for one modality or a bad alpha."""
+    step: Tensor  # batches seen
+    mean: Tensor  # [K] confidence of each modality, over all of them
+
     def __init__(
         self,
         modalities: Sequence[str],  # names, at least two
@@ -127,13 +141,14 @@ class RunningConfidence(nn.Module):
         self.modalities, self.alpha = tuple(modalities), alpha
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
         self.register_buffer("mean", torch.zeros(len(self.modalities), dtype=torch.double))
-        relative_confidence(dict(zip(self.modalities, self.mean)))  # refuses a single modality and
-        confidence(torch.zeros(1), torch.zeros(1), alpha)           # a bad alpha now, not at the first batch
+        # refuses a single modality and
+        relative_confidence(dict(zip(self.modalities, self.mean, strict=True)))
+        confidence(torch.zeros(1), torch.zeros(1), alpha)  # a bad alpha now, not at the first batch
 
     @torch.no_grad()
     def forward(
         self,
-        preds: dict,     # modality -> scores of its own head, [N]
+        preds: Tensors,  # modality -> scores of its own head, [N]
         target: Tensor,  # labels, [N]
     ) -> Assessment:     # five score dicts
         "Judge one batch; in training also remember it."
@@ -144,6 +159,8 @@ class RunningConfidence(nn.Module):
         if self.training:
             self.step.add_(1)
             self.mean = running_mean(self.mean, a, int(self.step))  # [K]
-        mean, batch = (dict(zip(self.modalities, v)) for v in torch.stack([self.mean, a]).tolist())  # from here on: floats
+        # from here on: floats
+        mean, batch = (dict(zip(self.modalities, v, strict=True))
+                       for v in torch.stack([self.mean, a]).tolist())
         u, h = relative_confidence(mean), relative_confidence(batch)
         return Assessment(batch, mean, u, h, modulation_factor(u, h))

@@ -28,22 +28,33 @@ def _subset(letters):
     names = tuple(LETTER[c] for c in letters.split("+"))
     return Trial("ugf", {"dgm": False, "ufm": False} if len(names) == 1 else {}, names)
 
-_mfon = lambda name: Trial("mfon", MFON_ABLATIONS[name])
-_bag = lambda m: Trial("mfon", {"guide": m, "reduction": "mean"}, (m,))  # alone, nothing guides: a bag of frames
+def _mfon(name): return Trial("mfon", MFON_ABLATIONS[name])
+def _bag(m):  # alone, nothing guides: a bag of frames
+    return Trial("mfon", {"guide": m, "reduction": "mean"}, (m,))
 MFON_ROWS = {"T": Trial("mfon", {}, ("text",)), "V": _bag("vision"), "A": _bag("audio"),
-             "w/o L_va": _mfon("w/o distillation"), "w/o L_ICL": _mfon("w/o contrast"), "w/o L_ICL, L_va": _mfon("w/o both losses"), "w/o prompt": _mfon("w/o prompt"),
-             "Visual as query": _mfon("vision as query"), "Acoustic as query": _mfon("audio as query"), "MFON": _mfon("mfon")}
-UGF_MODULES = {"DGM- UFM-": {"dgm": False, "ufm": False}, "DGM+ UFM-": {"ufm": False}, "DGM+ UFM+": {}}
+             "w/o L_va": _mfon("w/o distillation"), "w/o L_ICL": _mfon("w/o contrast"),
+             "w/o L_ICL, L_va": _mfon("w/o both losses"), "w/o prompt": _mfon("w/o prompt"),
+             "Visual as query": _mfon("vision as query"),
+             "Acoustic as query": _mfon("audio as query"), "MFON": _mfon("mfon")}
+UGF_MODULES = {"DGM- UFM-": {"dgm": False, "ufm": False}, "DGM+ UFM-": {"ufm": False},
+               "DGM+ UFM+": {}}
 
 PRINTED_TABLES = {  # (paper, table) -> printed row -> Trial
     ("UGF", "4"): {name: Trial("ugf", options) for name, options in UGF_MODULES.items()},
-    ("UGF", "5"): {**{f"dropout {r}": Trial("ugf", {"dgm": False, "form": "random", "rate": r}) for r in (0.1, 0.2, 0.3, 0.4, 0.5)}, "UFM": Trial("ugf", {})},
-    ("UGF", "6"): {letters: _subset(letters) for letters in ("T", "A", "V", "T+A", "T+V", "A+V", "T+A+V")},
-    ("MUG", "4"): {"Self-MM": Trial("self_mm", {}), "MUG (without unimodal tasks)": Trial("mug", MUG_ABLATIONS["w/o unimodal tasks"]),
-                   "MUG (with true label)": Trial("mug", MUG_ABLATIONS["true labels"]), "MUG": Trial("mug", {})},
-    ("MUG", "5"): {"W/O unimodal tasks": Trial("mug", MUG_ABLATIONS["w/o unimodal tasks"]), "W/O multimodal denoising task": Trial("mug", MUG_ABLATIONS["w/o multimodal denoising"]),
-                   "W/O contrastive learning": Trial("mug", MUG_ABLATIONS["w/o contrast"]), "y_mc <- y": Trial("mug", MUG_ABLATIONS["labels copied"]),
-                   "MLC": Trial("mug_mlc", {}), "MUG": Trial("mug", {})},
+    ("UGF", "5"): {**{f"dropout {r}": Trial("ugf", {"dgm": False, "form": "random", "rate": r})
+                      for r in (0.1, 0.2, 0.3, 0.4, 0.5)}, "UFM": Trial("ugf", {})},
+    ("UGF", "6"): {letters: _subset(letters)
+                   for letters in ("T", "A", "V", "T+A", "T+V", "A+V", "T+A+V")},
+    ("MUG", "4"): {"Self-MM": Trial("self_mm", {}), "MUG (without unimodal tasks)":
+                   Trial("mug", MUG_ABLATIONS["w/o unimodal tasks"]),
+                   "MUG (with true label)": Trial("mug", MUG_ABLATIONS["true labels"]),
+                   "MUG": Trial("mug", {})},
+    ("MUG", "5"):
+    {"W/O unimodal tasks": Trial("mug", MUG_ABLATIONS["w/o unimodal tasks"]),
+     "W/O multimodal denoising task": Trial("mug", MUG_ABLATIONS["w/o multimodal denoising"]),
+     "W/O contrastive learning": Trial("mug", MUG_ABLATIONS["w/o contrast"]),
+     "y_mc <- y": Trial("mug", MUG_ABLATIONS["labels copied"]),
+     "MLC": Trial("mug_mlc", {}), "MUG": Trial("mug", {})},
     ("MFON", "4"): MFON_ROWS, ("MFON", "5"): MFON_ROWS,
     ("SPIL", "II"): {modes: Trial("spil", {"modes": modes}) for modes in TABLE_II}}
 
@@ -52,7 +63,9 @@ def rows_of_table(
     table: str,  # as printed
 ) -> dict:       # printed row -> Trial
     "An ablation table as things to run. Raises ValueError for a table that is not one."
-    if (paper, table) not in PRINTED_TABLES: raise ValueError(f"paper={paper!r}, table={table!r}: ablation tables are {list(PRINTED_TABLES)}")
+    if (paper, table) not in PRINTED_TABLES:
+        raise ValueError(
+            f"paper={paper!r}, table={table!r}: ablation tables are {list(PRINTED_TABLES)}")
     return PRINTED_TABLES[paper, table]
 
 # %% ../../../nbs/84_book.tables.ablations.ipynb #run
@@ -65,7 +78,8 @@ def run_ablation(
     progress: bool = True,             # show a bar
     found: str | Path | None = None,   # folder of the methods' searches; None: presets alone
 ):                                     # DataFrame with the columns of `compare`
-    "Fit every row of an ablation table with every seed. Raises ValueError for an unknown table or row."
+    """Fit every row of an ablation table with every seed.
+    Raises ValueError for an unknown table or row."""
     import pandas as pd
     from tqdm import tqdm
     rows, corpus, parts = rows_of_table(paper, table), plan.corpus(), []
@@ -95,12 +109,16 @@ def beside_rows(
     rows = rows_of_table(paper, table)
     full, s = FULL_ROW.get((paper, table), list(rows)[-1]), summary(results)
     cells = reported.load()
-    cells = cells[(cells.paper == paper) & (cells.table == table) & (cells.dataset == dataset) & (cells.metric == "mae")].set_index("model")
+    cells = cells[(cells.paper == paper) & (cells.table == table) & (cells.dataset == dataset)
+                  & (cells.metric == "mae")].set_index("model")
     out = {}
     for name in [r for r in rows if r in s.index]:
         mean, sd = s.loc[name, ("mae", "mean")], s.loc[name, ("mae", "std")]
         there = name in cells.index and cells.loc[name, "status"] == "printed"
-        out[name] = {"ours: MAE": f"{mean:.3f}" + ("" if np.isnan(sd) else f" ± {sd:.3f}"), "ours: to full": mean - s.loc[full, ("mae", "mean")] if full in s.index else np.nan,
+        out[name] = {"ours: MAE": f"{mean:.3f}" + ("" if np.isnan(sd) else f" ± {sd:.3f}"),
+                     "ours: to full": mean - s.loc[full, ("mae", "mean")]
+                     if full in s.index else np.nan,
                      "printed: MAE": cells.loc[name, "printed"] if there else "",
-                     "printed: to full": cells.loc[name, "value"] - cells.loc[full, "value"] if there else np.nan}
+                     "printed: to full": cells.loc[name, "value"] - cells.loc[full, "value"]
+                     if there else np.nan}
     return pd.DataFrame(out).T

@@ -15,8 +15,7 @@ import numpy as np
 from ... import reported
 from ...train.comparison import COLUMNS, compare, summary, write_results
 from ...data.corpus import Corpus
-from ...train.presets import BERT, FOR, preset_options, preset_table
-from ...train.report import load_runs
+from ...train.presets import BERT, FOR, preset_options
 from ...train.runs import choose, load_corpus, reads
 from ...measure.statistics import across_seeds, bootstrap, holm
 
@@ -206,9 +205,10 @@ def printed_rows(
         for (model, variant), row in part.groupby(["model", "variant"], sort=False):
             if not any(model.startswith(m) for m in models):
                 continue
-            name = f"{model}{f' ({variant})' if variant else ''}, {paper} Table {number}, {row.source.iloc[0]}"
+            name = (f"{model}{f' ({variant})' if variant else ''}, {paper} Table {number}, "
+                    f"{row.source.iloc[0]}")
             star = (row.grade == reported.STARRED).map({True: "*", False: ""})
-            rows[name] = dict(zip(row.metric, row.printed + star))
+            rows[name] = dict(zip(row.metric, row.printed + star, strict=True))
     return pd.DataFrame(rows).T.reindex(columns=COLUMNS_OF[dataset]).fillna("")
 
 def beside(
@@ -229,7 +229,8 @@ def beside(
         )
 
     ours = {
-        f"ours: {method} ({'1 seed' if (n := int(s.loc[method, ('mae', 'count')])) == 1 else f'{n} seeds'})": {
+        f"ours: {method} "
+        f"({'1 seed' if (n := int(s.loc[method, ('mae', 'count')])) == 1 else f'{n} seeds'})": {
             m: cell(method, m) for m in COLUMNS_OF[dataset]
         }
         for method in s.index
@@ -300,7 +301,8 @@ def pairwise(
     reference: str | None = None,  # compare all with this one; None: all pairs
     metric: str = "mae",  # of the multimodal head on test
 ):  # DataFrame: a, b, difference, low, high, sd, p, p_holm
-    "Paired differences over seeds, with Holm's correction. Raises ValueError for methods whose seeds differ."
+    """Paired differences over seeds, with Holm's correction.
+    Raises ValueError for methods whose seeds differ."""
     import pandas as pd
 
     test = results[
@@ -336,7 +338,8 @@ def seeds_for(
     level: float = 0.05,  # two-sided
     most: int = 100_000,  # give up above
 ) -> int:  # seeds
-    "Smallest number of seeds that shows a difference. Raises ValueError for numbers that are not positive."
+    """Smallest number of seeds that shows a difference.
+    Raises ValueError for numbers that are not positive."""
     from scipy import stats
 
     for name, v in (("difference", difference), ("sd", sd)):
@@ -352,7 +355,8 @@ def seeds_for(
         low, high = high, 2 * high
         if high > most:
             raise ValueError(
-                f"more than {most} seeds; the difference {difference:g} is too small beside sd {sd:g}"
+                f"more than {most} seeds; the difference {difference:g} is too small "
+                f"beside sd {sd:g}"
             )
     while high - low > 1:
         middle = (low + high) // 2

@@ -4,11 +4,12 @@
 
 # %% ../../../nbs/80_book.tables.search.ipynb #imports
 from __future__ import annotations
+from ...base.types import Named
 
 from pathlib import Path
 
 from ...data.corpus import Corpus
-from ...train.runs import choose, fit
+from ...train.runs import fit
 from .protocol import knows
 
 # %% auto #0
@@ -48,7 +49,7 @@ def space_of(
 def suggest(
     trial,  # Optuna's
     space: dict,  # option -> choices or (low, high)
-) -> dict:  # option -> value
+) -> Named:  # option -> value
     "Draw one point of a space. Raises ValueError for an empty or reversed range."
     point = {}
     for name, values in space.items():
@@ -72,7 +73,8 @@ def search(
     progress: bool = True,  # show a bar
     **options,  # fixed ones, for example epochs=20
 ):  # DataFrame: trial, valid_mae, options; best first
-    "Random search over options by validation MAE. Raises ValueError for options that the method does not know."
+    """Random search over options by validation MAE.
+    Raises ValueError for options that the method does not know."""
     import optuna
     from tqdm import tqdm
 
@@ -94,10 +96,11 @@ def search(
 
 def _open(method, folder):
     import optuna
+    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    journal = optuna.storages.journal.JournalFileBackend(str(Path(folder) / f"{method}.journal"))
+    journal = JournalFileBackend(str(Path(folder) / f"{method}.journal"))
     return optuna.create_study(
         study_name=method,
         storage=optuna.storages.JournalStorage(journal),
