@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ class LowRankFusion(nn.Module):
         self.out = nn.Linear(rank, 1) if combine == "learned" else None
 
     def forward(self, encoded: Encoded) -> tuple[Tensor, Tensor]: # -> [N, R], [N]
-        feature = 1
+        feature: Any = 1
         for m, h in encoded.items():
             led = torch.cat([h.new_ones(len(h), 1), h], -1)       # [N, d_m + 1]
             feature = feature * (led @ self.factors[m].squeeze(-1).T)

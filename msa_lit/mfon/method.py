@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,8 +51,11 @@ def inter_modal(
     temperature: float = 1.0,  # divides the cosines; 1 as printed
     form: str = "fast",        # "fast", or "printed": MFON-8 as a quotient of scores
 ) -> Tensor:                   # L_ICL, scalar
-    "Sum of the contrasts between guided features and their guide. Raises ValueError without any guided modality."
-    if not others: raise ValueError("others is empty: a contrast needs at least one guided modality beside the guide")
+    """Sum of the contrasts between guided features and their guide.
+    Raises ValueError without any guided modality."""
+    if not others:
+        raise ValueError(
+            "others is empty: a contrast needs at least one guided modality beside the guide")
     contrast = {"fast": info_nce, "printed": score_contrast}[form]
     return sum(contrast(z, guide, temperature) for z in others.values())
 
@@ -87,14 +91,17 @@ class MFONOptions(FormOptions):
             if getattr(self, name) not in words:
                 raise ValueError(f"{name}={getattr(self, name)!r} is not one of {words}")
         for name in ("alpha", "beta"):
-            if not getattr(self, name) >= 0: raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
 MFON_ABLATIONS = {  # rows of Tables 4 and 5 -> options
-    "mfon": {}, "w/o distillation": {"alpha": 0.0}, "w/o contrast": {"beta": 0.0}, "w/o both losses": {"alpha": 0.0, "beta": 0.0},
+    "mfon": {}, "w/o distillation": {"alpha": 0.0}, "w/o contrast": {"beta": 0.0},
+    "w/o both losses": {"alpha": 0.0, "beta": 0.0},
     "w/o prompt": {"prompt": "none"}, "shared prompt": {"prompt": "shared"},
     "vision as query": {"guide": "vision"}, "audio as query": {"guide": "audio"},
 }
-RELEASE = dict(  # what the public code does beside the paper, at any width; sizes are in the presets
+# what the public code does beside the paper, at any width; sizes are in the presets
+RELEASE = dict(
     reduction="first", future=True, start="uniform", frame_layers=1, feed=1, positions="scaled",
     predictor="pyramid", teacher_form="release")
 
@@ -151,7 +158,7 @@ class GuidedModel(CommonModel):
         o, dropout = self.options, self.spec.model.dropout
         asked = [m for m in self.spec.modalities if m != o.guide]
         made = {m: make_guided(m, o, dropout, new_prompt(o)) for m in asked}
-        self.guided = nn.ModuleDict(made)
+        self.guided: Any = nn.ModuleDict(made)
 
     def build_fusion(self) -> nn.Module:
         if self.options.predictor == "common": return super().build_fusion()
@@ -188,7 +195,8 @@ def answers(
 ) -> Tensor:                # x for each clip, [n, d]
     "Ask a frozen teacher about every clip."
     device = next(teacher.parameters()).device
-    chunks = [[rows[i] for i in range(a, min(a + size, len(rows)))] for a in range(0, len(rows), size)]
+    chunks = [[rows[i] for i in range(a, min(a + size, len(rows)))]
+              for a in range(0, len(rows), size)]
     return torch.cat([teacher(pad(chunk).to(device)) for chunk in chunks])
 
 # %% ../../nbs/53_mfon.method.ipynb #taught-model

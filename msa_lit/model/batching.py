@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ..data.corpus import Padded, pad, spans
+from ..data.corpus import Padded, spans
 
 # %% auto #0
 __all__ = ['STEP', 'COUNTS', 'like_length', 'packed_states', 'usual_groups', 'last_states', 'all_states', 'first_fit',
@@ -132,7 +132,7 @@ def share_rows(
     for r, members in enumerate(rows):
         lengths = np.array([sizes[i] for i in members])
         starts[members] = r * room + np.cumsum(lengths) - lengths
-    return _laid(padded, len(rows), room, torch.from_numpy(spans(starts, sizes)))
+    return _laid(padded, len(rows), room, torch.from_numpy(spans(starts, np.array(sizes))))
 
 def _laid(padded, rows, room, at):
     n, frames = padded.values.shape
@@ -160,10 +160,10 @@ def back_to_batch(
 COUNTS = {"bert": 0, "electra": 0, "roberta": 1, "xlm-roberta": 1, "camembert": 1}
 
 def first_place(
-    model: nn.Module,  # a transformers encoder
+    model: Any,        # a transformers encoder
 ) -> int | None:       # the number of a sentence's first position; None: rows cannot be shared
     "Whether sentences may share a row, and where the network begins to count."
-    config, kind = model.config, COUNTS.get(getattr(model.config, "model_type", None))
+    config, kind = model.config, COUNTS.get(getattr(model.config, "model_type", ""))
     usual = getattr(config, "position_embedding_type", None) in (None, "absolute")
     masked = getattr(config, "_attn_implementation", None) == "sdpa"  # it takes a mask of pairs
     if kind is None or not usual or not masked or getattr(config, "is_decoder", False): return None
@@ -225,7 +225,7 @@ def plain_forms(
     model: nn.Module,     # any model
 ) -> Iterator[nn.Module]: # the same, on its plain forms while the block lasts
     "Turn every fast form of a model off for a while."
-    found = [m for m in model.modules() if getattr(m, "fast", None)]
+    found: list[Any] = [m for m in model.modules() if getattr(m, "fast", None)]
     for m in found: m.fast = False
     try: yield model
     finally:

@@ -35,10 +35,15 @@ def _check_pairs(**batches):
     "Refuse two batches that cannot be paired row by row."
     (a, x), (b, y) = batches.items()
     if x.ndim != 2 or x.shape != y.shape:
-        raise ValueError(f"{a} and {b} have shapes {list(x.shape)} and {list(y.shape)}; give one vector per sample, both [N, d]")
-    if len(x) < 2: raise ValueError(f"{a} has {len(x)} row; a contrast needs at least 2 samples, drop such a batch")
+        raise ValueError(f"{a} and {b} have shapes {list(x.shape)} and {list(y.shape)}; give one "
+                         f"vector per sample, both [N, d]")
+    if len(x) < 2:
+        raise ValueError(
+            f"{a} has {len(x)} row; a contrast needs at least 2 samples, drop such a batch")
     for name, z in batches.items():
-        if not torch.isfinite(z).all(): raise ValueError(f"{name} has NaN or infinite entries; look for them where it was computed")
+        if not torch.isfinite(z).all():
+            raise ValueError(
+                f"{name} has NaN or infinite entries; look for them where it was computed")
 
 @equation("MFON-7/logarithm")
 def log_score(
@@ -52,7 +57,8 @@ def log_score(
 def score(
     text: Tensor,   # [N, d] one text vector per sample
     other: Tensor,  # [N, d] one vector of another modality per sample
-) -> Tensor:        # [N, N] exp(cosine), row: text, column: other; ValueError for shapes, N < 2, non-finite entries
+) -> Tensor:        # [N, N] exp(cosine), row: text, column: other; ValueError for shapes, N < 2,
+                    # non-finite entries
     "Exponential of the cosine of every text with every other vector."
     _check_pairs(text=text, other=other)
     return log_score(text, other).exp()
@@ -61,12 +67,14 @@ def score(
 @equation("MUG-11", "MFON-8")
 def info_nce(
     anchor: Tensor,             # [N, d] one vector per sample, of any length
-    positive: Tensor,           # [N, d] row j is the partner of anchor j, the other rows are its negatives
+    positive: Tensor,  # [N, d] row j is the partner of anchor j, the other rows are its negatives
     temperature: float = 1.0,   # tau > 0, divides the cosines
 ) -> Tensor:                    # scalar; ValueError for shapes, N < 2, tau <= 0, non-finite entries
     "How badly anchors pick their own positives out of the batch: mean cross-entropy over cosines."
     _check_pairs(anchor=anchor, positive=positive)
-    if not temperature > 0: raise ValueError(f"temperature is {temperature}; it divides the cosines and must be above 0")
+    if not temperature > 0:
+        raise ValueError(
+            f"temperature is {temperature}; it divides the cosines and must be above 0")
     cosines = log_score(anchor, positive)  # [N, N], row: anchor, column: positive
     return F.cross_entropy(cosines / temperature, torch.arange(len(anchor), device=anchor.device))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from ..data.corpus import Corpus, Split, make_batch
 from ..model.encoders import Encoder
 from ..papers.equations import equation
 from ..base.files import csv_style, replace_files
+from ..base.types import Tensors, Widths
 from ..model.common import CommonModel, supervised
 from ..model.contract import Losses, Output, Stage, method
 from ..model.options import ModelSpec
@@ -36,7 +38,7 @@ __all__ = ['STEP_FORMS', 'MUG_ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUG
 @equation("MUG-27")
 def stage3_loss(
     task: Tensor,    # loss of the multimodal head, scalar
-    unimodal: dict,  # modality -> loss of its head against the corrected label, scalar
+    unimodal: Tensors,  # modality -> loss of its head against the corrected label, scalar
     beta: float,     # weight of the unimodal terms, not negative
 ) -> Tensor:         # scalar; ValueError for a negative weight
     "Task loss plus the weighted unimodal losses, MUG-27."
@@ -70,7 +72,8 @@ STEP_FORMS = {"fast": direct_update, "printed": meta_update}  # two ways to comp
 class MUGOptions:
     "Options of `mug`; ValueError for values that make no sense."
     labels: str = "mug"           # "mug", "copy", "true" or the path of a label table (.csv)
-    beta: float = 0.01            # weight of the unimodal tasks in stage 3; 0 leaves them and their labels out
+    beta: float = 0.01            # weight of the unimodal tasks in stage 3; 0 leaves them and their
+                                  # labels out
     pretrain_epochs: int = 15     # stage 1, at most
     eta: float = 0.01             # weight of the heads on projected vectors
     gamma: float = 0.01           # weight of the contrast; 0 leaves it out
@@ -83,10 +86,11 @@ class MUGOptions:
     b: int = 10                   # |S'| / |S|
     noise: float = 1.0            # spread of the noise on labels
     lambda_init: float = 0.9      # first share of the stored label; ours
-    count_from: str = "switch"    # exponent of the share: from the "switch" (ours) or the "start" (printed)
+    count_from: str = "switch"    # exponent of the share: from the "switch" (ours) or the "start"
+                                  # (printed)
     examine: bool = True          # multimodal denoising; False: every inner step is kept
     first_order: bool = False     # leave out second derivatives
-    form: str = "fast"            # of the bi-level step: "fast", or "printed" as MUG-22 and 23 stand
+    form: str = "fast"  # of the bi-level step: "fast", or "printed" as MUG-22 and 23 stand
     label_draws: int = 0          # final labels for clean y (0) or averaged over so many noisy ones
     mucn_hidden: int = 64         # ours
     mucn_depth: int = 2           # ours
@@ -97,13 +101,17 @@ class MUGOptions:
         known = dict(stop=STOPS, activation=tuple(ACTIVATIONS), count_from=("switch", "start"),
                      form=tuple(STEP_FORMS))
         for name, allowed in known.items():
-            if getattr(self, name) not in allowed: raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
         if self.labels not in ("mug", "copy", "true") and not self.labels.endswith(".csv"):
-            raise ValueError(f"labels={self.labels!r} is not 'mug', 'copy', 'true' or the path of a .csv written by `write_labels`")
+            raise ValueError(f"labels={self.labels!r} is not 'mug', 'copy', 'true' or the path of "
+                             f"a .csv written by `write_labels`")
         for name in ("beta", "eta", "gamma", "noise", "label_draws", "b"):
-            if getattr(self, name) < 0: raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
         for name in ("inner_lr", "outer_lr", "temperature", "pretrain_epochs", "meta_epochs"):
-            if not getattr(self, name) > 0: raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)} must be above 0")
 
     @property
     def learns(self): return self.labels == "mug" and self.beta > 0
@@ -113,15 +121,18 @@ class MUCNStack(nn.Module):
     "One correction network per modality, their parameters stacked in buffers."
     def __init__(
         self,
-        widths: dict,         # modality -> d_m
+        widths: Widths,       # modality -> d_m
         rho: float,           # largest |label|
         options: MUGOptions,  # size and form of the networks
     ):
         super().__init__()
         o = options
-        networks = {m: MUCN(w, rho, o.mucn_hidden, o.mucn_depth, o.scale, o.normalise) for m, w in widths.items()}
-        self.template = (networks[next(iter(widths))],)  # in a tuple, so that its own parameters are not registered
-        self.places = {k: f"theta_{k.replace('.', '_')}" for k, _ in self.template[0].named_parameters()}
+        networks = {m: MUCN(w, rho, o.mucn_hidden, o.mucn_depth, o.scale, o.normalise)
+                    for m, w in widths.items()}
+        # in a tuple, so that its own parameters are not registered
+        self.template = (networks[next(iter(widths))],)
+        self.places = {k: f"theta_{k.replace('.', '_')}"
+                       for k, _ in self.template[0].named_parameters()}
         self.put(stack_params(networks))
 
     @property
@@ -135,10 +146,18 @@ class MUCNStack(nn.Module):
 
 # %% ../../nbs/44_mug.method.ipynb #memory
 class LabelMemory(nn.Module):
-    "What stage 2 remembers: networks, labels of the epoch before, their way so far; raises ValueError for unusable vectors."
+    """What stage 2 remembers: networks, labels of the epoch before, their way so far.
+    Raises ValueError for unusable vectors."""
+    key: Tensor         # where its random streams begin
+    tick: Tensor        # streams drawn
+    epoch: Tensor       # epochs finished
+    visited: Tensor     # [n] in this epoch
+    labels: Tensor      # [M, n] after the last epoch
+    trajectory: Tensor  # [epochs, M, n]
+
     def __init__(
         self,
-        widths: dict,         # modality -> d_m
+        widths: Widths,       # modality -> d_m
         n: int,               # training clips
         rho: float,           # largest |label|
         options: MUGOptions,  # those of stage 2 are used
@@ -153,7 +172,8 @@ class LabelMemory(nn.Module):
         self.register_buffer("trajectory", torch.zeros(options.meta_epochs, len(widths), n))
 
     def store(self, vectors, bridged, said, y): # {m: [n, d_m]}, {m: [n, d_m]}, {m: [n]}, [n]
-        check_representations(vectors | {f"projected {m}": x for m, x in bridged.items()}, y, self.rho)
+        check_representations(vectors
+                              | {f"projected {m}": x for m, x in bridged.items()}, y, self.rho)
         self.x, self.bridge = pad_features(vectors), pad_features(bridged)   # [M, n, d]
         self.said, self.y = torch.stack(list(said.values())), y.expand(len(self.names), -1)
 
@@ -166,7 +186,9 @@ class LabelMemory(nn.Module):
         draws = self.options.label_draws
         if not draws: return self.stack(self.x, self.y)
         stream = self.stream()
-        return sum(self.stack(self.x, corrupt(self.y, self.options.noise, stream)) for _ in range(draws)) / draws
+        said = (self.stack(self.x, corrupt(self.y, self.options.noise, stream))
+                for _ in range(draws))
+        return cast(Tensor, sum(said)) / draws
 
     def finish_epoch(self):
         self.labels.copy_(self.answer())
@@ -189,8 +211,9 @@ class LabelLearner(LabelMemory):
         self.visited[index] = True
         step = self.update(index, self.stream())
         self.stack.put(step.params)
-        refused = (1 - step.accepted.float()).tolist()
-        return {"pre": step.pre.mean().item(), "post": step.post.mean().item()} | {f"refused_{m}": r for m, r in zip(self.names, refused)}
+        refused = (1 - torch.as_tensor(step.accepted).float()).tolist()
+        return {"pre": step.pre.mean().item(), "post": step.post.mean().item()} | {
+            f"refused_{m}": r for m, r in zip(self.names, refused, strict=True)}
 
     def update(self, index, stream): return meta_training(self, index, stream)
 
@@ -212,16 +235,20 @@ def meta_training(
     index: Tensor,            # rows of S, [b]
     stream: torch.Generator,  # noise and S' come from here
 ) -> MetaStep:                # new parameters, losses and verdicts [M]
-    "One iteration of stage 2 on the batch S: both tasks and the bi-level step, or the inner step alone."
+    """One iteration of stage 2 on the batch S: both tasks and the bi-level step, or the inner
+    step alone."""
     o, net, theta = learner.options, learner.stack.template[0], learner.stack.theta
-    unimodal = learner.x.index_select(1, index), corrupt(learner.y[:, index], o.noise, stream), learner.target(index)
+    unimodal = (learner.x.index_select(1, index), corrupt(learner.y[:, index], o.noise, stream),
+                learner.target(index))
     if not o.examine:
         theta = {k: p.detach().requires_grad_() for k, p in theta.items()}
         loss = denoising_loss(net, theta, *unimodal)
         new = inner_step(theta, loss.sum(), o.inner_lr, first_order=True)
-        return MetaStep({k: p.detach() for k, p in new.items()}, loss.detach(), loss.detach(), torch.ones_like(loss, dtype=torch.bool))
+        return MetaStep({k: p.detach() for k, p in new.items()}, loss.detach(), loss.detach(),
+                        torch.ones_like(loss, dtype=torch.bool))
     d = denoising_batch(index, len(learner.visited), o.b, stream)
-    multimodal = learner.bridge.index_select(1, d), corrupt(learner.said[:, d], o.noise, stream), learner.y[:, d]
+    multimodal = (learner.bridge.index_select(1, d), corrupt(learner.said[:, d], o.noise, stream),
+                  learner.y[:, d])
     update = STEP_FORMS[o.form]
     return update(net, theta, unimodal, multimodal, o.inner_lr, o.outer_lr, o.first_order)
 
@@ -230,15 +257,22 @@ def label_table(
     run,             # a finished Run of `mug` (or `mug_mlc`) with its weights
     corpus: Corpus,  # the corpus it was trained on
 ):                   # DataFrame: id, modality, multimodal, label, epoch_0, epoch_1, ...
-    "The labels a run has learned, with their trajectory. Raises ValueError for a run without any or for another corpus."
+    """The labels a run has learned, with their trajectory.
+    Raises ValueError for a run without any or for another corpus."""
     import pandas as pd
-    if run.state is None or "labels" not in run.state: raise ValueError(f"this run of {run.method!r} keeps no labels; fit 'mug' with weights=True")
-    if not corpus.known_as(run.corpus["fingerprint"]): raise ValueError(f"the run was trained on {run.corpus['name']!r} {run.corpus['fingerprint']}, this corpus is {corpus.fingerprint}")
+    if run.state is None or "labels" not in run.state:
+        raise ValueError(f"this run of {run.method!r} keeps no labels; fit 'mug' with weights=True")
+    if not corpus.known_as(run.corpus["fingerprint"]):
+        raise ValueError(f"the run was trained on {run.corpus['name']!r} "
+                         f"{run.corpus['fingerprint']}, this corpus is {corpus.fingerprint}")
     split, path = corpus.splits["train"], run.state.get("learner.trajectory")
     parts = []
     for i, m in enumerate(run.spec["modalities"]):
-        steps = {} if path is None else {f"epoch_{e}": row for e, row in enumerate(path[:, i].numpy())}
-        parts.append(pd.DataFrame({"id": split.ids, "modality": m, "multimodal": split.labels["multimodal"], "label": run.state["labels"][i].numpy(), **steps}))
+        steps = {} if path is None else {f"epoch_{e}": row
+                                         for e, row in enumerate(path[:, i].numpy())}
+        parts.append(
+            pd.DataFrame({"id": split.ids, "modality": m, "multimodal": split.labels["multimodal"],
+                          "label": run.state["labels"][i].numpy(), **steps}))
     return pd.concat(parts, ignore_index=True)
 
 def write_labels(
@@ -249,7 +283,7 @@ def write_labels(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     how = {"index": False, "float_format": "%.6g", **csv_style(table.id)}
-    write = lambda aside: table.to_csv(aside, **how)
+    def write(aside): return table.to_csv(aside, **how)
     replace_files({path: write})
     return path
 
@@ -258,18 +292,24 @@ def read_labels(
     split: Split,       # training clips that need labels
     modalities: tuple,  # which modalities
 ) -> Tensor:            # [M, n], in the split's order
-    "Read labels back. Raises OSError for a missing file, ValueError where it does not belong to these clips."
+    """Read labels back.
+    Raises OSError for a missing file, ValueError where it does not belong to these clips."""
     import pandas as pd
     table = pd.read_csv(path, dtype={"id": str, "modality": str}, keep_default_na=False,
                         na_values={"label": [""], "multimodal": [""]})
     missing = {"id", "modality", "multimodal", "label"} - set(table.columns)
-    if missing: raise ValueError(f"{path} has no column {sorted(missing)}; write it with `write_labels`")
+    if missing:
+        raise ValueError(f"{path} has no column {sorted(missing)}; write it with `write_labels`")
     rows = []
     for m in modalities:
         part = table[table.modality == m].set_index("id").reindex(split.ids)
         absent = part.index[part.label.isna()]
-        if len(absent): raise ValueError(f"{path} has no {m} label for {len(absent)} of {len(split)} clips, first {absent[0]!r}; it belongs to another corpus")
-        if abs(part.multimodal.to_numpy() - split.labels["multimodal"]).max() > 1e-4: raise ValueError(f"{path}: its multimodal labels are not those of this corpus; learn the labels anew")
+        if len(absent):
+            raise ValueError(f"{path} has no {m} label for {len(absent)} of {len(split)} clips, "
+                             f"first {absent[0]!r}; it belongs to another corpus")
+        if abs(part.multimodal.to_numpy() - split.labels["multimodal"]).max() > 1e-4:
+            raise ValueError(f"{path}: its multimodal labels are not those of this corpus; learn "
+                             f"the labels anew")
         rows.append(torch.tensor(part.label.to_numpy(), dtype=torch.float32))
     return torch.stack(rows)
 
@@ -281,7 +321,9 @@ def true_labels(
     "The modalities' own labels. Raises ValueError for a corpus that has none."
     own, truth = corpus.splits["train"].labels, (corpus.truth or {}).get("train", {})
     missing = [m for m in modalities if m not in own and m not in truth]
-    if missing: raise ValueError(f"labels='true': corpus {corpus.name!r} has no {missing[0]} labels; only SIMS and simulated corpora have")
+    if missing:
+        raise ValueError(f"labels='true': corpus {corpus.name!r} has no {missing[0]} labels; only "
+                         f"SIMS and simulated corpora have")
     return torch.stack([torch.as_tensor(own[m] if m in own else truth[m]) for m in modalities])
 
 # %% ../../nbs/44_mug.method.ipynb #network
@@ -290,7 +332,7 @@ class Bridges(nn.ModuleDict):
     def __init__(
         self,
         width: int,           # d, of the fused vector
-        widths: dict,         # modality -> d_m
+        widths: Widths,       # modality -> d_m
         options: MUGOptions,  # those of stage 1 are used
     ):
         made = {m: ContrastiveProjection(width, w, options.activation) for m, w in widths.items()}
@@ -299,7 +341,7 @@ class Bridges(nn.ModuleDict):
 
     def carry(self, x, heads): # [N, d], {m: Branch} -> {m: x_m' [N, d_m]}, {m: [N]}
         read = {m: lambda v, branch=branch: branch(v)[1] for m, branch in heads.items()}
-        return projected_predictions(self, read, x)
+        return projected_predictions(dict(self.items()), read, x)
 
     def losses(self, batch, out) -> Losses: # MUG-12
         o, y, x = self.options, batch.labels["multimodal"], out.features["multimodal"].float()
@@ -332,7 +374,7 @@ class BridgedModel(CommonModel):
 
     def build_encoders(self) -> dict[str, nn.Module]:
         encoders = super().build_encoders()
-        down = lambda e: Down(e, self.spec.model.text_width, self.options.activation)
+        def down(e): return Down(e, self.spec.model.text_width, self.options.activation)
         return {m: down(e) if m == "text" else e for m, e in encoders.items()}
 
     def bridged(self, batch) -> Output: # stage 1: heads read the bridges
@@ -346,11 +388,12 @@ def check_room(
     n: int,               # training clips
     batch: int,           # clips in a batch
     options: MUGOptions,  # its b is used
-) -> None:                # raises ValueError, in stage 1 already, for a corpus that stage 2 could not work on
+) -> None:  # raises ValueError, in stage 1 already, for a corpus that stage 2 could not work on
     "Is there room for D = S and b times as many others?"
     needed = (1 + options.b) * batch
     if options.examine and needed > n:
-        raise ValueError(f"stage 2 draws (1 + b) x batch = {needed} clips at a time, the corpus has {n}; lower b={options.b} or batch_size={batch}")
+        raise ValueError(f"stage 2 draws (1 + b) x batch = {needed} clips at a time, the corpus "
+                         f"has {n}; lower b={options.b} or batch_size={batch}")
 
 # %% ../../nbs/44_mug.method.ipynb #labelled
 def found_labels(
@@ -391,7 +434,7 @@ def represent(
         fused = model.fuse(encoded)[0]
         said.append((encoded, *model.projections.carry(fused, model.branches)))
     model.train(was)
-    joined = lambda i, m: torch.cat([parts[i][m].float() for parts in said])
+    def joined(i, m): return torch.cat([parts[i][m].float() for parts in said])
     return tuple({m: joined(i, m) for m in model.spec.modalities} for i in range(3))
 
 # %% ../../nbs/44_mug.method.ipynb #method
@@ -449,13 +492,20 @@ class MUG(BridgedModel):
 
 # %% ../../nbs/44_mug.method.ipynb #ablations
 MUG_ABLATIONS = {  # rows of Tables 4 and 5 -> options of `mug`
-    "mug": {}, "w/o unimodal tasks": {"beta": 0.0}, "w/o multimodal denoising": {"examine": False}, "w/o contrast": {"gamma": 0.0},
+    "mug": {}, "w/o unimodal tasks": {"beta": 0.0}, "w/o multimodal denoising": {"examine": False},
+    "w/o contrast": {"gamma": 0.0},
     "labels copied": {"labels": "copy"}, "true labels": {"labels": "true"},
 }
 TABLE_2 = {  # the paper's settings; widths are those of the encoders' vectors
-    "mosi": dict(batch_size=32, text_lr=3e-5, pretrain_epochs=15, meta_epochs=65, fusion_width=32, audio_hidden=256, audio_width=256, vision_hidden=64, vision_width=64, text_width=64, beta=0.01),
-    "mosei": dict(batch_size=16, text_lr=1e-5, pretrain_epochs=10, meta_epochs=50, fusion_width=16, audio_hidden=128, audio_width=128, vision_hidden=64, vision_width=64, text_width=64, beta=0.0001),
-    "sims": dict(batch_size=32, text_lr=2e-5, pretrain_epochs=20, meta_epochs=80, fusion_width=128, audio_hidden=256, audio_width=256, vision_hidden=256, vision_width=256, text_width=64, beta=0.01),
+    "mosi": dict(batch_size=32, text_lr=3e-5, pretrain_epochs=15, meta_epochs=65, fusion_width=32,
+                 audio_hidden=256, audio_width=256, vision_hidden=64, vision_width=64,
+                 text_width=64, beta=0.01),
+    "mosei": dict(batch_size=16, text_lr=1e-5, pretrain_epochs=10, meta_epochs=50, fusion_width=16,
+                  audio_hidden=128, audio_width=128, vision_hidden=64, vision_width=64,
+                  text_width=64, beta=0.0001),
+    "sims": dict(batch_size=32, text_lr=2e-5, pretrain_epochs=20, meta_epochs=80, fusion_width=128,
+                 audio_hidden=256, audio_width=256, vision_hidden=256, vision_width=256,
+                 text_width=64, beta=0.01),
 }
 
 # %% ../../nbs/44_mug.method.ipynb #size
@@ -465,9 +515,12 @@ def size_table(
 ) -> dict:                           # part -> number of parameters; "total" sums them
     "Parameters of MUG by part, counted without allocating any."
     with torch.device("meta"): net = MUG(spec, options)
-    size = lambda m: sum(p.numel() for p in m.parameters())
-    stacks = {m: size(MUCN(w, spec.rho, options.mucn_hidden, options.mucn_depth)) for m, w in net.widths.items()}
-    parts = {"text network": size(net.encoders["text"].inner), "text down": size(net.encoders["text"].linear)} if "text" in net.encoders else {}
+    def size(m): return sum(p.numel() for p in m.parameters())
+    stacks = {m: size(MUCN(w, spec.rho, options.mucn_hidden, options.mucn_depth))
+              for m, w in net.widths.items()}
+    parts = {"text network": size(net.encoders["text"].inner),
+             "text down": size(net.encoders["text"].linear)} if "text" in net.encoders else {}
     parts |= {f"{m} encoder": size(e) for m, e in net.encoders.items() if m != "text"}
-    parts |= {"bridges": size(net.projections), "fusion": size(net.fusion), "heads": size(net.branches), "MUCNs": sum(stacks.values())}
+    parts |= {"bridges": size(net.projections), "fusion": size(net.fusion),
+              "heads": size(net.branches), "MUCNs": sum(stacks.values())}
     return parts | {"total": sum(parts.values())}

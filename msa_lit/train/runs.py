@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from .folders import claimed, difference, digest_of, look, read_run, write_run
 from ..model.contract import Answers, Method, parse, wear
 from ..measure.metrics import evaluate
 from ..base.notices import collect, hushed, notice
+from ..base.types import Named
 from .presets import suits, with_preset
 from .listeners import Listener
 from .sanity import check_unused, look_after, look_before
@@ -35,6 +37,9 @@ from .loop import Loop, TrainOptions, first_step, predict, predict_together
 from .loop import seed_everything, train
 from ..data.values import check_values
 from ..data.untrusted import safe, verbatim
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
 __all__ = ['load_corpus', 'check_ready', 'choose', 'reads', 'read', 'build', 'Run', 'facts_of', 'identity', 'telling', 'fit',
@@ -117,7 +122,7 @@ def read(
     if "text" not in corpus.modalities: return corpus, None
     read_corpus, words = read_text(corpus, model.text, model.max_tokens, words)
     if model.freeze_text:
-        network = lambda: text_network(model.text, model.pooling or None)
+        def network(): return text_network(model.text, model.pooling or None)
         cache = os.environ.get("MSA_LIT_CACHE")
         read_corpus = freeze_text(read_corpus, network, model.text, cache)
     return read_corpus, words
@@ -151,8 +156,8 @@ class Run:
     scores: dict        # split -> head -> metric -> value
     selected_on: str    # what chose the epoch
     environment: dict   # versions and hardware
-    history: object     # DataFrame, a row per epoch
-    predictions: object # DataFrame, a row per utterance that was scored
+    history: pd.DataFrame      # a row per epoch
+    predictions: pd.DataFrame  # a row per utterance that was scored
     state: dict | None = None  # weights, where they were kept
     notices: tuple = ()        # what was said on the way and should be known
 
@@ -187,7 +192,7 @@ class Run:
 # %% ../../nbs/08_train.runs.ipynb #identity
 def facts_of(
     corpus: Corpus,  # any corpus
-) -> dict:           # plain values
+) -> Named:          # plain values
     "What a record says of its corpus; every byte of the corpus is read for it."
     return {"name": corpus.name, "fingerprint": corpus.fingerprint, "scheme": corpus.scheme,
             "modalities": list(corpus.modalities),
@@ -198,7 +203,7 @@ def identity(
     seed: int,     # the run's seed
     chosen: dict,  # options by owner
     facts: dict,   # of the corpus, from `facts_of`
-) -> dict:         # plain values; equal dicts mean the same run
+) -> Named:        # plain values; equal dicts mean the same run
     "What makes a run this run."
     options = {k: asdict(o) for k, o in chosen.items()}
     return {"method": name, "seed": seed, "options": options, "corpus": facts}
@@ -255,7 +260,7 @@ def fit(
         if not weights: run = replace(run, state=None)
         if place is not None and team.main:
             run.save(place, weights)
-            loop.path.unlink(missing_ok=True)
+            if loop.path is not None: loop.path.unlink(missing_ok=True)
         team.wait()  # whoever goes on finds the result
     return run
 
@@ -370,7 +375,7 @@ def rebuild(
         raise ValueError(f"this run of {run.method} was saved without weights; "
                          "fit it again with weights=True")
     chosen, words = chosen_of(run), run.spec["words"]
-    facts = dict(run.spec, modalities=tuple(run.spec["modalities"]),
+    facts: Named = dict(run.spec, modalities=tuple(run.spec["modalities"]),
                  words=None if words is None else tuple(words), model=chosen["model"])
     try:
         method = build(run.method, ModelSpec(**facts), chosen, run.seed)

@@ -4,6 +4,7 @@
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #imports
 from __future__ import annotations
+from ...base.types import Named
 
 import argparse
 import statistics
@@ -18,14 +19,15 @@ from torch import Tensor
 
 from ...data.corpus import Batch, Corpus, Padded, Split, make_batch
 from ...model.encoders import pool
-from ...model.common import ModelSpec
+from ...model.options import ModelSpec
 from ...model.losses import info_nce, info_nce_floor
-from ...model.contract import Method
+from ...model.contract import Method, total_losses
 from ...mfon.attention import HEAD_FORMS, GuidedEncoder
 from ...mfon.method import MFON_ABLATIONS, MFON, RELEASE, MFONOptions
 from ...train.runs import Run, read
 from ...train.trials import Trial, Trials, fill
 from ...measure.statistics import linear_probe, r_squared
+from ...simulate.world import truth_of
 
 # %% auto #0
 __all__ = ['RIDGE', 'DEVIATIONS', 'FOUR', 'AUDIO_STRONG', 'THREE', 'CASES', 'MFON_SCALE', 'SMALL_MODEL', 'MFON_TRIALS',
@@ -41,7 +43,8 @@ def retrieval(
     "How well features pick their own partner. Raises ValueError for fewer clips than one group."
     if len(z) < group: raise ValueError(f"{len(z)} clips are fewer than one group of {group}")
     pairs = [(z[i:i + group], text[i:i + group]) for i in range(0, len(z) - group + 1, group)]
-    top1 = [(F.normalize(a, dim=1) @ F.normalize(b, dim=1).T).argmax(1).eq(torch.arange(group)).float().mean() for a, b in pairs]
+    top1 = [(F.normalize(a, dim=1) @ F.normalize(b, dim=1).T).argmax(1).eq(torch.arange(group))
+            .float().mean() for a, b in pairs]
     above = [info_nce(a, b) - info_nce_floor(group) for a, b in pairs]
     return {"top1": float(sum(top1) / len(pairs)), "above_floor": float(sum(above) / len(pairs))}
 
@@ -56,9 +59,11 @@ def features(
     for start in range(0, len(split), 64):
         batch = make_batch(split, range(start, min(start + 64, len(split))))
         guided = model(batch).encoded
-        own = {m: pool(e.states(batch.inputs[m]), batch.inputs[m].lengths, "mean") for m, e in model.encoders.items()} if isinstance(model, MFON) else guided
+        own = {m: pool(e.states(batch.inputs[m]), batch.inputs[m].lengths, "mean")
+               for m, e in model.encoders.items()} if isinstance(model, MFON) else guided
         parts.append({"guided": guided, "own": own})
-    return {kind: {m: torch.cat([p[kind][m] for p in parts]) for m in parts[0][kind]} for kind in ("guided", "own")}
+    return {kind: {m: torch.cat([p[kind][m] for p in parts]) for m in parts[0][kind]}
+            for kind in ("guided", "own")}
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #measure
 RIDGE = 10.0  # lambda of the probes
@@ -75,25 +80,34 @@ def measure_features(
     y_train, y_test = (corpus.splits[s].labels["multimodal"] for s in ("train", "test"))
     row = {k: run.metrics[k] for k in ("mae", "corr", "acc2_non0", "acc7")}
     for m in model.spec.modalities:
-        u_train, u_test = (corpus.truth[s][m] for s in ("train", "test"))
-        row[f"probe_{m}"] = r_squared(linear_probe(train["guided"][m], u_train, test["guided"][m], RIDGE), u_test)
-        row[f"own_mae_{m}"] = float(np.abs(linear_probe(train["own"][m], y_train, test["own"][m], RIDGE) - y_test).mean())
+        u_train, u_test = (truth_of(corpus, s)[m] for s in ("train", "test"))
+        row[f"probe_{m}"] = r_squared(
+            linear_probe(train["guided"][m], u_train, test["guided"][m], RIDGE), u_test)
+        row[f"own_mae_{m}"] = float(
+            np.abs(linear_probe(train["own"][m], y_train, test["own"][m], RIDGE) - y_test).mean())
     for m in model.guided if isinstance(model, MFON) else ():
-        row |= {f"{k}_{m}": v for k, v in retrieval(test["guided"][m], test["guided"][model.options.guide]).items()}
+        row |= {f"{k}_{m}": v for k, v in retrieval(test["guided"][m],
+                                                    test["guided"][model.options.guide]).items()}
     if "vision" in model.spec.modalities:
-        row["silhouette_vision"] = float(silhouette_score(test["guided"]["vision"].numpy(), np.digitize(y_test, np.quantile(y_train, [1 / 3, 2 / 3]))))
+        row["silhouette_vision"] = float(
+            silhouette_score(test["guided"]["vision"].numpy(),
+                             np.digitize(y_test, np.quantile(y_train, [1 / 3, 2 / 3]))))
     return row
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #trials
 DEVIATIONS = {  # one habit of the release at a time -> options, and the trial it is compared with
     "first, future mask": ({"reduction": "first", "future": True}, "first, teacher_first"),
-    "first, causal teachers": ({"reduction": "first", "causal_teachers": True}, "first, teacher_first"),
-    "uniform prompts": ({"start": "uniform"}, "mfon"), "one linear map": ({"frame_layers": 1}, "mfon"),
+    "first, causal teachers": ({"reduction": "first", "causal_teachers": True},
+                               "first, teacher_first"),
+    "uniform prompts": ({"start": "uniform"}, "mfon"),
+    "one linear map": ({"frame_layers": 1}, "mfon"),
 }
-FOUR = {k: RELEASE[k] for k in ("reduction", "future", "start", "frame_layers")}  # the habits tried here
+# the habits tried here
+FOUR = {k: RELEASE[k] for k in ("reduction", "future", "start", "frame_layers")}
 AUDIO_STRONG = {"kappa": {"text": 1.5, "audio": 0.3}, "noise": {"text": 1.5, "audio": 0.4}}
 
-_mfon = lambda modalities=(), world={}, **options: Trial("mfon", options, modalities, world)
+def _mfon(modalities=(), world=None, **options):
+    return Trial("mfon", options, modalities, world or {})
 THREE = ("text", "audio", "vision")
 
 CASES = {
@@ -105,11 +119,13 @@ CASES = {
     "late fusion": Trial("late_fusion"),
     **{f"late fusion, {m} only": Trial("late_fusion", modalities=(m,)) for m in THREE},
     **{f"audio strong, {m} guides": _mfon(world=AUDIO_STRONG, guide=m) for m in THREE},
-    **{f"{how}, {way}": _mfon(reduction=how, direction=way) for how in ("first", "mean", "attention")
+    **{f"{how}, {way}": _mfon(reduction=how, direction=way)
+       for how in ("first", "mean", "attention")
        for way in ("teacher_first", "student_first") if (how, way) != ("mean", "teacher_first")},
 }
-MFON_SCALE = dict(epochs=8, patience=4, lr=2e-3, text="minilm", freeze_text=True)  # of every trial
-SMALL_MODEL = dict(attention_layers=1, teacher_epochs=6)  # of every MFON trial
+# of every trial
+MFON_SCALE: Named = dict(epochs=8, patience=4, lr=2e-3, text="minilm", freeze_text=True)
+SMALL_MODEL: Named = dict(attention_layers=1, teacher_epochs=6)  # of every MFON trial
 
 def measure_mfon_trial(
     trial: Trial,                   # one of CASES
@@ -131,7 +147,8 @@ def random_batch(
     words: int = 24, # T of the text
 ) -> Batch:          # audio 16 and vision 20 features wide, word ids below 100
     "A batch for timing."
-    inputs = {"text": torch.randint(2, 100, (clips, words)), "audio": torch.randn(clips, frames, 16), "vision": torch.randn(clips, frames, 20)}
+    inputs = {"text": torch.randint(2, 100, (clips, words)),
+              "audio": torch.randn(clips, frames, 16), "vision": torch.randn(clips, frames, 20)}
     padded = {m: Padded(x, torch.full((clips,), x.shape[1])) for m, x in inputs.items()}
     return Batch(torch.arange(clips), ("",) * clips, padded, {"multimodal": torch.randn(clips)})
 
@@ -142,31 +159,42 @@ def mfon_step_cost(
     repeats: int = 3,  # the smallest time counts
 ) -> dict:             # part -> milliseconds of processor time
     "Time one training step by part."
-    spec = ModelSpec(("text", "audio", "vision"), {"audio": 16, "vision": 20}, clips, 3.0, tuple(map(str, range(100))))
+    spec = ModelSpec(("text", "audio", "vision"), {"audio": 16, "vision": 20}, clips, 3.0,
+                     tuple(map(str, range(100))))
     model = MFON(spec, MFONOptions(reduction=reduction, common_width=128, heads=8)).train()
     for teacher in model.teachers.values(): teacher.hold()
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
     batch, best = random_batch(clips, frames), {}
     for _ in range(repeats):
         marks = [process_time()]
-        f = {m: e.states(batch.inputs[m]) for m, e in model.encoders.items()}; marks.append(process_time())
-        for m, g in model.guided.items(): g(f["text"], f[m], batch.inputs[m].mask, [0] if reduction == "first" else None)
+        f = {m: e.states(batch.inputs[m]) for m, e in model.encoders.items()}
+        marks.append(process_time())
+        for m, g in model.guided.items():
+            g(f["text"], f[m], batch.inputs[m].mask, [0] if reduction == "first" else None)
         marks.append(process_time())
         model.teachers.said = {m: t(batch.inputs[m]) for m, t in model.teachers.items()}
         marks.append(process_time())
-        loss = sum(model.losses(batch, model(batch)).values()); marks.append(process_time())
-        optimiser.zero_grad(); loss.backward(); marks.append(process_time())
-        optimiser.step(); marks.append(process_time())
-        spans = [1e3 * (b - a) for a, b in zip(marks, marks[1:])]
-        spans[3] = max(spans[3] - spans[0] - spans[1], 0.0)                          # the whole forward pass, less its parts
-        for part, ms in zip(("encode", "attend", "teach", "heads", "backward", "update"), spans): best[part] = min(ms, best.get(part, ms))
+        loss = total_losses(model, batch, model(batch)).total
+        marks.append(process_time())
+        optimiser.zero_grad()
+        loss.backward()
+        marks.append(process_time())
+        optimiser.step()
+        marks.append(process_time())
+        spans = [1e3 * (b - a) for a, b in zip(marks, marks[1:], strict=False)]
+        # the whole forward pass, less its parts
+        spans[3] = max(spans[3] - spans[0] - spans[1], 0.0)
+        for part, ms in zip(("encode", "attend", "teach", "heads", "backward", "update"),
+                            spans, strict=True):
+            best[part] = min(ms, best.get(part, ms))
     return best
 
 def mfon_cost_table() -> list:  # of dicts: clips, frames, reduction, part, ms
     "Time steps over a grid of lengths and batch sizes."
     grid = [(32, t) for t in (25, 50, 100, 200, 400)] + [(n, 100) for n in (8, 16, 64)]
     return [dict(clips=n, frames=t, reduction=how, part=part, ms=round(ms, 3))
-            for n, t in grid for how in ("first", "mean") for part, ms in mfon_step_cost(n, t, how).items()]
+            for n, t in grid for how in ("first", "mean")
+            for part, ms in mfon_step_cost(n, t, how).items()]
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #form-cost
 def form_cost(
@@ -193,7 +221,7 @@ def form_table() -> list:  # of dicts: width, heads, frames, reduction, form, ms
     for width, heads in ((32, 4), (128, 8)):
         for frames in (25, 100, 400):
             for how in ("first", "mean"):
-                setting = dict(width=width, heads=heads, frames=frames, reduction=how)
+                setting: Named = dict(width=width, heads=heads, frames=frames, reduction=how)
                 times = form_cost(**setting)
                 rows += [setting | dict(form=form, ms=round(ms, 3)) for form, ms in times.items()]
     return rows
