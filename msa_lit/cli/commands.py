@@ -433,7 +433,7 @@ def verdict_card(
 
 
 def _finding(line):
-    get = lambda k: f"{float(line[k]):.3g}"
+    def get(k): return f"{float(line[k]):.3g}"
     head = f"    {line['finding']}: {get('estimate')}"
     if line.get("border") in (None, ""):
         return [f"{head}, {line['state']}"]

@@ -17,7 +17,7 @@ from ..data.corpus import Batch
 from .contract import Encoded, Method, Output, method
 from .encoders import Encoder, FeatureText, FrameLSTM, FrameTransformer, TinyText
 from .encoders import text_network
-from .options import ModelOptions, ModelSpec
+from .options import ModelSpec
 from ..papers.equations import equation
 
 # %% auto #0
@@ -172,7 +172,7 @@ def count_parameters(
 ) -> dict[str, int]:            # part -> number of parameters, and "total"
     "Count parameters by part without allocating any."
     with torch.device("meta"): built = method(spec)
-    size = lambda m: sum(p.numel() for p in m.parameters())
+    def size(m): return sum(p.numel() for p in m.parameters())
     parts = {f"{m} encoder": size(e) for m, e in built.encoders.items()}
     parts |= {f"{m} head": size(b) for m, b in built.branches.items()}
     return parts | {"fusion": size(built.fusion), "total": size(built)}

@@ -177,7 +177,8 @@ class Method(Passing):
         read = {"encoder"} if model.text == "features" else set()  # text frames pass one, too
         return {o: f"{cls.name} never reads it" for o in cls.ignores if o not in read}
 
-    def begin(self, stage: str, corpus: Corpus): "When a stage starts; the corpus has no test split."
+    def begin(self, stage: str, corpus: Corpus):
+        "When a stage starts; the corpus has no test split."
 
     def attach(self, stage: str, corpus: Corpus): "When a stage starts, and when it is resumed."
 
@@ -209,6 +210,7 @@ class Piece(nn.Module):
     "Something a method borrows from another paper."
     name: str = ""
     Options: type = NoOptions
+    options: Any                 # an instance of Options
     needs: tuple[str, ...] = ()  # what its method must offer, among OFFERS
 
     def __init__(
@@ -379,6 +381,6 @@ def homes(
 ) -> tuple:     # of strings, module and class of the method and of each piece
     "Where the classes of a name are defined; what two processes compare before they share work."
     cls, pieces = parse(name)
-    module = lambda c: "__main__" if _own(c) else c.__module__
+    def module(c): return "__main__" if _own(c) else c.__module__
     return tuple(f"{module(c)}.{c.__qualname__}" for c in (cls, *pieces.values()))
 

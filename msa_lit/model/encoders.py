@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import math
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import numpy as np
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from .packaged import PACKAGED, packaged_folder
-from ..data.corpus import Corpus, Padded, Ragged, Split, pad, spans
+from ..data.corpus import Corpus, Ragged, pad, spans
 from .batching import (all_states, chunks_of_tokens, first_place, last_states,
                                     packed_states, states_in_rows, use_onednn)
 from ..papers.equations import equation
@@ -47,7 +47,9 @@ def pool(
     if how == "first": return states[:, 0]
     if how == "last": return states[rows, lengths - 1]
     if how == "mean":
-        real = (torch.arange(states.shape[1], device=states.device) < lengths[:, None]).unsqueeze(-1)  # [N, T, 1]
+        # [N, T, 1]
+        real = (torch.arange(states.shape[1], device=states.device) < lengths[:, None]).unsqueeze(
+            -1)
         return (states * real).sum(1) / lengths[:, None]
     raise ValueError(f"pooling {how!r} is not one of 'first', 'last', 'mean'")
 
@@ -68,7 +70,7 @@ class Standardise(nn.Module):
     def fit(
         self,
         rows: Ragged,  # the training split's frames, [sum T, width]
-    ) -> "Standardise":
+    ) -> Standardise:
         "Learn mean and scale; a column that never varies gets an infinite scale and stays 0."
         mean, spread = map(torch.from_numpy, column_moments(rows.values))
         self.mean.copy_(mean)
@@ -88,7 +90,8 @@ def column_moments(
     s1, s2 = np.zeros_like(centre), np.zeros_like(centre)
     for start in range(0, len(values), block):
         gap = np.asarray(values[start:start + block], np.float64) - centre
-        s1 += gap.sum(0); s2 += (gap ** 2).sum(0)
+        s1 += gap.sum(0)
+        s2 += (gap ** 2).sum(0)
     shift = s1 / len(values)
     spread = np.sqrt(np.maximum(s2 / len(values) - shift ** 2, 0))
     return (centre + shift).astype(np.float32), spread.astype(np.float32)
@@ -150,7 +153,8 @@ def positions(
 ) -> Tensor:      # [T, d]
     "The sinusoidal position code. Raises ValueError for an odd width."
     if width % 2: raise ValueError(f"width {width} is odd; sines and cosines come in pairs")
-    angle = torch.arange(length)[:, None] / 10000 ** (torch.arange(0, width, 2) / width)  # [T, d / 2]
+    # [T, d / 2]
+    angle = torch.arange(length)[:, None] / 10000 ** (torch.arange(0, width, 2) / width)
     return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)
 
 # %% ../../nbs/04_model.encoders.ipynb #transformer
@@ -176,7 +180,8 @@ class FrameTransformer(Encoder):
         return _attend(self.attend, self.project(self.scaler(padded.values)), padded.mask)
 
 def _layers(width, layers, heads, dropout):
-    one = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout, "gelu", batch_first=True, norm_first=True)
+    one = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout, "gelu", batch_first=True,
+                                     norm_first=True)
     return nn.TransformerEncoder(one, layers, nn.LayerNorm(width), enable_nested_tensor=False)
 
 def _attend(layers, x, mask):  # [N, T, d], [N, T] True = real -> [N, T, d]
@@ -222,7 +227,7 @@ class WordTokeniser:
         cls,
         sentences: Sequence[str],  # the training split's transcripts
         minimum: int = 1,          # leave out words that occur less often
-    ) -> "WordTokeniser":
+    ) -> WordTokeniser:
         "Collect the vocabulary, the most frequent word first."
         count = Counter(w for s in sentences for w in split_words(s))
         ranked = sorted(count.items(), key=lambda p: (-p[1], p[0]))
@@ -277,7 +282,7 @@ class PretrainedText(Encoder):
 
     def __init__(
         self,
-        model: nn.Module,  # a transformers model that returns `last_hidden_state`
+        model: Any,        # a transformers model that returns `last_hidden_state`
         pooling: str,      # "first", "last" or "mean"
     ):
         super().__init__()
@@ -418,7 +423,7 @@ def _usual_pooling(text, config): # "first" where the first token stands for the
 
 # %% ../../nbs/04_model.encoders.ipynb #limits
 def network_limits(
-    model: nn.Module,  # a transformers encoder
+    model: Any,        # a transformers encoder
 ) -> tuple:            # (ids of its vocabulary, tokens of its longest sentence or None)
     "How many token ids and positions a network has."
     tables = [m for name, m in model.named_modules() if isinstance(m, nn.Embedding)
@@ -532,7 +537,7 @@ def read_text(
 def _is_hub(text): return text not in ("tiny", "features") and not text.startswith("random:")
 
 def _with_text(corpus, rows): # rows: fold name -> Ragged
-    text = lambda name, s: replace(s, sequences={**s.sequences, "text": rows(name)})
+    def text(name, s): return replace(s, sequences={**s.sequences, "text": rows(name)})
     return replace(corpus, splits={k: text(k, s) for k, s in corpus.splits.items()})
 
 # %% ../../nbs/04_model.encoders.ipynb #forms
@@ -659,7 +664,7 @@ def freeze_text(
     folder: str | Path | None = None,  # where to keep the vectors between runs; None: nowhere
 ) -> Corpus:                     # the corpus with token vectors in place of ids
     "Replace token ids by the frozen network's vectors."
-    network = cache(encoder) if inspect.isfunction(encoder) else lambda: encoder
+    network: Callable = cache(encoder) if inspect.isfunction(encoder) else lambda: encoder
     def rows(split):
         tokens = corpus.splits[split].sequences["text"]
         if folder is None: return text_states(network(), tokens)
@@ -672,8 +677,9 @@ def freeze_text(
     return _with_text(corpus, rows)
 
 def _fill(path, network, tokens): # block by block: a large corpus never lies in memory
-    on_disk = lambda shape: np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    text_states(network, tokens, room=on_disk).values.flush()
+    def on_disk(shape): return np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    filled: Any = text_states(network, tokens, room=on_disk).values
+    filled.flush()
 
 # %% ../../nbs/04_model.encoders.ipynb #groups
 def parameter_groups(
@@ -686,11 +692,15 @@ def parameter_groups(
     pretrained, neutral = set(), set()
     for module in model.modules():
         if isinstance(module, PretrainedText): pretrained |= {id(p) for p in module.parameters()}
-        if "norm" in type(module).__name__.lower(): neutral |= {id(p) for p in module.parameters(recurse=False)}
+        if "norm" in type(module).__name__.lower():
+            neutral |= {id(p) for p in module.parameters(recurse=False)}
     groups = {}
     for name, p in model.named_parameters():
         if not p.requires_grad: continue
-        key = ("text" if id(p) in pretrained else "other", id(p) not in neutral and not name.split(".")[-1].startswith("bias"))
+        key = ("text" if id(p) in pretrained else "other",
+               id(p) not in neutral and not name.split(".")[-1].startswith("bias"))
         groups.setdefault(key, []).append(p)
-    return [{"name": f"{part}{'' if decayed else ', no decay'}", "params": ps, "lr": text_lr if part == "text" else lr,
-             "weight_decay": weight_decay if decayed else 0.0} for (part, decayed), ps in sorted(groups.items(), reverse=True)]
+    return [{"name": f"{part}{'' if decayed else ', no decay'}", "params": ps,
+             "lr": text_lr if part == "text" else lr,
+             "weight_decay": weight_decay if decayed else 0.0}
+            for (part, decayed), ps in sorted(groups.items(), reverse=True)]

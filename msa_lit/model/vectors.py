@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -161,7 +162,7 @@ def moment_gap(
     centred = a - a.mean(0), b - b.mean(0)
     for k in range(2, moments + 1):
         gaps.append((centred[0] ** k).mean(0) - (centred[1] ** k).mean(0))
-    return sum(torch.linalg.vector_norm(g) for g in gaps)
+    return cast(Tensor, sum(torch.linalg.vector_norm(g) for g in gaps))
 
 # %% ../../nbs/05_model.vectors.ipynb #correlation
 def correlation(

@@ -19,9 +19,10 @@ def class_centres(
     labels: Tensor,          # the labels that decide the side, [M]
     seen: Tensor,            # which representations exist, bool [M]
     zeros: str = "exclude",  # labels of exactly 0: "exclude" or "positive"
-) -> tuple:                  # (centres [2, w]: positive, negative; True where both sides have utterances)
+) -> tuple:  # (centres [2, w]: positive, negative; True where both sides have utterances)
     "Mean representation of either side. Raises ValueError for an unknown reading of zeros."
-    if zeros not in ("exclude", "positive"): raise ValueError(f"zeros={zeros!r} is not 'exclude' or 'positive'")
+    if zeros not in ("exclude", "positive"):
+        raise ValueError(f"zeros={zeros!r} is not 'exclude' or 'positive'")
     positive = labels >= 0 if zeros == "positive" else labels > 0
     sides = torch.stack([positive & seen, (labels < 0) & seen]).to(features)  # [2, M]
     count = sides.sum(1, keepdim=True)                                        # [2, 1]
@@ -46,7 +47,8 @@ def shifted_label(
     bound: float,          # rho, largest |label|
     guard: str = "clip",   # what happens where delta_m vanishes: "clip" or "keep"
 ) -> Tensor:               # labels of that modality, [N], within the bound
-    "Move the common label as far as the modality's place differs from the common one. Raises ValueError for an unknown guard."
+    """Move the common label as far as the modality's place differs from the common one.
+    Raises ValueError for an unknown guard."""
     if guard not in ("clip", "keep"): raise ValueError(f"guard={guard!r} is not 'clip' or 'keep'")
     new = 0.5 * target * delta_s / (delta_m + 1e-8) + 0.5 * (target + delta_s - delta_m)
     if guard == "keep": new = torch.where(delta_m.abs() < 1e-3, target, new)
@@ -59,7 +61,8 @@ def momentum_label(
     new: Tensor,           # this epoch's labels, [N]
     epoch: int | Tensor,   # n = 1, 2, ..., one number or [N]
 ) -> Tensor:               # averaged labels, [N]
-    "Average labels over epochs with weights that grow linearly (SPIL-9). Raises ValueError for an epoch below 1."
+    """Average labels over epochs with weights that grow linearly (SPIL-9).
+    Raises ValueError for an epoch below 1."""
     n = torch.as_tensor(epoch, dtype=old.dtype, device=old.device)
     if (n < 1).any(): raise ValueError(f"epoch={epoch} must be 1 or more")
     return (n - 1) / (n + 1) * old + 2 / (n + 1) * new
@@ -88,8 +91,10 @@ class LabelGenerator(nn.Module):
         side: str = "own",      # labels that decide the side: "own" or "multimodal"
     ):
         super().__init__()
-        if side not in ("own", "multimodal"): raise ValueError(f"side={side!r} is not 'own' or 'multimodal'")
-        self.names, self.bound, self.zeros, self.guard, self.side = tuple(widths), bound, zeros, guard, side
+        if side not in ("own", "multimodal"):
+            raise ValueError(f"side={side!r} is not 'own' or 'multimodal'")
+        self.names, self.bound, self.zeros, self.guard, self.side = (
+            tuple(widths), bound, zeros, guard, side)
         self.register_buffer("visits", torch.zeros(n, dtype=torch.long))
         for name, width in widths.items():
             self.register_buffer(f"label_{name}", torch.zeros(n))
@@ -103,7 +108,8 @@ class LabelGenerator(nn.Module):
 
     def delta(self, name, features): # [N, w] -> ([N], True where both centres exist)
         sides = self.label(name if self.side == "own" else "multimodal")
-        centres, both = class_centres(getattr(self, f"feature_{name}"), sides, self.visits > 0, self.zeros)
+        centres, both = class_centres(getattr(self, f"feature_{name}"), sides,
+                                      self.visits > 0, self.zeros)
         return relative_distance(features, centres), both
 
     @torch.no_grad()
@@ -113,7 +119,8 @@ class LabelGenerator(nn.Module):
         for name in (k for k in self.names if k != "multimodal"):
             delta_s, both = self.delta(name, features[name])
             old, target = self.label(name)[index], self.label("multimodal")[index]
-            new = momentum_label(old, shifted_label(target, delta_s, delta_m, self.bound, self.guard), n)
+            new = momentum_label(old,
+                                 shifted_label(target, delta_s, delta_m, self.bound, self.guard), n)
             if ready and both: self.label(name)[index] = torch.where(n > 1, new, old)
         for name in self.names: getattr(self, f"feature_{name}")[index] = features[name]
         self.visits[index] += 1

@@ -4,9 +4,10 @@
 
 # %% ../../nbs/33_spil.method.ipynb #imports
 from __future__ import annotations
+from ..base.types import Tensors, Widths
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 
 from ..papers.equations import equation
 from ..model.contract import Losses, Piece, method, piece
-from ..model.options import ModelSpec
 from ..selfmm.method import SelfMM, SelfMMOptions
 from ..selfmm.ulgm import unimodal_weight
 from .modes import CommonWidth, GRADIENTS, mode_losses, parse_modes
@@ -25,10 +25,10 @@ __all__ = ['unimodal_errors', 'spil_loss', 'Alignment', 'SPILOptions', 'SPIL', '
 # %% ../../nbs/33_spil.method.ipynb #unimodal
 @equation("SPIL-31")
 def unimodal_errors(
-    labels: dict,       # modality -> generated labels, [N]
-    predictions: dict,  # modality -> predictions, [N]; other names are ignored
+    labels: Tensors,    # modality -> generated labels, [N]
+    predictions: Tensors,  # modality -> predictions, [N]; other names are ignored
     reference: Tensor,  # [N] common labels; as SPIL-32 prints: multimodal predictions
-) -> dict:              # modality -> [N] weighted absolute errors; their sum is l_2
+) -> Tensors:           # modality -> [N] weighted absolute errors; their sum is l_2
     "Weighted absolute error of every unimodal task, sample by sample (SPIL-31)."
     errors = {s: (label - predictions[s]).abs() for s, label in labels.items()}
     return {s: unimodal_weight(labels[s], reference) * e for s, e in errors.items()}
@@ -37,7 +37,7 @@ def unimodal_errors(
 @equation("SPIL-34")
 def spil_loss(
     task: Tensor,         # [N] absolute errors of the multimodal task
-    unimodal: dict,       # modality -> [N] weighted absolute errors
+    unimodal: Tensors,    # modality -> [N] weighted absolute errors
     alignment: Tensor,    # scalar, a batch statistic
     weight: float = 1.0,  # of the alignment; 1 as printed
 ) -> Tensor:              # scalar
@@ -49,7 +49,7 @@ class Alignment(nn.Module):
     "Named losses of a mode list on features of any widths."
     def __init__(
         self,
-        widths: dict,           # modality -> width of its features
+        widths: Widths,         # modality -> width of its features
         modes: str,             # such as "V-A" or "T-V/V+A"
         weights: dict,          # "shared", "private" -> factor
         common_width: int = 0,  # width to project to; 0: the smallest of those needed
@@ -141,7 +141,7 @@ class Align(Piece):
     @property
     def needs(self): return (self.options.align_on or "encoded",)
 
-    def put_on(self, method): # what to align, and how wide it is, is known only now
+    def put_on(self, method: Any): # what to align, and how wide it is, is known only now
         o = self.options
         self.on = o.align_on or ("features" if "features" in method.offers else "encoded")
         widths = method.encoded_widths() if self.on == "encoded" else method.feature_widths

@@ -9,12 +9,14 @@ import copy
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch.testing import assert_close
 
 from ..data.corpus import Batch, Padded, make_batch
 from ..base.catalogue import entries
+from ..base.types import Named
 from ..model.contract import Method
 from ..model.options import ModelSpec
 from .runs import build, choose, fit, load_run, read
@@ -43,9 +45,11 @@ class Setting:
         self.spec = ModelSpec.of(self.ready, self.chosen["model"], words)
         self.options = {"epochs": 2, "batch_size": 16} | options
 
-    def fresh(self) -> Method: return build(self.name, self.spec, self.chosen, seed=1).calibrate(self.ready)
+    def fresh(self) -> Method:
+        return build(self.name, self.spec, self.chosen, seed=1).calibrate(self.ready)
 
-    def batch(self, rows: Sequence[int] = range(6)): return make_batch(self.ready.splits["train"], rows)
+    def batch(self, rows: Sequence[int] = range(6)):
+        return make_batch(self.ready.splits["train"], rows)
 
 def predictions(model, batch):
     "All heads in evaluation mode."
@@ -63,9 +67,13 @@ def asks_batch_mates(
     together = predictions(model, setting.batch())
     for i in range(6):
         for head, value in predictions(model, setting.batch([i])).items():
-            assert_close(value, together[head][i:i + 1], **CLOSE, msg=lambda m: f"{setting.name}: {head} of utterance {i} alone differs from the batch: {m}")
+            assert_close(value, together[head][i:i + 1], **CLOSE,
+                         msg=lambda m, i=i, head=head: f"{setting.name}: "
+                         f"{head} of utterance {i} alone differs from the batch: {m}")
     for head, value in predictions(model, setting.batch([5, 4, 3, 2, 1, 0])).items():
-        assert_close(value.flip(0), together[head], **CLOSE, msg=lambda m: f"{setting.name}: {head} depends on the order of the batch: {m}")
+        assert_close(value.flip(0), together[head], **CLOSE,
+                     msg=lambda m, head=head: f"{setting.name}: {head} depends on the order of the "
+                     f"batch: {m}")
 
 # %% ../../nbs/08_train.examination.ipynb #padding
 def spoil(
@@ -88,13 +96,16 @@ def asks_padding(
     model, batch = setting.fresh(), setting.batch()
     before = predictions(model, batch)
     for head, value in predictions(model, spoil(batch)).items():
-        assert_close(value, before[head], **CLOSE, msg=lambda m: f"{setting.name}: {head} reads the padding: {m}")
+        assert_close(value, before[head], **CLOSE,
+                     msg=lambda m, head=head: f"{setting.name}: {head} reads the padding: {m}")
     for m, p in batch.inputs.items():
         changed = copy.deepcopy(batch)
         changed.inputs[m].values[:, 0] = 2 if p.values.dtype == torch.long else 5.0
         if torch.equal(changed.inputs[m].values, p.values): continue
         after = predictions(model, changed)["multimodal"]
-        if torch.allclose(after, before["multimodal"], atol=1e-7): raise AssertionError(f"{setting.name}: the prediction does not depend on the first frame of {m}")
+        if torch.allclose(after, before["multimodal"], atol=1e-7):
+            raise AssertionError(
+                f"{setting.name}: the prediction does not depend on the first frame of {m}")
 
 # %% ../../nbs/08_train.examination.ipynb #widths
 def asks_widths(
@@ -114,8 +125,10 @@ def main_loop(
     folder=None,       # for a checkpoint
 ) -> Loop:             # set up and begun for the method's last stage
     "A loop standing at the start of the main stage."
-    loop = Loop(setting.fresh(), setting.ready.without("test"), setting.chosen["train"], seed=1, folder=folder, progress=False)
-    for loop.progress.stage in range(len(loop.stages)):
+    loop = Loop(setting.fresh(), setting.ready.without("test"), setting.chosen["train"], seed=1,
+                folder=folder, progress=False)
+    for i in range(len(loop.stages)):
+        loop.progress.stage = i
         loop.begin()
     return loop
 
@@ -128,9 +141,11 @@ def asks_inputs(
     kept = copy.deepcopy(batch)
     train_step(loop, batch)
     for m, p in kept.inputs.items():
-        if not torch.equal(p.values, batch.inputs[m].values): raise AssertionError(f"{setting.name} changed the {m} input in place")
+        if not torch.equal(p.values, batch.inputs[m].values):
+            raise AssertionError(f"{setting.name} changed the {m} input in place")
     for k, y in kept.labels.items():
-        if not torch.equal(y, batch.labels[k]): raise AssertionError(f"{setting.name} changed the labels {k!r} in place")
+        if not torch.equal(y, batch.labels[k]):
+            raise AssertionError(f"{setting.name} changed the labels {k!r} in place")
 
 # %% ../../nbs/08_train.examination.ipynb #gradient
 def asks_gradients(
@@ -138,13 +153,16 @@ def asks_gradients(
 ) -> None:
     "Every trainable parameter receives a finite gradient within two epochs of the main stage."
     loop, reached = main_loop(setting), set()
-    if loop.stage.steps_itself: raise ValueError(f"{setting.name}: the last stage has a step of its own; examine an earlier one by hand")
+    if loop.stage.steps_itself:
+        raise ValueError(
+            f"{setting.name}: the last stage has a step of its own; examine an earlier one by hand")
     for epoch in range(3):
         for rows in epoch_batches(setting.spec.n_train, 16, (1, 0, epoch)):
             train_step(loop, setting.batch(rows))
             for name, p in loop.method.named_parameters():
                 if p.grad is None: continue
-                if not torch.isfinite(p.grad).all(): raise AssertionError(f"{setting.name}: the gradient of {name} is not finite")
+                if not torch.isfinite(p.grad).all():
+                    raise AssertionError(f"{setting.name}: the gradient of {name} is not finite")
                 if p.grad.any(): reached.add(name)
     left = [n for n, p in loop.method.named_parameters() if p.requires_grad and n not in reached]
     if left: raise AssertionError(f"{setting.name}: no gradient ever reached {', '.join(left[:4])}")
@@ -154,17 +172,21 @@ def asks_saving(
     setting: Setting,  # what is examined
 ) -> None:
     "Save and load agree; a run cut in mid-epoch and continued ends like one that was not."
-    arguments = dict(seed=1, progress=False, **setting.options)
+    arguments: Named = dict(seed=1, progress=False, **setting.options)
     whole = fit(setting.name, setting.corpus, **arguments)
     with tempfile.TemporaryDirectory() as folder:
         whole.save(f"{folder}/whole")
         again = load_run(f"{folder}/whole").model
         for head, value in predictions(again, setting.batch()).items():
-            assert_close(value, predictions(whole.model, setting.batch())[head], **CLOSE, msg=lambda m: f"{setting.name}: {head} differs after loading: {m}")
+            assert_close(value, predictions(whole.model, setting.batch())[head], **CLOSE,
+                         msg=lambda m, head=head: f"{setting.name}: {head} differs after "
+                         f"loading: {m}")
         _cut(setting, f"{folder}/cut", arguments)
         continued = fit(setting.name, setting.corpus, folder=f"{folder}/cut", **arguments)
-    for k, v in whole.state.items():
-        if not torch.equal(v, continued.state[k]): raise AssertionError(f"{setting.name}: {k} differs after a cut and a resume")
+    one, two = whole.state or {}, continued.state or {}
+    for k, v in one.items():
+        if not torch.equal(v, two[k]):
+            raise AssertionError(f"{setting.name}: {k} differs after a cut and a resume")
 
 def _cut(setting, folder, arguments):
     "Start the same run and stop it after four steps of the last stage."
@@ -197,7 +219,7 @@ def answers_after(
     **options,       # of the method and its pieces
 ) -> torch.Tensor:   # multimodal answers on validation, [24]
     "Answers after a few steps without dropout."
-    setting = Setting(name, **{"dropout": 0.0} | options)
+    setting = Setting(name, **cast(Named, {"dropout": 0.0} | options))
     loop = main_loop(setting)
     seed_everything(1)
     parts = [epoch_batches(setting.spec.n_train, 16, (1, 0, epoch)) for epoch in range(steps)]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from .. import reported
 from ..base.catalogue import near
+from ..base.types import Named
 
 # %% auto #0
 __all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FROM_FILES', 'SCORES', 'IN_TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'COMMON',
@@ -24,7 +25,7 @@ class Means(NamedTuple):
     "A statement in words, and the options it stands for."
 
     said: object  # the value the rule was made for
-    options: dict  # option -> value, or -> {dataset: value}
+    options: Named  # option -> value, or -> {dataset: value}
 
 class Parts(NamedTuple):
     "A value per part of the model."
@@ -50,7 +51,7 @@ def apply(
     rule,  # one of the above, or a sentence
     value,  # what is stated
     dataset: str,  # one of DATASETS
-) -> dict:  # option -> value
+) -> Named:  # option -> value
     "Options from a statement. Raises ValueError where the rule was made for another value."
     value = here(value, dataset)
     if isinstance(rule, Means):
@@ -260,7 +261,7 @@ STATED["MFON release"] = STATED["MFON"] | {
 
 # %% ../../nbs/09_train.presets.ipynb #release
 def _each(mosi, mosei, sims):
-    return dict(zip(DATASETS, (mosi, mosei, sims)))
+    return dict(zip(DATASETS, (mosi, mosei, sims), strict=True))
 
 FACTS = {
     "MFON release": {
@@ -352,7 +353,7 @@ OPEN["SPIL"] = {
 }
 
 _PARTS = {"bert": "text", "audio": "audio", "video": "vision"}
-_rates = lambda *v: dict(zip((*_PARTS, "other"), v))
+def _rates(*v): return dict(zip((*_PARTS, "other"), v, strict=True))
 _decays = {k: f"{v}_decay" for k, v in _PARTS.items()} | {"other": "weight_decay"}
 FACTS["Self-MM"] = {
     "optimiser": ("Adam", Means("Adam", {"optimiser": "adam"})),
@@ -602,7 +603,7 @@ def _not_for(name, method, dataset):
 # %% ../../nbs/09_train.presets.ipynb #with-preset
 def with_preset(
     method: str,  # "method" or "method+piece"
-    options: dict,  # option -> value; "preset" names one of PRESETS, "" or its absence none
+    options: Named,  # option -> value; "preset" names one of PRESETS, "" or its absence none
 ) -> dict:  # without "preset": the preset's options under those given
     "Put a preset under the options that somebody gave. Raises ValueError as `preset_options`."
     name = options.get("preset") or ""
@@ -653,7 +654,7 @@ def _text(options):
     )
 
 def _default(method, option):
-    from msa_lit.model.common import ModelOptions
+    from msa_lit.model.options import ModelOptions
     from msa_lit.model.contract import parse
     from msa_lit.train.loop import TrainOptions
 

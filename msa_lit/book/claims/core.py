@@ -4,9 +4,10 @@
 
 # %% ../../../nbs/70_book.claims.core.ipynb #imports
 from __future__ import annotations
+from ...base.types import Row
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,8 @@ class Border(NamedTuple):
     why: str      # the reason
 
 BORDERS = {
-    "mae": Border(0.01, "label points: UGF itself calls less a fluctuation; 686 clips tell .03 apart"),
+    "mae": Border(0.01,
+                  "label points: UGF itself calls less a fluctuation; 686 clips tell .03 apart"),
     "label": Border(0.05, "label points: a quarter of the 0.2 in which MOSI's annotators count"),
     "r2": Border(0.02, "a fiftieth of the variance, the size of a small effect"),
     "correlation": Border(0.1, "a small effect by Cohen's convention, a hundredth of the variance"),
@@ -83,7 +85,8 @@ class Finding:
         spread = f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
         said = f"{self.what}{worst}: {spread}, {self.n} seeds, {self.state}"
         if self.state != "undecided": return said
-        return f"{said} (80 % power for {detectable(self):.2g}; {self.delta:g} needs {needed(self)} seeds)"
+        return (f"{said} (80 % power for {detectable(self):.2g}; {self.delta:g} needs "
+                f"{needed(self)} seeds)")
 
 # %% ../../../nbs/70_book.claims.core.ipynb #exact
 def exactly(
@@ -154,11 +157,13 @@ def detectable(
     from scipy import stats
     n = finding.n if n is None else n
     edge = stats.t.ppf(0.5 + finding.level / 2, n - 1)
-    if finding.sign == 0: return float((edge + stats.t.ppf(0.5 + SEEN_AT / 2, n - 1)) * finding.sd / n**0.5)
+    if finding.sign == 0:
+        return float((edge + stats.t.ppf(0.5 + SEEN_AT / 2, n - 1)) * finding.sd / n**0.5)
     low, high = 0.0, edge + 20.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if stats.nct.sf(edge, n - 1, middle) >= SEEN_AT else (middle, high)
+        low, high = (low,
+                     middle) if stats.nct.sf(edge, n - 1, middle) >= SEEN_AT else (middle, high)
     return float(high * finding.sd / n**0.5)
 
 def needed(
@@ -172,7 +177,8 @@ def needed(
         if high > most: return f"more than {most}"
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if detectable(finding, middle) <= finding.delta else (middle, high)
+        low, high = (low,
+                     middle) if detectable(finding, middle) <= finding.delta else (middle, high)
     return high
 
 # %% ../../../nbs/70_book.claims.core.ipynb #together
@@ -185,7 +191,7 @@ def p_of(
     from scipy import stats
     gap, se = abs(finding.value - finding.null), finding.sd / finding.n**0.5
     if se == 0: return 0.0 if gap != finding.delta else 1.0
-    p = lambda distance: 2 * float(stats.t.sf(distance / se, finding.n - 1))
+    def p(distance): return 2 * float(stats.t.sf(distance / se, finding.n - 1))
     return min(p(gap), p(finding.delta - gap), 1.0)
 
 def at_level(
@@ -256,9 +262,10 @@ class Claim:
     statement: str                # what the paper says, in our words
     criterion: str                # what has to come out
     measure: Callable             # seed -> dict of numbers
-    judge: Callable | None        # DataFrame of rows -> list of Finding; None: cannot be tested here
+    judge: Callable | None  # DataFrame of rows -> list of Finding; None: cannot be tested here
     seeds: tuple                  # of the committed rows
-    source: Callable | None       # folder of results -> DataFrame with "seed", if the rows are another experiment's
+    source: Callable | None       # folder of results -> DataFrame with "seed", if the rows are
+                                  # another experiment's
     reason: str                   # why it, or a part of it, cannot be tested here
     proof: bool                   # an identity, a bound, a count: no effect of chance
     ours: bool                    # the paper does not say it
@@ -286,9 +293,12 @@ def claim(
     worlds: Mapping | None = None,    # name -> (description, knobs of the measurement)
     control: Callable | None = None,  # DataFrame of rows -> Finding, of a mechanism known to work
 ) -> Callable:                        # decorator of measure(seed) -> dict
-    "Register a claim. Raises ValueError for an id of no paper, and for a claim with neither judge nor reason."
-    if id[0] not in PAPER_LETTERS or not id[1:].isdigit(): raise ValueError(f"id={id!r}: a letter of {list(PAPER_LETTERS)} and a number")
-    if judge is None and not reason: raise ValueError(f"{id}: a claim without a judge needs a reason")
+    """Register a claim.
+    Raises ValueError for an id of no paper, and for a claim with neither judge nor reason."""
+    if id[0] not in PAPER_LETTERS or not id[1:].isdigit():
+        raise ValueError(f"id={id!r}: a letter of {list(PAPER_LETTERS)} and a number")
+    if judge is None and not reason:
+        raise ValueError(f"{id}: a claim without a judge needs a reason")
     def keep(measure):
         CLAIMS[id] = Claim(id, statement, criterion, measure, judge, tuple(seeds), source, reason,
                            proof, ours, world, dict(worlds or {}), control)
@@ -305,7 +315,8 @@ def run_claim(
     progress: bool = True,              # show a bar
     world: str = "",                    # one of the claim's worlds; "": that of the committed rows
 ):                                      # DataFrame, one row per seed
-    "Measure what the file lacks. Raises ValueError for an unknown claim or columns that differ from the file's."
+    """Measure what the file lacks.
+    Raises ValueError for an unknown claim or columns that differ from the file's."""
     import pandas as pd
     c, path = known(id), file_of(id, folder, world)
     knobs = c.worlds[world][1] if world else {}
@@ -330,7 +341,8 @@ def known(
     id: str,   # U1 to S14
 ) -> Claim:    # as registered
     "Look a claim up; ValueError for an unknown one."
-    if id not in CLAIMS: raise ValueError(f"claim {id!r} is not registered; there are {list(CLAIMS)}")
+    if id not in CLAIMS:
+        raise ValueError(f"claim {id!r} is not registered; there are {list(CLAIMS)}")
     return CLAIMS[id]
 
 def file_of(
@@ -353,7 +365,8 @@ def rows_of(
     c, path = known(id), file_of(id, folder, world)
     source = c.worlds[world][1] if world else c.source
     if callable(source): return source(Path(folder).parent)
-    if not path.exists(): raise ValueError(f"{path} is not there; run_claim({id!r}, world={world!r}) makes it")
+    if not path.exists():
+        raise ValueError(f"{path} is not there; run_claim({id!r}, world={world!r}) makes it")
     return pd.read_csv(path).sort_values("seed", ignore_index=True)
 
 # %% ../../../nbs/70_book.claims.core.ipynb #joined
@@ -361,7 +374,7 @@ def rows_of(
 class Joined:
     "Rows of a claim, made of the rows of trials."
     parts: tuple                     # of (Trials, names): what is read, or measured again
-    columns: Callable                # a table of `side_by_side` per part -> {column: Series over seeds}
+    columns: Callable  # a table of `side_by_side` per part -> {column: Series over seeds}
     beside: Callable | None = None   # seed -> further columns, cheap and in no file
 
     def __call__(self, results): # folder of results -> DataFrame with "seed"
@@ -405,7 +418,8 @@ def judged_everywhere(
 ) -> list:                        # of Judged, the committed rows first
     "Judge a claim in every world that has rows."
     c = known(id)
-    there = [w for w, (_, how) in c.worlds.items() if callable(how) or file_of(id, folder, w).exists()]
+    there = [w for w, (_, how) in c.worlds.items()
+             if callable(how) or file_of(id, folder, w).exists()]
     if c.judge is None: return [judged(id, None)]
     return [judged(id, rows_of(id, folder, w), w) for w in ("", *there)]
 
@@ -423,7 +437,7 @@ def verdict_of(
     id: str,                      # a registered claim
     rows=None,                    # DataFrame; None: the committed ones, of all worlds
     folder: str | Path = FOLDER,  # where these are
-) -> dict:                        # claim, paper, kind, says, verdict, criterion, note, evidence, worlds, seeds
+) -> dict:  # claim, paper, kind, says, verdict, criterion, note, evidence, worlds, seeds
     "Judge one claim from its rows."
     c = known(id)
     seen = judged_everywhere(id, folder) if rows is None else [judged(id, rows)]
@@ -431,7 +445,8 @@ def verdict_of(
     evidence = "; ".join([str(f) for f in first.findings] + [c.reason] * bool(c.reason))
     where = "; ".join(f"{j.world or 'base'}: {j.word}" for j in seen) if len(seen) > 1 else ""
     return {"claim": id, "paper": c.paper, "kind": "proof" if c.proof else "claim",
-            "says": c.statement + " (ours)" * c.ours, "verdict": over_worlds([j.word for j in seen]),
+            "says": c.statement + " (ours)" * c.ours,
+            "verdict": over_worlds([j.word for j in seen]),
             "criterion": c.criterion, "note": c.reason, "evidence": evidence, "worlds": where,
             "seeds": max((f.n for f in first.findings), default=0)}
 
@@ -455,15 +470,18 @@ def line_of(
     f, chance = finding, bool(finding.border)
     line = {"finding": f.what, "state": f.state, "estimate": f.value, "seeds": f.n}
     if not chance: return line
-    return line | {"low": f.low, "high": f.high, "level": f.level, "no effect": f.null, "border": f.delta,
-                   "why": BORDERS[f.border].why, "seen at 80 %": detectable(f), "seeds needed": needed(f)}
+    return line | {"low": f.low, "high": f.high, "level": f.level, "no effect": f.null,
+                   "border": f.delta,
+                   "why": BORDERS[f.border].why, "seen at 80 %": detectable(f),
+                   "seeds needed": needed(f)}
 
 def recheck(
     id: str,                # a registered claim
     seeds: Sequence[int],   # others than the committed ones
     progress: bool = False, # show a bar
 ) -> dict:                  # as from `verdict_of`
-    "Measure and judge a claim from scratch, without touching a file. Raises ValueError for fewer than two seeds."
+    """Measure and judge a claim from scratch, without touching a file.
+    Raises ValueError for fewer than two seeds."""
     import pandas as pd
     from tqdm import tqdm
     if len(seeds) < 2: raise ValueError(f"seeds={list(seeds)}: an interval needs at least two")
@@ -477,10 +495,11 @@ def repeats(
     rtol: float = 1e-3,           # relative tolerance
     atol: float = 1e-6,           # absolute tolerance
     folder: str | Path = FOLDER,  # where the rows are
-) -> dict:                        # the row as measured now
+) -> Row:                         # the row as measured now
     "Measure a committed row again. Raises ValueError naming the first number that differs."
     old = rows_of(id, folder).set_index("seed").loc[seed]
     new = known(id).measure(seed)
     for k, v in new.items():
-        if not np.isclose(v, old[k], rtol=rtol, atol=atol, equal_nan=True): raise ValueError(f"{id}, seed {seed}: {k} is {v:.6g} now and {old[k]:.6g} in the file")
+        if not np.isclose(v, old[k], rtol=rtol, atol=atol, equal_nan=True):
+            raise ValueError(f"{id}, seed {seed}: {k} is {v:.6g} now and {old[k]:.6g} in the file")
     return new

@@ -4,9 +4,11 @@
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #imports
 from __future__ import annotations
+from ...base.types import Widths
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core import ENOUGH, FOLDER, Finding, Joined, above, below, claim, exactly
-from .core import close_to, rows_of, state_of, trials_of
+from .core import close_to, rows_of, trials_of
 from ...train.trials import Trial, Trials, fill
 from ...data.corpus import Padded, make_batch, pad
 from ...model.encoders import WordTokeniser, pool
@@ -29,7 +31,7 @@ from ...mfon.method import MFON_ABLATIONS, MFONOptions
 from ...mfon.prompt import FrameMLP, ModalPrompt
 from ...measure.plausible import reachable_counts
 from ...papers.reported import TEST_CLASSES, TEST_CLIPS, records
-from ...simulate.world import simulate
+from ...simulate.world import simulate, truth_of
 from ...measure.statistics import linear_probe, r_squared
 
 # %% auto #0
@@ -56,14 +58,15 @@ def bags(
 def clips(
     seed: int,                   # of the corpus
     sizes: tuple = (480, 400),   # clips in train and test
-) -> tuple:                      # per split: {modality: Padded}, bag [N, V], truth (of u_m and salience), y [N]
+) -> tuple:  # per split: {modality: Padded}, bag [N, V], truth (of u_m and salience), y [N]
     "A simulated corpus, padded once."
     corpus = simulate((sizes[0], 1, sizes[1]), seed=seed)
-    words = WordTokeniser.fit(corpus.splits["train"].text)
+    words = WordTokeniser.fit(corpus.splits["train"].text or ())
     def load(name):
         split = corpus.splits[name]
-        bag = bags(pad(words(split.text)), words.size)
-        return make_batch(split, range(len(split))).inputs, bag, corpus.truth[name], torch.as_tensor(split.labels["multimodal"])
+        bag = bags(pad(words(split.text or ())), words.size)
+        return (make_batch(split, range(len(split))).inputs, bag, truth_of(corpus, name),
+                torch.as_tensor(split.labels["multimodal"]))
     return load("train"), load("test")
 
 def vectors(
@@ -71,14 +74,15 @@ def vectors(
 ) -> dict:         # "text" [N, V], "audio" [N, 16], "vision" [N, 20]
     "One vector per modality and clip."
     inputs, bag = split[:2]
-    return {"text": bag} | {m: pool(inputs[m].values, inputs[m].lengths, "mean") for m in ("audio", "vision")}
+    return {"text": bag} | {m: pool(inputs[m].values, inputs[m].lengths, "mean")
+                            for m in ("audio", "vision")}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #one-frame
 class OneFrame(nn.Module):
     "MFON with one frame per clip; without a guide, late fusion."
     def __init__(
         self,
-        widths: dict,         # modality -> width of its vector
+        widths: Widths,       # modality -> width of its vector
         guided: bool = True,  # add the text's features to those of audio and vision
         d: int = 16,          # common width
     ):
@@ -86,14 +90,16 @@ class OneFrame(nn.Module):
         self.encoders = nn.ModuleDict({m: FrameMLP(w, d) for m, w in widths.items()})
         self.guided, self.head = guided, nn.Linear(len(widths) * d, 1)
 
-    def forward(self, x): # {modality: [N, d_m]} -> prediction [N], Z {modality: [N, d]}, own features {modality: [N, d]}
+    def forward(self, x):  # {modality: [N, d_m]} -> prediction [N], Z {modality: [N, d]}, own
+                           # features {modality: [N, d]}
         own = {m: f(x[m]) for m, f in self.encoders.items()}
         z = {m: v + own["text"] if self.guided and m != "text" else v for m, v in own.items()}
         return self.head(torch.cat(list(z.values()), 1))[:, 0], z, own
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #arms
-LOSSES = {name: options for name, options in MFON_ABLATIONS.items() if set(options) <= {"alpha", "beta"}}
-_late = lambda *modalities: Trial("late_fusion", modalities=modalities)
+LOSSES = {name: options
+          for name, options in MFON_ABLATIONS.items() if set(options) <= {"alpha", "beta"}}
+def _late(*modalities): return Trial("late_fusion", modalities=modalities)
 MINIATURES = {
     **{name: Trial("mfon", options) for name, options in LOSSES.items()},
     "mean, student_first": Trial("mfon", {"direction": "student_first"}),
@@ -109,7 +115,8 @@ def extra_loss(
     "Distillation and contrast of an arm."
     o = MFONOptions(**options)
     taught = sum(distillation(z[m], said[m], o.direction) for m in GUIDED) if o.alpha else 0.0
-    return o.alpha * taught + (o.beta * sum(info_nce(z[m], z["text"], o.temperature) for m in GUIDED) if o.beta else 0.0)
+    told = sum(info_nce(z[m], z["text"], o.temperature) for m in GUIDED) if o.beta else 0.0
+    return torch.as_tensor(o.alpha * taught + o.beta * told)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #fit-arm
 def fit_arm(
@@ -131,7 +138,9 @@ def fit_arm(
         predicted, z, _ = net({m: v[i] for m, v in x.items()})
         loss = F.mse_loss(predicted, y[i])
         if guided: loss = loss + extra_loss(z, {m: s[i] for m, s in said.items()}, arm.options)
-        optimiser.zero_grad(); loss.backward(); optimiser.step()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
     return net
 
 def arm_answers(
@@ -158,7 +167,8 @@ def measure_miniature(
     row = {"mae": float((predicted - test[3]).abs().mean())}
     for m in set(GUIDED) & set(z):
         row[f"probe_{m}"] = r_squared(linear_probe(z[m], train[2][m], z_test[m], RIDGE), test[2][m])
-        row[f"own_mae_{m}"] = float(np.abs(linear_probe(own[m], train[3], own_test[m], RIDGE) - test[3].numpy()).mean())
+        row[f"own_mae_{m}"] = float(
+            np.abs(linear_probe(own[m], train[3], own_test[m], RIDGE) - test[3].numpy()).mean())
         if "text" in z: row[f"top1_{m}"] = retrieval(z_test[m], z_test["text"])["top1"]
     if "vision" in z:
         thirds = np.digitize(test[3].numpy(), np.quantile(train[3].numpy(), [1 / 3, 2 / 3]))
@@ -182,13 +192,14 @@ def run_miniature(
 # %% ../../../nbs/73_book.claims.mfon.ipynb #table
 def joined(
     full,              # table of the full method -> {column: Series}
-    trials: list,      # names in TRIALS that it needs
+    trials: Sequence[str],     # names in TRIALS that it needs
     small=None,        # the same for the miniature
-    arms: list = (),   # names in ONE_FRAME that it needs
+    arms: Sequence[str] = (),  # names in ONE_FRAME that it needs
 ) -> Joined:           # columns of both, those of the miniature begin with "small_"
     "Differences of the full method and of the miniature, matched by seed."
     if small is None: return Joined(((MFON_TRIALS, list(trials)),), full)
-    def both(table, little): return full(table) | {f"small_{k}": v for k, v in small(little).items()}
+    def both(table, little):
+        return full(table) | {f"small_{k}": v for k, v in small(little).items()}
     return Joined(((MFON_TRIALS, list(trials)), (ONE_FRAME, list(arms))), both)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #again
@@ -203,7 +214,8 @@ def both_ways(
     border: str,   # one of BORDERS
 ) -> list:         # of two Findings: full method, miniature
     "The same question to the full method and to the miniature."
-    return [check(what, rows[column], border), check(f"one frame: {what}", rows[f"small_{column}"], border)]
+    return [check(what, rows[column], border),
+            check(f"one frame: {what}", rows[f"small_{column}"], border)]
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f1-measure
 def first_line(
@@ -221,33 +233,44 @@ def second_line(
     maps: tuple,     # as for `first_line`
 ) -> Tensor:         # Z, [Tq, z]; RuntimeError where the factors do not multiply
     "Eq 5, second line, in the printed order."
-    return (text @ maps[0] @ frames.T @ maps[1].T / maps[0].shape[1] ** 0.5).softmax(1) @ frames @ maps[2]
+    return ((text @ maps[0] @ frames.T @ maps[1].T / maps[0].shape[1] ** 0.5)
+            .softmax(1) @ frames @ maps[2])
 
 def _exists(function, *arguments):
     try: return int(function(*arguments) is not None)
     except RuntimeError: return 0
 
-@claim("F1", "eq 5 is text-guided attention", "first line: T_t x d, each row from its own word; second line: exists for T_t != T_v and equals the first",
-       lambda rows: [exactly("first line: shape T_t x d", rows["shape"] == 1, rows["shape"].mean()), exactly("first line: error of the function", rows["error"] < 1e-10, rows["error"].max()),
-                     exactly("first line: a word changes only its own row", rows["own_row"] == 1, rows["own_row"].mean()),
-                     exactly("second line: share of cases in which it multiplies", rows["exists"] == 1, rows["exists"].mean()),
-                     exactly("second line: least relative difference where all sizes agree", rows["square"] < 1e-6, rows["square"].min())],
-       proof=True, reason="with the key map before the frames, W_K^T (f^v)^T, the second line equals the first")
+@claim("F1", "eq 5 is text-guided attention", "first line: T_t x d, each row from its own word; "
+       "second line: exists for T_t != T_v and equals the first",
+       lambda rows: [exactly("first line: shape T_t x d", rows["shape"] == 1, rows["shape"].mean()),
+                     exactly("first line: error of the function", rows["error"] < 1e-10,
+                             rows["error"].max()),
+                     exactly("first line: a word changes only its own row", rows["own_row"] == 1,
+                             rows["own_row"].mean()),
+                     exactly("second line: share of cases in which it multiplies",
+                             rows["exists"] == 1, rows["exists"].mean()),
+                     exactly("second line: least relative difference where all sizes agree",
+                             rows["square"] < 1e-6, rows["square"].min())],
+       proof=True,
+       reason="with the key map before the frames, W_K^T (f^v)^T, the second line equals the first")
 def guided_attention(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F1 once."
     g = torch.Generator().manual_seed(seed)
     words, frames, d, k, z = ((torch.randperm(12, generator=g) + 3)[:5]).tolist()
-    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
+    def draw(*shape): return torch.randn(*shape, generator=g, dtype=torch.float64)
     text, seen, maps = draw(words, d), draw(frames, d), (draw(d, k), draw(d, k), draw(d, z))
     Z, other = first_line(text, seen, maps), text.clone()
     other[1] += 1
     moved = (first_line(other, seen, maps) - Z).abs().amax(1) > 1e-12
     alike, same = [draw(d, d), draw(d, d)], tuple(draw(d, d) for _ in range(3))
-    return {"shape": int(Z.shape == (words, z)), "error": float((prompt_attention(text[None], seen[None], *maps)[0] - Z).abs().max()),
-            "own_row": int(moved.tolist() == [i == 1 for i in range(words)]), "exists": _exists(second_line, text, seen, maps),
-            "square": float((second_line(*alike, same) - first_line(*alike, same)).norm() / first_line(*alike, same).norm())}
+    return {"shape": int(Z.shape == (words, z)),
+            "error": float((prompt_attention(text[None], seen[None], *maps)[0] - Z).abs().max()),
+            "own_row": int(moved.tolist() == [i == 1 for i in range(words)]),
+            "exists": _exists(second_line, text, seen, maps),
+            "square": float((second_line(*alike, same) - first_line(*alike, same))
+                            .norm() / first_line(*alike, same).norm())}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #look
 def salient_first(
@@ -256,7 +279,8 @@ def salient_first(
 ) -> tuple:           # (Padded, bool [N, T]), salient frames leading, order kept otherwise
     "The same frames, those that matter in front."
     order = (2 * salient.int() + frames.mask.int()).argsort(dim=1, descending=True, stable=True)
-    return Padded(frames.values.gather(1, order[..., None].expand_as(frames.values)), frames.lengths), salient.gather(1, order)
+    return Padded(frames.values.gather(1, order[..., None].expand_as(frames.values)),
+                  frames.lengths), salient.gather(1, order)
 
 def arranged(
     split: tuple,  # one of those of `clips`
@@ -264,7 +288,8 @@ def arranged(
 ) -> tuple:        # bag [N, V], audio Padded [N, T, 16], salient [N, T], y [N]
     "What one look gets to see of a split."
     inputs, bag, truth, y = split
-    frames, salient = inputs["audio"], pad([truth["salient"]["audio"][i] for i in range(len(y))]).values.bool()
+    frames, salient = (inputs["audio"],
+                       pad([truth["salient"]["audio"][i] for i in range(len(y))]).values.bool())
     return bag, *(salient_first(frames, salient) if first else (frames, salient)), y
 
 class OneLook(nn.Module):
@@ -278,16 +303,21 @@ class OneLook(nn.Module):
     ):
         super().__init__()
         self.ask, self.frames = nn.Linear(words, d, bias=False), FrameMLP(width, d)
-        nn.init.normal_(self.ask.weight)  # a column is a word's vector, so the question is their mean
-        self.prompt = nn.Identity() if prompt == "none" else ModalPrompt(32, d, shared=prompt == "shared")
+        # a column is a word's vector, so the question is their mean
+        nn.init.normal_(self.ask.weight)
+        self.prompt = nn.Identity() if prompt == "none" else ModalPrompt(
+            32, d, shared=prompt == "shared")
         self.attention, self.head = PromptAttention(d), nn.Linear(d, 1)
 
     def forward(self, bag, frames): # [N, V], Padded [N, T, width] -> [N]
-        return self.head(self.attention(self.ask(bag)[:, None], self.prompt(self.frames(frames.values)), frames.mask))[:, 0, 0]
+        return self.head(self.attention(
+            self.ask(bag)[:, None], self.prompt(self.frames(frames.values)), frames.mask))[:, 0, 0]
 
-    def weights(self, bag, frames, prompted=True): # [N, V], Padded [N, T, width] -> attention [N, T]
+    def weights(self, bag, frames, prompted=True):  # [N, V], Padded [N, T, width] -> attention
+                                                    # [N, T]
         seen = self.frames(frames.values)
-        return self.attention.attention_weights(self.ask(bag)[:, None], self.prompt(seen) if prompted else seen, frames.mask[:, None])[:, 0, 0]
+        return self.attention.attention_weights(self.ask(bag)[:, None], self.prompt(
+            seen) if prompted else seen, frames.mask[:, None])[:, 0, 0]
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #look-measure
 def fit_look(
@@ -297,54 +327,74 @@ def fit_look(
     steps: int = 150,    # of the optimiser, 64 clips each
 ) -> tuple:              # (network, {measurement: number})
     "Train one look and measure where it looks, on test clips."
-    (bag, frames, _, y), (bag_test, frames_test, salient, y_test) = (arranged(split, first) for split in clips(seed, (1000, 400)))
+    (bag, frames, _, y), (bag_test, frames_test, salient, y_test) = (
+        arranged(split, first) for split in clips(seed, (1000, 400)))
     torch.manual_seed(seed)
     net = OneLook(bag.shape[1], frames.values.shape[2], prompt)
     optimiser = torch.optim.Adam(net.parameters(), 1e-2)
     for _ in range(steps):
         i = torch.randint(len(y), (64,))
         loss = F.mse_loss(net(bag[i], Padded(frames.values[i], frames.lengths[i])), y[i])
-        optimiser.zero_grad(); loss.backward(); optimiser.step()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
     with torch.no_grad():
-        mass = salient_mass(net.weights(bag_test, frames_test), salient).mean() / (salient.sum(1) / frames_test.lengths).mean()
-        return net, {"lift": float(mass), "mae": float((net(bag_test, frames_test) - y_test).abs().mean())}
+        mass = salient_mass(net.weights(bag_test, frames_test),
+                            salient).mean() / (salient.sum(1) / frames_test.lengths).mean()
+        return net, {"lift": float(mass),
+                     "mae": float((net(bag_test, frames_test) - y_test).abs().mean())}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f2-measure
-def _lift(rows, where): return above(f"lift by a prompt per step minus none, salient frames {where}", rows[f"lift_{where}"] - rows["lift_none"], "relative")
+def _lift(rows, where):
+    return above(f"lift by a prompt per step minus none, salient frames {where}",
+                 rows[f"lift_{where}"] - rows["lift_none"], "relative")
 
 def _f2(rows):
-    return [exactly("largest change of attention by a trained shared prompt", rows["shared_change"] > 1e-9, rows["shared_change"].max()),
+    return [exactly("largest change of attention by a trained shared prompt",
+                    rows["shared_change"] > 1e-9, rows["shared_change"].max()),
             _lift(rows, "anywhere"), _lift(rows, "first")]
 
-@claim("F2", "the prompt steers attention to the features that need it", "a shared prompt changes the attention; a prompt per step raises the attention on salient frames, anywhere and in front", _f2,
+@claim("F2", "the prompt steers attention to the features that need it",
+       "a shared prompt changes the attention; a prompt per step raises the attention on salient "
+       "frames, anywhere and in front", _f2,
        world="one attention layer on 1000 clips", control=lambda rows: _lift(rows, "first"))
 def prompt_steers(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F2 once."
-    looks = {"none": ("none", False), "shared": ("shared", False), "anywhere": ("step", False), "first": ("step", True)}
+    looks = {"none": ("none", False), "shared": ("shared", False), "anywhere": ("step", False),
+             "first": ("step", True)}
     found = {name: fit_look(*how, seed) for name, how in looks.items()}
     inputs, bag = clips(seed, (1000, 400))[1][:2]
-    net, exact = found["shared"][0].double(), Padded(inputs["audio"].values.double(), inputs["audio"].lengths)
-    with torch.no_grad(): change = (net.weights(bag.double(), exact) - net.weights(bag.double(), exact, prompted=False)).abs().max()
-    return {f"{k}_{name}": v for name, (_, row) in found.items() for k, v in row.items()} | {"shared_change": float(change)}
+    net, exact = (found["shared"][0].double(),
+                  Padded(inputs["audio"].values.double(), inputs["audio"].lengths))
+    with torch.no_grad():
+        change = (net.weights(bag.double(),
+                              exact) - net.weights(bag.double(), exact, prompted=False)).abs().max()
+    return {f"{k}_{name}": v for name, (_, row) in found.items() for k, v in row.items()} | {
+        "shared_change": float(change)}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f3-measure
 def prompt_gains(
     table,  # side by side
 ) -> dict:  # column -> Series
     "What either shape of prompt does to the error."
-    return {shape: table["mae"][trial] - table["mae"]["w/o prompt"] for shape, trial in (("step", "mfon"), ("shared", "shared prompt"))}
+    return {shape: table["mae"][trial] - table["mae"]["w/o prompt"]
+            for shape, trial in (("step", "mfon"), ("shared", "shared prompt"))}
 
 _F3_ROWS = Joined(((MFON_TRIALS, ["mfon", "shared prompt", "w/o prompt"]), (trials_of("F2"), None)),
                   lambda full, looks: prompt_gains(full) | {
                       "look": looks["mae_anywhere"]["F2"] - looks["mae_none"]["F2"],
                       "look_first": looks["mae_first"]["F2"] - looks["mae_none"]["F2"]})
 
-@claim("F3", "the prompt improves the results", "lower error with a prompt than without, for both shapes; lower error of one look with a prompt per step",
-       lambda rows: [below(f"MAE with a prompt ({k}) minus without", rows[k], "mae") for k in ("step", "shared")]
-       + [below("one look: MAE with a prompt per step minus without", rows["look"], "mae")], world=FULL,
-       control=lambda rows: below("one look, salient frames first: MAE with a prompt minus without", rows["look_first"], "mae"),
+@claim("F3", "the prompt improves the results", "lower error with a prompt than without, for both "
+       "shapes; lower error of one look with a prompt per step",
+       lambda rows: [below(f"MAE with a prompt ({k}) minus without", rows[k], "mae")
+                     for k in ("step", "shared")]
+       + [below("one look: MAE with a prompt per step minus without", rows["look"], "mae")],
+       world=FULL,
+       control=lambda rows: below("one look, salient frames first: MAE with a prompt minus without",
+                                  rows["look_first"], "mae"),
        source=_F3_ROWS)
 def prompt_helps(
     seed: int, # of everything that is drawn
@@ -365,16 +415,20 @@ def kept_small(
     table,  # side by side, of the miniature
 ) -> dict:  # column -> Series
     "The same, and with the contrast off."
-    return kept(table) | {f"plain_{m}": v for m, v in kept(table, "w/o contrast", "w/o both losses").items()}
+    return kept(table) | {f"plain_{m}": v
+                          for m, v in kept(table, "w/o contrast", "w/o both losses").items()}
 
 def _f4(rows):
-    pairs = [f for m in GUIDED for f in both_ways(above, f"change of R2 of u in {m} by distillation", rows, m, "r2")]
-    return pairs + [above(f"one frame, no contrast: change of R2 of u in {m} by distillation", rows[f"small_plain_{m}"], "r2") for m in GUIDED]
+    pairs = [f for m in GUIDED
+             for f in both_ways(above, f"change of R2 of u in {m} by distillation", rows, m, "r2")]
+    return pairs + [above(f"one frame, no contrast: change of R2 of u in {m} by distillation",
+                          rows[f"small_plain_{m}"], "r2") for m in GUIDED]
 
 _F4_ROWS = joined(kept, ["mfon", "w/o distillation"], kept_small,
                    list(LOSSES))
 
-@claim("F4", "distillation keeps unimodal information", "higher R2 of the modality's own sentiment with distillation, in audio and vision", _f4,
+@claim("F4", "distillation keeps unimodal information",
+       "higher R2 of the modality's own sentiment with distillation, in audio and vision", _f4,
        source=_F4_ROWS, world=BOTH)
 def distillation_keeps(
     seed: int, # of everything that is drawn
@@ -383,19 +437,27 @@ def distillation_keeps(
     return _F4_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f5-measure
-@claim("F5", "the distillation compares distributions rather than values", "no change by constants, a change by a factor, never negative, zero for equal features",
-       lambda rows: [exactly("largest change by constants", rows["constant"] < 1e-10, rows["constant"].max()), exactly("least change by a factor of two", rows["factor"] > 1e-3, rows["factor"].min()),
-                     exactly("least value", rows["value"] >= 0, rows["value"].min()), exactly("value for equal features", rows["equal"].abs() < 1e-12, rows["equal"].abs().max())],
-       proof=True, reason="with a softmax that eq 6 does not have; on raw signed features it is undefined (MFON-E3)")
+@claim("F5", "the distillation compares distributions rather than values",
+       "no change by constants, a change by a factor, never negative, zero for equal features",
+       lambda rows: [
+           exactly("largest change by constants", rows["constant"] < 1e-10, rows["constant"].max()),
+           exactly("least change by a factor of two", rows["factor"] > 1e-3, rows["factor"].min()),
+           exactly("least value", rows["value"] >= 0, rows["value"].min()), exactly(
+               "value for equal features", rows["equal"].abs() < 1e-12, rows["equal"].abs().max())],
+       proof=True, reason="with a softmax that eq 6 does not have; on raw signed features it is "
+       "undefined (MFON-E3)")
 def on_distributions(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F5 once."
     g = torch.Generator().manual_seed(seed)
     z, x, c, other = (torch.randn(32, w, generator=g, dtype=torch.float64) for w in (16, 16, 1, 1))
-    loss, change = distillation(z, x), lambda a, b: float((distillation(a, b) / distillation(z, x) - 1).abs())
+    loss, change = (distillation(z, x),
+                    lambda a, b: float((distillation(a, b) / distillation(z, x) - 1).abs()))
     raw = (z * (z / x).log()).sum(1)
-    return {"constant": change(z + 9 * c, x + 9 * other), "factor": change(2 * z, 2 * x), "value": float(loss), "equal": float(distillation(x, x)), "raw_defined": float(raw.isfinite().double().mean())}
+    return {"constant": change(z + 9 * c, x + 9 * other), "factor": change(2 * z, 2 * x),
+            "value": float(loss), "equal": float(distillation(x, x)),
+            "raw_defined": float(raw.isfinite().double().mean())}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f6-measure
 def separated(
@@ -405,14 +467,20 @@ def separated(
     names = ("top1_audio", "top1_vision", "silhouette_vision")
     return {k: table[k]["mfon"] - table[k]["w/o contrast"] for k in names}
 
-def _f6(rows): return both_ways(above, "change of the silhouette of classes in Z_v", rows, "silhouette_vision", "silhouette")
+def _f6(rows):
+    return both_ways(above, "change of the silhouette of classes in Z_v", rows,
+                     "silhouette_vision", "silhouette")
 
 _F6_ROWS = joined(separated, ["mfon", "w/o contrast"], separated,
                    ["mfon", "w/o contrast"])
 
-@claim("F6", "the contrastive loss builds more discriminative boundaries", "better separated classes with the contrast; that the own text is found is what the loss optimises, and not counted", _f6,
-       source=_F6_ROWS, world=BOTH, control=lambda rows: above("change of own texts found from Z_v", rows["top1_vision"], "share"),
-       reason=f"the loss as printed cannot fall below {info_nce_floor(128):.3f} at N = 128, where guessing costs {math.log(128):.3f}")
+@claim("F6", "the contrastive loss builds more discriminative boundaries",
+       "better separated classes with the contrast; that the own text is found is what the loss "
+       "optimises, and not counted", _f6,
+       source=_F6_ROWS, world=BOTH, control=lambda rows: above(
+           "change of own texts found from Z_v", rows["top1_vision"], "share"),
+       reason=f"the loss as printed cannot fall below {info_nce_floor(128):.3f} at N = 128, where "
+       f"guessing costs {math.log(128):.3f}")
 def contrast_separates(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -420,8 +488,10 @@ def contrast_separates(
     return _F6_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f7-measure
-GUIDE_WORLDS = {"text": {"text": "mfon", "audio": "audio as query", "vision": "vision as query"}, "audio": {m: f"audio strong, {m} guides" for m in ("text", "audio", "vision")}}
-GUIDES = {f"{strong}_{m}": (trials[strong], trials[m]) for strong, trials in GUIDE_WORLDS.items() for m in trials if m != strong}
+GUIDE_WORLDS = {"text": {"text": "mfon", "audio": "audio as query", "vision": "vision as query"},
+                "audio": {m: f"audio strong, {m} guides" for m in ("text", "audio", "vision")}}
+GUIDES = {f"{strong}_{m}": (trials[strong], trials[m]) for strong, trials in GUIDE_WORLDS.items()
+          for m in trials if m != strong}
 
 def guide_gains(
     table,  # side by side
@@ -431,11 +501,15 @@ def guide_gains(
 
 _F7_ROWS = joined(guide_gains, sorted({t for pair in GUIDES.values() for t in pair}))
 
-@claim("F7", "the most informative modality, text, is the best query", "lower error with the strong modality as guide, where text is strong and where audio is",
-       lambda rows: [below("{} strong: MAE with it as guide minus {}".format(*k.split("_")), rows[k], "mae") for k in GUIDES],
+@claim("F7", "the most informative modality, text, is the best query",
+       "lower error with the strong modality as guide, where text is strong and where audio is",
+       lambda rows: [below("{} strong: MAE with it as guide minus {}".format(*k.split("_")),
+                           rows[k], "mae") for k in GUIDES],
        source=_F7_ROWS, world=FULL + "; one world with strong words, one with a strong voice",
-       reason="where words are strong they are hardly stronger for these networks: the best possible errors are .44 and .77, every guide ends near .67",
-       control=lambda rows: below("audio strong: MAE with it as guide minus text", rows["audio_text"], "mae"))
+       reason="where words are strong they are hardly stronger for these networks: the best "
+       "possible errors are .44 and .77, every guide ends near .67",
+       control=lambda rows: below("audio strong: MAE with it as guide minus text",
+                                  rows["audio_text"], "mae"))
 def best_guide(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -443,7 +517,8 @@ def best_guide(
     return _F7_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f8-measure
-REMOVED = {"distillation": "w/o distillation", "contrast": "w/o contrast", "both": "w/o both losses"}
+REMOVED = {"distillation": "w/o distillation", "contrast": "w/o contrast",
+           "both": "w/o both losses"}
 
 def removal_losses(
     table,  # side by side
@@ -451,7 +526,8 @@ def removal_losses(
     "Error with both losses minus error without one or both, and the interaction."
     mae = table["mae"]
     gains = {k: mae["mfon"] - mae[trial] for k, trial in REMOVED.items()}
-    return gains | {"interaction": (mae[REMOVED["both"]] - mae[REMOVED["distillation"]]) - (mae[REMOVED["contrast"]] - mae["mfon"])}
+    return gains | {"interaction": (mae[REMOVED["both"]] - mae[REMOVED["distillation"]])
+                    - (mae[REMOVED["contrast"]] - mae["mfon"])}
 
 @lru_cache
 def printed_worse() -> float:  # share of cells, 0 to 1
@@ -459,17 +535,21 @@ def printed_worse() -> float:  # share of cells, 0 to 1
     cells = records().query("paper == 'MFON' and table in ['4', '5']")
     full = cells[cells["model"] == "MFON"].set_index(["dataset", "metric"])["value"]
     others = cells[cells["model"].isin(["w/o L_va", "w/o L_ICL", "w/o L_ICL, L_va"])]
-    worse = [(r.value > full[r.dataset, r.metric]) if r.metric == "mae" else (r.value < full[r.dataset, r.metric]) for r in others.itertuples()]
+    worse = [(r.value > full[r.dataset, r.metric]) if r.metric == "mae"
+             else (r.value < full[r.dataset, r.metric]) for r in others.itertuples()]
     return float(np.mean(worse))
 
 def _f8(rows):
-    pairs = [f for k in REMOVED for f in both_ways(below, f"MAE with both losses minus without {k}", rows, k, "mae")]
-    return pairs + [exactly("share of printed cells without a loss that are worse", rows["printed"] == 1, rows["printed"].iloc[0])]
+    pairs = [f for k in REMOVED
+             for f in both_ways(below, f"MAE with both losses minus without {k}", rows, k, "mae")]
+    return pairs + [exactly("share of printed cells without a loss that are worse",
+                            rows["printed"] == 1, rows["printed"].iloc[0])]
 
 _F8_ROWS = replace(joined(removal_losses, list(LOSSES), removal_losses, list(LOSSES)),
                    beside=lambda seed: {"printed": printed_worse()})
 
-@claim("F8", "both losses together are best; each removal hurts", "lower error with both than without either or both; no printed cell contradicts it", _f8,
+@claim("F8", "both losses together are best; each removal hurts",
+       "lower error with both than without either or both; no printed cell contradicts it", _f8,
        source=_F8_ROWS, world=BOTH)
 def both_losses(
     seed: int, # of everything that is drawn
@@ -483,9 +563,11 @@ def under_optimised(
     alone: str = "late fusion, ",     # prefix of the trial that a late fusion is compared with
 ) -> dict:                            # column -> Series
     "Ratios of own errors, joint over alone."
-    ratio = lambda m, trial, single: table[f"own_mae_{m}"][trial] / table[f"own_mae_{m}"][single]
-    late, ours = ({m: ratio(m, trial, f"{prefix}{m} only") for m in GUIDED} for trial, prefix in (("late fusion", alone), ("mfon", "")))
-    return {f"late_{m}": late[m] - 1 for m in GUIDED} | {f"mended_{m}": late[m] - ours[m] for m in GUIDED}
+    def ratio(m, trial, single): return table[f"own_mae_{m}"][trial] / table[f"own_mae_{m}"][single]
+    late, ours = ({m: ratio(m, trial, f"{prefix}{m} only") for m in GUIDED}
+                  for trial, prefix in (("late fusion", alone), ("mfon", "")))
+    return {f"late_{m}": late[m] - 1 for m in GUIDED} | {
+        f"mended_{m}": late[m] - ours[m] for m in GUIDED}
 
 def under_optimised_small(
     table,  # side by side, of the miniature
@@ -494,14 +576,17 @@ def under_optimised_small(
     return under_optimised(table, alone="")
 
 def _f9(rows):
-    late = [f for m in GUIDED for f in both_ways(above, f"{m}: ratio of late fusion minus 1", rows, f"late_{m}", "relative")]
-    return late + [f for m in GUIDED for f in both_ways(above, f"{m}: ratio of late fusion minus that of MFON", rows, f"mended_{m}", "relative")]
+    late = [f for m in GUIDED for f in both_ways(above, f"{m}: ratio of late fusion minus 1", rows,
+                                                 f"late_{m}", "relative")]
+    return late + [f for m in GUIDED for f in both_ways(
+        above, f"{m}: ratio of late fusion minus that of MFON", rows, f"mended_{m}", "relative")]
 
 _ALONE = [f"{p}{m} only" for p in ("", "late fusion, ") for m in GUIDED]
 _F9_ROWS = joined(under_optimised, ["mfon", "late fusion", *_ALONE], under_optimised_small,
                    ["mfon", "late fusion", "audio only", "vision only"])
 
-@claim("F9", "non-text modalities are under-optimised in joint training, and less so with MFON", "own error joint over alone above 1 in late fusion, smaller in MFON", _f9,
+@claim("F9", "non-text modalities are under-optimised in joint training, and less so with MFON",
+       "own error joint over alone above 1 in late fusion, smaller in MFON", _f9,
        source=_F9_ROWS, world=BOTH)
 def under_optimisation(
     seed: int, # of everything that is drawn
@@ -510,22 +595,26 @@ def under_optimisation(
     return _F9_ROWS.again(seed)
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f10-measure
-SETTINGS = {f"{how}, {direction}": "mfon" if (how, direction) == ("mean", "teacher_first") else f"{how}, {direction}"
-            for how in ("first", "mean", "attention") for direction in ("teacher_first", "student_first")}
+SETTINGS = {f"{how}, {direction}": "mfon" if (how, direction) == ("mean", "teacher_first")
+            else f"{how}, {direction}"
+            for how in ("first", "mean", "attention")
+            for direction in ("teacher_first", "student_first")}
 
 def spread_ratio(
     what: str,            # the quantity, in words
     table,                # DataFrame: a row per seed, a column per setting
     level: float = 0.975, # of the interval: two findings, by Bonferroni
 ) -> Finding:             # shown where the spread is below the seed noise
-    "Spread of settings as a multiple of the noise of a run. Raises ValueError for fewer than two complete seeds."
+    """Spread of settings as a multiple of the noise of a run.
+    Raises ValueError for fewer than two complete seeds."""
     from scipy import stats
     x = table.dropna().to_numpy()
     n, k = x.shape
     if n < 2: raise ValueError(f"{what}: {n} complete seeds, two are needed")
     rest = x - x.mean(1, keepdims=True) - x.mean(0) + x.mean()
     F_ratio = n * x.mean(0).var(ddof=1) / ((rest**2).sum() / ((n - 1) * (k - 1)))
-    side = lambda q: math.sqrt(max(F_ratio / stats.f.ppf(q, k - 1, (n - 1) * (k - 1)) - 1, 0) / n)
+    def side(q):
+        return math.sqrt(max(F_ratio / stats.f.ppf(q, k - 1, (n - 1) * (k - 1)) - 1, 0) / n)
     low, high = side(0.5 + level / 2), side(0.5 - level / 2)
     state = "shown" if high < 1 else "contradicted" if low > 1 else "undecided"
     return Finding(what, state, math.sqrt(max(F_ratio - 1, 0) / n), low, high, n, level=level)
@@ -544,14 +633,19 @@ def direction_gain(
 
 def _f10(rows):
     gain = rows["small_direction"]
-    return [spread_ratio("spread of six settings over the noise of a run", rows[list(SETTINGS)]), close_to("one frame: effect of the direction in standard deviations", gain / gain.std(), "noise")]
+    return [spread_ratio("spread of six settings over the noise of a run", rows[list(SETTINGS)]),
+            close_to("one frame: effect of the direction in standard deviations",
+                     gain / gain.std(), "noise")]
 
 _F10_ROWS = joined(setting_errors, list(SETTINGS.values()), direction_gain,
                     ["mfon", "mean, student_first"])
 
-@claim("F10", "direction and reduction of the divergence do not matter much", "spread between the settings below the noise of a run", _f10, world=BOTH,
+@claim("F10", "direction and reduction of the divergence do not matter much",
+       "spread between the settings below the noise of a run", _f10, world=BOTH,
        source=_F10_ROWS,
-       control=lambda rows: above("first position minus mean of all: MAE", rows["first, teacher_first"] - rows["mean, teacher_first"], "mae"))
+       control=lambda rows: above("first position minus mean of all: MAE",
+                                  rows["first, teacher_first"] - rows["mean, teacher_first"],
+                                  "mae"))
 def settings_matter(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -563,11 +657,14 @@ def printed_accuracies(
     dataset: str,  # "SIMS", "MOSI" or "MOSEI"
 ) -> list:         # of (percent, clips), distinct
     "Accuracies that the MFON paper reports of its own models, with the clips they are about."
-    cells = records().query("paper == 'MFON' and table in ['2', '3', '4', '5'] and dataset == @dataset")
+    cells = records().query(
+        "paper == 'MFON' and table in ['2', '3', '4', '5'] and dataset == @dataset")
     cells = cells[(cells["model"] == "MFON") | cells["table"].isin(["4", "5"])]
     cells = cells[cells["metric"].str.startswith("acc") & cells["value"].notna()]
-    clips_of = lambda metric: sum(TEST_CLASSES[dataset, "_non0"]) if metric.endswith("_non0") else TEST_CLIPS[dataset]
-    return sorted({(v, clips_of(m)) for v, m in zip(cells["value"], cells["metric"])})
+    def clips_of(metric):
+        return (sum(TEST_CLASSES[dataset, "_non0"]) if metric.endswith("_non0")
+                else TEST_CLIPS[dataset])
+    return sorted({(v, clips_of(m)) for v, m in zip(cells["value"], cells["metric"], strict=True)})
 
 @lru_cache
 def single_run(
@@ -597,21 +694,30 @@ def as_many(
     return float(np.mean(counts >= round(single_share(dataset) * len(printed_accuracies(dataset)))))
 
 def _f11(rows):
-    return [exactly(f"{d}: chance that means of five runs look so much like single runs ({100 * rows[f'share_{d}'].iloc[0]:.0f} % of the values)", rows[f"chance_{d}"] > 0.05, rows[f"chance_{d}"].max()) for d in ("SIMS", "MOSI")]
+    return [exactly(f"{d}: chance that means of five runs look so much like single runs "
+                    f"({100 * rows[f'share_{d}'].iloc[0]:.0f} % of the values)", rows[f"chance_{d}"]
+                    > 0.05, rows[f"chance_{d}"].max()) for d in ("SIMS", "MOSI")]
 
-@claim("F11", "the printed results are means of five runs", "as many values that a single run explains as means of five would show, p > 0.05, on SIMS and on MOSI", _f11, world="the printed tables")
+@claim("F11", "the printed results are means of five runs", "as many values that a single run "
+       "explains as means of five would show, p > 0.05, on SIMS and on MOSI", _f11,
+       world="the printed tables")
 def means_of_five(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure F11 once."
-    return {f"{k}_{d}": v for d in ("SIMS", "MOSI") for k, v in (("share", single_share(d)), ("chance", as_many(d, seed)))}
+    return {f"{k}_{d}": v for d in ("SIMS", "MOSI")
+            for k, v in (("share", single_share(d)), ("chance", as_many(d, seed)))}
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f12-measure
-_F12_ROWS = joined(lambda table: {"gain": table["mae"]["mfon"] - table["mae"]["text only"]}, ["mfon", "text only"])
+_F12_ROWS = joined(lambda table: {"gain": table["mae"]["mfon"] - table["mae"]["text only"]},
+                   ["mfon", "text only"])
 
-@claim("F12", "three modalities are better than the text alone", "lower test error with all three than with the text alone",
-       lambda rows: [below("MAE of three modalities minus the text alone", rows["gain"], "mae")], source=_F12_ROWS, world=FULL,
-       reason="here voice and face carry what words lack; on MOSI the paper prints .734 for the text alone and .725 for all")
+@claim("F12", "three modalities are better than the text alone",
+       "lower test error with all three than with the text alone",
+       lambda rows: [below("MAE of three modalities minus the text alone", rows["gain"], "mae")],
+       source=_F12_ROWS, world=FULL,
+       reason="here voice and face carry what words lack; on MOSI the paper prints .734 for the "
+       "text alone and .725 for all")
 def more_than_text(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -627,11 +733,15 @@ def mfon_figure(
     rows = rows_of("F2", folder)
     spread = np.linspace(-0.18, 0.18, len(rows))
     fig, axes = plt.subplots(1, 2, figsize=(7, 2.9), sharey=True, layout="constrained")
-    for ax, (where, title) in zip(axes, (("anywhere", "salient frames lie anywhere"), ("first", "salient frames come first"))):
+    for ax, (where, title) in zip(axes, (("anywhere", "salient frames lie anywhere"),
+                                         ("first", "salient frames come first")), strict=True):
         ax.axhline(1, color="grey", lw=0.8, ls=":")
-        for k, arm in enumerate(("none", "shared", where)): ax.plot(k + spread, rows[f"lift_{arm}"], "o", ms=4, alpha=0.7, color=f"C{k}")
-        ax.set_xticks(range(3), ["none", "shared", "per step"], fontsize=9); ax.set_xlim(-0.5, 2.5)
-        ax.set_xlabel("prompt", fontsize=9); ax.set_title(title, fontsize=10)
+        for k, arm in enumerate(("none", "shared", where)):
+            ax.plot(k + spread, rows[f"lift_{arm}"], "o", ms=4, alpha=0.7, color=f"C{k}")
+        ax.set_xticks(range(3), ["none", "shared", "per step"], fontsize=9)
+        ax.set_xlim(-0.5, 2.5)
+        ax.set_xlabel("prompt", fontsize=9)
+        ax.set_title(title, fontsize=10)
     axes[0].set_ylabel("attention on salient frames\n(multiples of chance)", fontsize=9)
     fig.suptitle("A prompt marks places; it does not find what lies anywhere", fontsize=11)
     return fig

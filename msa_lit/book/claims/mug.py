@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,10 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from .core import FOLDER, Finding, Joined, above, below, claim, every, exactly, close_to, rows_of
-from ...model.common import ModelOptions, ModelSpec, count_parameters
+from .core import (FOLDER, Finding, Joined, above, below, claim, exactly,
+                                      close_to, rows_of)
+from ...model.common import count_parameters
+from ...model.options import ModelOptions, ModelSpec
 from ...mug.denoising import denoiser_weights, denoising_loss
-from ..experiments.mug import GAPS, WORLD_KINDS as SHOWN_BY, MUG_TRIALS, pretrained, mug_step_cost, three_kinds
+from ..experiments.mug import (GAPS, WORLD_KINDS as SHOWN_BY, MUG_TRIALS, pretrained,
+                                          mug_step_cost, three_kinds)
 from ...mug.meta import inner_step, meta_update
 from ...mug.method import TABLE_2, LabelLearner, MUGOptions, size_table
 from ...mug.mlc import MLCLearner, MLCOptions
@@ -41,7 +44,7 @@ __all__ = ['READINGS', 'SIGMA_LABEL', 'KAPPA', 'RHO', 'EPOCHS', 'STAGE_RATES', '
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #given
 READINGS = {"readable": 0.4, "weak": 1.5, "silent": math.inf}  # nu, error of the reading
-SIGMA_LABEL, KAPPA, RHO = 1.6, 0.9, 3.0                           # of y, of u around y, end of the scale
+SIGMA_LABEL, KAPPA, RHO = 1.6, 0.9, 3.0  # of y, of u around y, end of the scale
 
 def given_vectors(
     seed: int,       # of everything
@@ -52,18 +55,18 @@ def given_vectors(
 ) -> tuple:          # y [n], u [3, n], x_m [3, n, d_m], x_m' [3, n, d_m], predictions [3, n]
     "Labels, true unimodal sentiments and the vectors that stage 2 would find stored."
     g = torch.Generator().manual_seed(seed)
-    normal = lambda *shape: torch.randn(*shape, generator=g)
+    def normal(*shape): return torch.randn(*shape, generator=g)
     y = (SIGMA_LABEL * normal(n)).clamp(-RHO, RHO)
     u = (y + kappa * normal(3, n)).clamp(-RHO, RHO)
     nu = torch.tensor(list(READINGS.values()))[:, None]
     ways = normal(3, 1, width)
-    show = lambda value: torch.tanh(0.4 * value[..., None] * ways + 0.1 * normal(3, n, width))
+    def show(value): return torch.tanh(0.4 * value[..., None] * ways + 0.1 * normal(3, n, width))
     heard = torch.where(nu.isinf(), 0.0, u + nu.nan_to_num(posinf=0.0) * normal(3, n))
     known = y + bridge * normal(3, n)
     return y, u, show(heard), show(known), known
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #real
-@lru_cache(maxsize=None)
+@cache
 def stage1_labels(
     seed: int,             # of corpus and training
     sizes: tuple = (352, 40, 8),  # clips in train, valid, test
@@ -100,11 +103,13 @@ def learner_for(
     if real: y, u, *stored = stage1_labels(seed)
     else:
         y, u, *parts = given_vectors(seed, kappa=kappa, bridge=bridge)
-        stored = [dict(zip(READINGS, part)) for part in parts]
+        stored = [dict(zip(READINGS, part, strict=True)) for part in parts]
     torch.manual_seed(seed)
-    Learner, o = (LabelLearner, MUGOptions) if rate is None else (MLCLearner, lambda **k: MLCOptions(meta_lr=rate, **k))
+    Learner, o = (LabelLearner, MUGOptions) if rate is None else (
+        MLCLearner, lambda **k: MLCOptions(meta_lr=rate, **k))
     options = {"lambda_init": same_decay(0.9), "meta_epochs": EPOCHS} | STAGE_RATES | options
-    learner = Learner({kind: x.shape[-1] for kind, x in stored[0].items()}, len(y), RHO, o(**options))
+    learner = Learner({kind: x.shape[-1] for kind, x in stored[0].items()}, len(y),
+                      RHO, o(**options))
     learner.labels.copy_(y)
     learner.store(*stored, y)
     return learner, y, u
@@ -115,7 +120,8 @@ LABEL_WORLDS = {
     "bridge-1.5": ("fused vectors that know y with an error of 1.5", {"bridge": 1.5}),
     "scaled": ("last layer scaled, so that adding nothing is the identity", {"scale": True}),
     "stage-1": ("vectors of a trained stage 1, 352 clips of three kinds", {"real": True}),
-    "stage-1-scaled": ("vectors of a trained stage 1, last layer scaled", {"real": True, "scale": True}),
+    "stage-1-scaled": ("vectors of a trained stage 1, last layer scaled",
+                       {"real": True, "scale": True}),
 }
 GIVEN = "stage 2 on given vectors, 400 clips, deviation 0.9, fused error 0.5, last layer as printed"
 
@@ -129,11 +135,12 @@ def best_labels(
     n, found = len(y), torch.zeros_like(u)
     for k in range(len(u)):
         known = np.column_stack([x[k].numpy(), y.numpy()])
-        for a, b in ((slice(None, n // 2), slice(n // 2, None)), (slice(n // 2, None), slice(None, n // 2))):
+        for a, b in ((slice(None, n // 2), slice(n // 2, None)),
+                     (slice(n // 2, None), slice(None, n // 2))):
             found[k, b] = torch.as_tensor(linear_probe(known[a], u[k, a].numpy(), known[b])).float()
     return found
 
-@lru_cache(maxsize=None)
+@cache
 def learn_labels(
     seed: int,          # of vectors, weights and order
     rate: float = None, # as in `learner_for`
@@ -147,11 +154,17 @@ def learn_labels(
     other = learner.stack(learner.x.roll(1, 1), learner.y)
     post, part = np.array([step["post"] for step in log]), math.ceil(len(y) / 32)
     best = best_labels(learner.x, y, u)
-    mean = lambda value: dict(zip(READINGS, value.abs().mean(-1).tolist()))
-    return {"oracle": mean(best - u), "error": mean(label - u), "error_y": mean(y - u), "distance": mean(label - y), "size": mean(label / y.abs().mean()), "swap": mean(other - label),
-            "neutral": dict(zip(READINGS, (label.abs() < 0.5).float().mean(1).tolist())), "slope": dict(zip(READINGS, ((label * y).sum(1) / (y * y).sum()).tolist())),
-            "moves": float((way[2 * EPOCHS // 3:] - way[2 * EPOCHS // 3 - 1:-1]).abs().mean()), "refused": float(np.mean([step[f"refused_{m}"] for step in log for m in READINGS])),
-            "first_post": float(post[:part].mean()), "last_post": float(post[-part:].mean()), "shrinkage": denoiser_weights(float(y.std()), 1.0)[0]}
+    def mean(value): return dict(zip(READINGS, value.abs().mean(-1).tolist(), strict=True))
+    return {"oracle": mean(best - u), "error": mean(label - u), "error_y": mean(y - u), "distance":
+            mean(label - y), "size": mean(label / y.abs().mean()), "swap": mean(other - label),
+            "neutral": dict(zip(READINGS, (label.abs() < 0.5).float().mean(1).tolist(),
+                                strict=True)),
+            "slope": dict(zip(READINGS, ((label * y).sum(1) / (y * y).sum()).tolist(),
+                              strict=True)),
+            "moves": float((way[2 * EPOCHS // 3:] - way[2 * EPOCHS // 3 - 1:-1]).abs().mean()),
+            "refused": float(np.mean([step[f"refused_{m}"] for step in log for m in READINGS])),
+            "first_post": float(post[:part].mean()), "last_post": float(post[-part:].mean()),
+            "shrinkage": denoiser_weights(float(y.std()), 1.0)[0]}
 
 def modality_mean(
     per_modality: dict,  # modality -> number
@@ -162,7 +175,7 @@ def modality_mean(
 # %% ../../../nbs/72_book.claims.mug.ipynb #stage1
 SMALL_SIZES = (352, 40, 200)  # clips in train, valid, test
 
-@lru_cache(maxsize=None)
+@cache
 def stage1_vectors(
     trial: str,             # one of GAPS: "no contrast", "printed", "both stopped", ...
     seed: int,              # of corpus and training
@@ -177,7 +190,8 @@ def change(
     old: dict,  # the same before
 ) -> float:     # 0: equal; 1: as far apart as old vectors are from their mean
     "Relative change of vectors, averaged over modalities."
-    return modality_mean({m: float((new[m] - x).norm() / (x - x.mean(0)).norm()) for m, x in old.items()})
+    return modality_mean({m: float((new[m] - x).norm() / (x - x.mean(0)).norm())
+                          for m, x in old.items()})
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m1-measure
 def gap_measures(
@@ -186,23 +200,32 @@ def gap_measures(
 ) -> dict:          # cosine, rank (share of chance), classifier, mmd, length; means over modalities
     "Five measures of the gap."
     gaps = {m: modality_gap(bridged[m], x[m]) for m in x}
-    mean = lambda of: modality_mean({m: of(g) for m, g in gaps.items()})
-    return {"cosine": mean(lambda g: g["paired"]), "rank": mean(lambda g: g["rank"] / g["chance_rank"]), "classifier": mean(lambda g: g["classifier"]),
-            "mmd": mean(lambda g: g["mmd"]), "length": mean(lambda g: abs(math.log(g["norm_ratio"])))}
+    def mean(of): return modality_mean({m: of(g) for m, g in gaps.items()})
+    return {"cosine": mean(lambda g: g["paired"]),
+            "rank": mean(lambda g: g["rank"] / g["chance_rank"]),
+            "classifier": mean(lambda g: g["classifier"]),
+            "mmd": mean(lambda g: g["mmd"]),
+            "length": mean(lambda g: abs(math.log(g["norm_ratio"])))}
 
-GAP_PARTS = {"rank": ("rank of the partner, share of chance", "share"), "classifier": ("accuracy of telling them apart", "share"),
+GAP_PARTS = {"rank": ("rank of the partner, share of chance", "share"),
+             "classifier": ("accuracy of telling them apart", "share"),
              "mmd": ("discrepancy", "relative"), "length": ("difference of length", "relative")}
 STAGE_1 = "stage 1 trained on 352 clips of three kinds, vectors of 200 unseen clips"
 
-@claim("M1", "contrastive training narrows the gap between unimodal and projected vectors", "with minus without contrast: cosine above 0; rank, classifier, MMD and difference of length below 0",
-       lambda rows: [above("cosine of pairs", rows["cosine"], "cosine")] + [below(what, rows[k], border) for k, (what, border) in GAP_PARTS.items()],
+@claim("M1", "contrastive training narrows the gap between unimodal and projected vectors",
+       "with minus without contrast: cosine above 0; rank, classifier, MMD and difference of "
+       "length below 0",
+       lambda rows: [above("cosine of pairs", rows["cosine"], "cosine")]
+       + [below(what, rows[k], border) for k, (what, border) in GAP_PARTS.items()],
        world=STAGE_1, control=lambda rows: above("cosine of pairs", rows["cosine"], "cosine"))
 def gap(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M1 once."
-    with_contrast, without = (gap_measures(*stage1_vectors(trial, seed)) for trial in ("printed", "no contrast"))
-    return {k: with_contrast[k] - without[k] for k in without} | {f"{k}_left": v for k, v in with_contrast.items()}
+    with_contrast, without = (gap_measures(*stage1_vectors(trial, seed))
+                              for trial in ("printed", "no contrast"))
+    return {k: with_contrast[k] - without[k] for k in without} | {
+        f"{k}_left": v for k, v in with_contrast.items()}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m2-measure
 def encoder_gradient(
@@ -213,17 +236,26 @@ def encoder_gradient(
     g = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoders, fusion, bridge = nn.ModuleList(nn.Linear(5, 4) for _ in range(3)), nn.Linear(12, 6), ContrastiveProjection(6, 4)
+        encoders, fusion, bridge = (nn.ModuleList(nn.Linear(5, 4) for _ in range(3)),
+                                    nn.Linear(12, 6), ContrastiveProjection(6, 4))
     vectors = [torch.tanh(e(torch.randn(16, 5, generator=g))) for e in encoders]
-    loss = contrastive_loss(bridge, torch.relu(fusion(torch.cat(vectors, 1))), vectors[0], 1.0, stop)
-    grads = torch.autograd.grad(loss, list(encoders.parameters()), allow_unused=True, materialize_grads=True)
+    loss = contrastive_loss(bridge, torch.relu(fusion(torch.cat(vectors, 1))),
+                            vectors[0], 1.0, stop)
+    grads = torch.autograd.grad(loss, list(encoders.parameters()), allow_unused=True,
+                                materialize_grads=True)
     return float(torch.cat([p.flatten() for p in grads]).norm())
 
-@claim("M2", "the gradient stop leaves the unimodal vectors almost unchanged", "encoder gradient of eq 11 is 0; unimodal vectors change as little as when no gradient of the contrast reaches the encoders; projected ones change more",
-       lambda rows: [exactly("encoder gradient, share of that without a stop", rows["unimodal"] == 0, (rows["unimodal"] / rows["none"]).mean()),
-                     close_to("change of unimodal vectors, as printed minus without any gradient", rows["moved"] - rows["moved_both"], "relative"),
-                     above("change of projected minus unimodal vectors", rows["moved_projected"] - rows["moved"], "relative")],
-       world=STAGE_1, control=lambda rows: above("change of unimodal vectors without any gradient", rows["moved_both"], "relative"),
+@claim("M2", "the gradient stop leaves the unimodal vectors almost unchanged",
+       "encoder gradient of eq 11 is 0; unimodal vectors change as little as when no gradient of "
+       "the contrast reaches the encoders; projected ones change more",
+       lambda rows: [exactly("encoder gradient, share of that without a stop",
+                             rows["unimodal"] == 0, (rows["unimodal"] / rows["none"]).mean()),
+                     close_to("change of unimodal vectors, as printed minus without any gradient",
+                              rows["moved"] - rows["moved_both"], "relative"),
+                     above("change of projected minus unimodal vectors",
+                           rows["moved_projected"] - rows["moved"], "relative")],
+       world=STAGE_1, control=lambda rows: above("change of unimodal vectors without any gradient",
+                                                 rows["moved_both"], "relative"),
        reason="with x stopped too the gradient is zero, and the vectors still move")
 def gradient_stop(
     seed: int, # of everything that is drawn
@@ -231,19 +263,27 @@ def gradient_stop(
     "Measure M2 once."
     x, bridged = stage1_vectors("no contrast", seed)
     (x1, bridged1), (x2, _) = (stage1_vectors(trial, seed) for trial in ("printed", "both stopped"))
-    return {stop: encoder_gradient(stop, seed) for stop in STOPS} | {"moved": change(x1, x), "moved_projected": change(bridged1, bridged), "moved_both": change(x2, x)}
+    return {stop: encoder_gradient(stop, seed) for stop in STOPS} | {
+        "moved": change(x1, x), "moved_projected": change(bridged1, bridged),
+        "moved_both": change(x2, x)}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m3-measure
-@claim("M3", "noise on the label keeps the correction network from becoming the identity", "with noise larger distance to y, and more dependence on the vector, than without; without noise the distance is below rho/10",
-       lambda rows: [below("distance to y without noise minus rho/10", rows["distance_0"] - RHO / 10, "label"),
-                     above("distance, with minus without noise", rows["distance_1"] - rows["distance_0"], "label"),
-                     above("effect of swapping vectors, with minus without", rows["swap_1"] - rows["swap_0"], "label")], world=GIVEN)
+@claim("M3", "noise on the label keeps the correction network from becoming the identity",
+       "with noise larger distance to y, and more dependence on the vector, than without; without "
+       "noise the distance is below rho/10",
+       lambda rows: [below("distance to y without noise minus rho/10",
+                           rows["distance_0"] - RHO / 10, "label"),
+                     above("distance, with minus without noise",
+                           rows["distance_1"] - rows["distance_0"], "label"),
+                     above("effect of swapping vectors, with minus without",
+                           rows["swap_1"] - rows["swap_0"], "label")], world=GIVEN)
 def noise(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M3 once."
     runs = {1: learn_labels(seed), 0: learn_labels(seed, noise=0.0)}
-    return {f"{k}_{s}": modality_mean(run[k]) for k in ("distance", "swap") for s, run in runs.items()}
+    return {f"{k}_{s}": modality_mean(run[k]) for k in ("distance", "swap")
+            for s, run in runs.items()}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m4-measure
 def per_kind(
@@ -257,18 +297,22 @@ def teachable(
     rows,       # DataFrame with "oracle_readable"
 ) -> Finding:
     "The positive control: regression on the truth brings labels nearer to it."
-    return below("labels by regression on the truth minus y, readable", rows["oracle_readable"], "label")
+    return below("labels by regression on the truth minus y, readable",
+                 rows["oracle_readable"], "label")
 
-@claim("M4", "learned labels are closer to the modality's own sentiment than the common label", "error of the learned minus error of the common label below 0, for each kind of modality",
-       lambda rows: per_kind("error of label minus error of y", rows), world=GIVEN, worlds=LABEL_WORLDS, control=teachable)
+@claim("M4", "learned labels are closer to the modality's own sentiment than the common label",
+       "error of the learned minus error of the common label below 0, for each kind of modality",
+       lambda rows: per_kind("error of label minus error of y", rows), world=GIVEN,
+       worlds=LABEL_WORLDS, control=teachable)
 def closer(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
 ) -> dict:     # one row
     "Measure M4 once."
     run = learn_labels(seed, **world)
-    gain = lambda key, kind: run[key][kind] - run["error_y"][kind]
-    return {kind: gain("error", kind) for kind in READINGS} | {"oracle_readable": gain("oracle", "readable")}
+    def gain(key, kind): return run[key][kind] - run["error_y"][kind]
+    return {kind: gain("error", kind) for kind in READINGS} | {
+        "oracle_readable": gain("oracle", "readable")}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m5-measure
 def _m5(rows):
@@ -276,7 +320,9 @@ def _m5(rows):
             below("slope minus that of shrinkage", rows["slope"] - rows["shrinkage"], "relative"),
             below("size, silent minus readable", rows["size"] - rows["size_readable"], "relative")]
 
-@claim("M5", "a modality without information gets near-neutral labels", "silent modality: more than half of the labels below 0.5 in size; slope below that of pure shrinkage; smaller than the readable one's",
+@claim("M5", "a modality without information gets near-neutral labels",
+       "silent modality: more than half of the labels below 0.5 in size; slope below that of pure "
+       "shrinkage; smaller than the readable one's",
        _m5, world=GIVEN, worlds=LABEL_WORLDS)
 def neutral(
     seed: int, # of everything that is drawn
@@ -285,10 +331,13 @@ def neutral(
     "Measure M5 once."
     run = learn_labels(seed, **world)
     blind = learn_labels(seed, examine=False, **world)["slope"]["silent"]
-    return {"neutral": run["neutral"]["silent"], "slope": run["slope"]["silent"], "size": run["size"]["silent"], "size_readable": run["size"]["readable"], "shrinkage": run["shrinkage"], "slope_unexamined": blind}
+    return {"neutral": run["neutral"]["silent"], "slope": run["slope"]["silent"],
+            "size": run["size"]["silent"], "size_readable": run["size"]["readable"],
+            "shrinkage": run["shrinkage"], "slope_unexamined": blind}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m6-measure
-@claim("M6", "the multimodal denoising task improves the labels", "error to the true sentiment, with minus without, below 0 for each kind of modality",
+@claim("M6", "the multimodal denoising task improves the labels",
+       "error to the true sentiment, with minus without, below 0 for each kind of modality",
        lambda rows: per_kind("error with minus without", rows), world=GIVEN, worlds=LABEL_WORLDS)
 def examination(
     seed: int, # of everything that is drawn
@@ -304,30 +353,41 @@ def second_order_error(
     directions: int = 6,  # random ones
     h: float = 1e-6,      # width of the differences
 ) -> float:               # relative, in the norm over directions
-    "Eq 23 against central differences of the post loss through the inner step, in double precision."
+    """Eq 23 against central differences of the post loss through the inner step, in double
+    precision."""
     g = torch.Generator().manual_seed(seed)
-    normal = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
+    def normal(*shape): return torch.randn(*shape, generator=g, dtype=torch.float64)
     net = MUCN(4, RHO, hidden=8).double()
     theta = {k: normal(*p.shape) / 2 for k, p in net.named_parameters()}
-    unimodal, (features, noisy) = (normal(20, 4), normal(20), normal(20)), (normal(30, 4), normal(30))
-    multimodal = features, noisy, net.at(theta, features, noisy).detach()   # solved already, so that any inner step is refused
+    unimodal, (features, noisy) = ((normal(20, 4), normal(20), normal(20)),
+                                   (normal(30, 4), normal(30)))
+    # solved already, so that any inner step is refused
+    multimodal = features, noisy, net.at(theta, features, noisy).detach()
     step = meta_update(net, theta, unimodal, multimodal, 0.1, 1.0)
     def post(params):
         params = {k: p.detach().requires_grad_() for k, p in params.items()}
-        return denoising_loss(net, inner_step(params, denoising_loss(net, params, *unimodal), 0.1), *multimodal).item()
+        return denoising_loss(net, inner_step(params, denoising_loss(net, params, *unimodal), 0.1),
+                              *multimodal).item()
     ways = [{k: normal(*p.shape) for k, p in theta.items()} for _ in range(directions)]
-    slopes = np.array([(post({k: p + h * way[k] for k, p in theta.items()}) - post({k: p - h * way[k] for k, p in theta.items()})) / (2 * h) for way in ways])
-    found = np.array([sum(float(((theta[k] - step.params[k]) * way[k]).sum()) for k in theta) for way in ways])
+    slopes = np.array([(post({k: p + h * way[k] for k, p in theta.items()}) - post(
+        {k: p - h * way[k] for k, p in theta.items()})) / (2 * h) for way in ways])
+    found = np.array([sum(float(((theta[k] - step.params[k]) * way[k]).sum()) for k in theta)
+                      for way in ways])
     return float(np.linalg.norm(found - slopes) / np.linalg.norm(slopes))
 
 def _m7(rows):
-    moves = lambda other: rows["moves"] - rows[other]
-    return [below("post loss, last minus first epoch", rows["last_post"] - rows["first_post"], "label"),
+    def moves(other): return rows["moves"] - rows[other]
+    return [below("post loss, last minus first epoch",
+                  rows["last_post"] - rows["first_post"], "label"),
             below("moves, second minus first order", moves("moves_first"), "label"),
-            below("moves, with minus without the rule, at equal mean rates", moves("moves_matched"), "label")]
+            below("moves, with minus without the rule, at equal mean rates",
+                  moves("moves_matched"), "label")]
 
-@claim("M7", "the accept-or-refuse rule with its second-order step makes learning stable", "post loss falls; labels move less than with a first-order step, and than without the rule at the same mean rate",
-       _m7, world=GIVEN, worlds=LABEL_WORLDS, reason="that eq 23 is the derivative through the inner step is a proof, and holds")
+@claim("M7", "the accept-or-refuse rule with its second-order step makes learning stable",
+       "post loss falls; labels move less than with a first-order step, and than without the rule "
+       "at the same mean rate",
+       _m7, world=GIVEN, worlds=LABEL_WORLDS,
+       reason="that eq 23 is the derivative through the inner step is a proof, and holds")
 def stability(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
@@ -336,27 +396,37 @@ def stability(
     run = learn_labels(seed, **world)
     refused, rate = run["refused"], STAGE_RATES["inner_lr"]
     mean_rate = (1 - refused) * rate + refused * STAGE_RATES["outer_lr"]
-    plain = lambda **k: learn_labels(seed, examine=False, **world, **k)["moves"]
-    return {"error": second_order_error(seed)} | {k: run[k] for k in ("first_post", "last_post", "moves", "refused")} | {
-        "moves_first": learn_labels(seed, first_order=True, **world)["moves"], "moves_plain": plain(), "moves_matched": plain(inner_lr=mean_rate)}
+    def plain(**k): return learn_labels(seed, examine=False, **world, **k)["moves"]
+    return {"error": second_order_error(seed)} | {
+        k: run[k] for k in ("first_post", "last_post", "moves", "refused")} | {
+        "moves_first": learn_labels(seed, first_order=True, **world)["moves"],
+        "moves_plain": plain(), "moves_matched": plain(inner_lr=mean_rate)}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m8-measure
 COUNT_FROM = {"printed": "start", "ours": "switch"}
 LAMBDAS = (0.9, 0.99)
 
-@claim("M8", "mixing in the network's earlier label moves labels away from the common label", "distance to y, minus that for lambda 0, above 0 for lambda_init 0.9 and 0.99, counted as printed and as we do",
-       lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"] - rows["zero"], "label") for lam in LAMBDAS for count in COUNT_FROM],
+@claim("M8", "mixing in the network's earlier label moves labels away from the common label",
+       "distance to y, minus that for lambda 0, above 0 for lambda_init 0.9 and 0.99, counted as "
+       "printed and as we do",
+       lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"]
+                           - rows["zero"], "label") for lam in LAMBDAS for count in COUNT_FROM],
        world=GIVEN, control=lambda rows: above("distance at lambda 0", rows["zero"], "label"))
 def mixing(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M8 once."
-    distance = lambda lam, count: modality_mean(learn_labels(seed, count_from=COUNT_FROM[count], lambda_init=same_decay(lam))["distance"])
-    return {"zero": modality_mean(learn_labels(seed, lambda_init=0.0)["distance"])} | {f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in COUNT_FROM}
+    def distance(lam, count):
+        return modality_mean(learn_labels(seed, count_from=COUNT_FROM[count],
+                                          lambda_init=same_decay(lam))["distance"])
+    return {"zero": modality_mean(learn_labels(seed, lambda_init=0.0)["distance"])} | {
+        f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in COUNT_FROM}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m9-measure
-@claim("M9", "the last layer keeps the label in the scale", "|label| - rho at most 0 for random networks and inputs",
-       lambda rows: [exactly("largest |label| - rho", rows["excess"] <= 0, rows["excess"].max())], proof=True)
+@claim("M9", "the last layer keeps the label in the scale",
+       "|label| - rho at most 0 for random networks and inputs",
+       lambda rows: [exactly("largest |label| - rho", rows["excess"] <= 0, rows["excess"].max())],
+       proof=True)
 def bound(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -366,15 +436,20 @@ def bound(
     for rho in (1.0, 3.0):
         net = MUCN(6, rho, hidden=4 + seed)
         params = {k: 3 * torch.randn(p.shape, generator=g) for k, p in net.named_parameters()}
-        for size in (1, 10, 100): excess.append(float(net.at(params, size * torch.randn(200, 6, generator=g), size * rho * torch.randn(200, generator=g)).abs().max()) - rho)
+        for size in (1, 10, 100):
+            excess.append(float(net.at(params, size * torch.randn(200, 6, generator=g), size * rho
+                                       * torch.randn(200, generator=g)).abs().max()) - rho)
     grid = torch.linspace(-3, 3, 2001)
-    return {"excess": max(excess), "identity_error": float((bounded_residual(grid, torch.zeros_like(grid), 3.0) - grid).abs().max())}
+    return {"excess": max(excess), "identity_error":
+            float((bounded_residual(grid, torch.zeros_like(grid), 3.0) - grid).abs().max())}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m10-measure
 MLC_RATES = (0.1, 1.0)
 
-@claim("M10", "MUG's labels are better than those of MLC", "error to the true sentiment, MUG minus the better of two rates of MLC, below 0 for each kind of modality",
-       lambda rows: per_kind("error of MUG minus MLC", rows), world=GIVEN + "; MLC starts at 3 tanh(y), not at y", worlds=LABEL_WORLDS)
+@claim("M10", "MUG's labels are better than those of MLC", "error to the true sentiment, MUG minus "
+       "the better of two rates of MLC, below 0 for each kind of modality",
+       lambda rows: per_kind("error of MUG minus MLC", rows),
+       world=GIVEN + "; MLC starts at 3 tanh(y), not at y", worlds=LABEL_WORLDS)
 def against_mlc(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
@@ -382,7 +457,8 @@ def against_mlc(
     "Measure M10 once."
     mug, mlc = learn_labels(seed, **world), [learn_labels(seed, rate=r, **world) for r in MLC_RATES]
     best = {kind: min(run["error"][kind] for run in mlc) for kind in READINGS}
-    return {kind: mug["error"][kind] - best[kind] for kind in READINGS} | {f"{kind}_mlc_minus_y": best[kind] - mug["error_y"][kind] for kind in READINGS}
+    return {kind: mug["error"][kind] - best[kind] for kind in READINGS} | {
+        f"{kind}_mlc_minus_y": best[kind] - mug["error_y"][kind] for kind in READINGS}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #trials
 def errors(
@@ -395,9 +471,13 @@ def errors(
 STAGE3 = ("labels copied", "mug", "true labels")
 FULL_RUNS = "the full method on 1284 clips of three kinds, beta as in Table 2"
 
-@claim("M11", "corrected labels beat the common label in stage 3, and true labels beat both", "MAE, corrected minus copied and true minus corrected, below 0",
-       lambda rows: [below("MAE, corrected minus copied", rows["mug"] - rows["labels copied"], "mae"), below("MAE, true minus corrected", rows["true labels"] - rows["mug"], "mae")],
-       seeds=range(20), source=errors(*STAGE3), world=FULL_RUNS, control=lambda rows: below("MAE, true minus copied labels", rows["true labels"] - rows["labels copied"], "mae"),
+@claim("M11", "corrected labels beat the common label in stage 3, and true labels beat both",
+       "MAE, corrected minus copied and true minus corrected, below 0",
+       lambda rows: [
+           below("MAE, corrected minus copied", rows["mug"] - rows["labels copied"], "mae"),
+           below("MAE, true minus corrected", rows["true labels"] - rows["mug"], "mae")],
+       seeds=range(20), source=errors(*STAGE3), world=FULL_RUNS, control=lambda rows: below(
+           "MAE, true minus copied labels", rows["true labels"] - rows["labels copied"], "mae"),
        reason="at this weight of the unimodal tasks even true labels hardly move the error")
 def stage3(
     seed: int, # of everything that is drawn
@@ -410,12 +490,15 @@ SWEEP = tuple(f"beta {b:g}" for b in (1e-4, 1e-3, 0.01, 0.1, 1.0))
 
 def _m12(rows):
     mae = rows[list(SWEEP)].to_numpy()
-    return [below("MAE, beta 0.001 minus 0.0001", mae[:, 1] - mae[:, 0], "mae"), below("MAE, beta 0.01 minus 0.001", mae[:, 2] - mae[:, 1], "mae"),
+    return [below("MAE, beta 0.001 minus 0.0001", mae[:, 1] - mae[:, 0], "mae"),
+            below("MAE, beta 0.01 minus 0.001", mae[:, 2] - mae[:, 1], "mae"),
             below("MAE, large minus small beta", mae[:, 2:].mean(1) - mae[:, :2].mean(1), "mae")]
 
-@claim("M12", "beta between 0.01 and 1 is good, small values are bad", "MAE falls from 0.0001 to 0.001 to 0.01; mean of the large values below mean of the small ones", _m12,
+@claim("M12", "beta between 0.01 and 1 is good, small values are bad", "MAE falls from 0.0001 to "
+       "0.001 to 0.01; mean of the large values below mean of the small ones", _m12,
        seeds=range(20), source=errors(*SWEEP), world=FULL_RUNS,
-       control=lambda rows: below("MAE, beta 1 minus 0.0001", rows["beta 1"] - rows["beta 0.0001"], "mae"))
+       control=lambda rows: below("MAE, beta 1 minus 0.0001",
+                                  rows["beta 1"] - rows["beta 0.0001"], "mae"))
 def beta_sweep(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -423,32 +506,50 @@ def beta_sweep(
     return errors(*SWEEP).again(seed)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m13-measure
-PRINTED = {"mug": 110_089_956, "self_mm": 109_647_908, "bert": 109_482_240, "encoders": 179_520, "bridges": 4_352}
+PRINTED = {"mug": 110_089_956, "self_mm": 109_647_908, "bert": 109_482_240, "encoders": 179_520,
+           "bridges": 4_352}
 
-@claim("M13", "MUG has 110,089,956 parameters, Self-MM 109,647,908", "Self-MM to the unit; MUG's encoders and bridges to the unit, and nothing left over",
-       lambda rows: [exactly("Self-MM minus print", rows["self_mm"] == PRINTED["self_mm"], (rows["self_mm"] - PRINTED["self_mm"]).max()),
-                     exactly("encoders minus what the text gives", rows["encoders"] == PRINTED["encoders"], (rows["encoders"] - PRINTED["encoders"]).max()),
-                     exactly("bridges minus what the text gives", rows["bridges"] == PRINTED["bridges"], (rows["bridges"] - PRINTED["bridges"]).max()),
-                     exactly("parameters of MUG that the text does not determine", rows["rest"] == 0, rows["rest"].max())],
-       seeds=(0,), proof=True, reason="a count; the widths of fusion, heads and MUCNs are in a figure only")
+@claim("M13", "MUG has 110,089,956 parameters, Self-MM 109,647,908",
+       "Self-MM to the unit; MUG's encoders and bridges to the unit, and nothing left over",
+       lambda rows: [exactly("Self-MM minus print", rows["self_mm"] == PRINTED["self_mm"],
+                             (rows["self_mm"] - PRINTED["self_mm"]).max()),
+                     exactly("encoders minus what the text gives",
+                             rows["encoders"] == PRINTED["encoders"],
+                             (rows["encoders"] - PRINTED["encoders"]).max()),
+                     exactly("bridges minus what the text gives", rows["bridges"]
+                             == PRINTED["bridges"], (rows["bridges"] - PRINTED["bridges"]).max()),
+                     exactly("parameters of MUG that the text does not determine",
+                             rows["rest"] == 0, rows["rest"].max())],
+       seeds=(0,), proof=True,
+       reason="a count; the widths of fusion, heads and MUCNs are in a figure only")
 def parameters(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M13 once."
-    spec = lambda **widths: ModelSpec(("text", "audio", "vision"), {"audio": 74, "vision": 35}, 16_326, RHO, None, ModelOptions(text="random:bert", **widths))
-    sizes = size_table(spec(**{k: v for k, v in TABLE_2["mosei"].items() if k.endswith(("width", "hidden"))}))
+    def spec(**widths):
+        return ModelSpec(("text", "audio", "vision"), {"audio": 74, "vision": 35}, 16_326, RHO,
+                         None, ModelOptions(text="random:bert", **widths))
+    sizes = size_table(
+        spec(**{k: v for k, v in TABLE_2["mosei"].items() if k.endswith(("width", "hidden"))}))
     with torch.device("meta"): lstms = nn.LSTM(74, 128), nn.LSTM(35, 64)
     shared_bias = sum(p.numel() for net in lstms for p in net.parameters())
-    return {"self_mm": count_parameters(spec(), SelfMM)["total"], "bert": sizes["text network"], "encoders": sizes["text down"] + shared_bias,
-            "bridges": sizes["bridges"], "rest": PRINTED["mug"] - sizes["text network"] - sizes["text down"] - shared_bias - sizes["bridges"], "ours": sizes["total"]}
+    return {"self_mm": count_parameters(spec(), SelfMM)["total"], "bert": sizes["text network"],
+            "encoders": sizes["text down"] + shared_bias,
+            "bridges": sizes["bridges"], "rest": PRINTED["mug"] - sizes["text network"]
+            - sizes["text down"] - shared_bias - sizes["bridges"], "ours": sizes["total"]}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m14-measure
 PRINTED_RATIO = 1.16 / 0.86
 
-@claim("M14", "a step of stage 3 is faster than a step of Self-MM (1.16 s against 0.86 s)", "ratio of processor times above 1, and above the printed ratio less a tenth",
-       lambda rows: [above("time of Self-MM over time of MUG", rows["ratio"], "relative", 1), above("the same, minus the printed ratio less a tenth", rows["ratio"] - PRINTED_RATIO + 0.1, "relative")],
-       world="a step on 32 clips, small text network trained from scratch", worlds={"minilm": ("the same behind MiniLM", {"text": "minilm", "repeats": 3})},
-       reason="the seconds themselves belong to the authors' machine", control=lambda rows: above("time of Self-MM over time of MUG", rows["ratio"], "relative", 1))
+@claim("M14", "a step of stage 3 is faster than a step of Self-MM (1.16 s against 0.86 s)",
+       "ratio of processor times above 1, and above the printed ratio less a tenth",
+       lambda rows: [above("time of Self-MM over time of MUG", rows["ratio"], "relative", 1),
+                     above("the same, minus the printed ratio less a tenth",
+                           rows["ratio"] - PRINTED_RATIO + 0.1, "relative")],
+       world="a step on 32 clips, small text network trained from scratch",
+       worlds={"minilm": ("the same behind MiniLM", {"text": "minilm", "repeats": 3})},
+       reason="the seconds themselves belong to the authors' machine",
+       control=lambda rows: above("time of Self-MM over time of MUG", rows["ratio"], "relative", 1))
 def step_ratio(
     seed: int,           # of everything that is drawn
     text: str = "tiny",  # text encoder
@@ -497,21 +598,33 @@ def count_calls(
     finally: hook.remove()
     return counts.count
 
-@claim("M15", "stages 1 and 2 run once, and stage 3 costs no more than a plain multi-task model", "each stage entered once; no call of MUCN in stage 3; as many module calls as with copied labels",
-       lambda rows: [exactly("times a stage is entered", (rows["pretrain"] == 1) & (rows["meta"] == 1) & (rows["joint"] == 1), rows[["pretrain", "meta", "joint"]].to_numpy().max()),
-                     exactly("MUCN calls in stage 3", rows["mucn_joint"] == 0, rows["mucn_joint"].max()),
-                     exactly("module calls in stage 3, minus those of the plain model", rows["parts"] <= rows["parts_plain"], (rows["parts"] - rows["parts_plain"]).max())], seeds=range(3), proof=True)
+@claim("M15", "stages 1 and 2 run once, and stage 3 costs no more than a plain multi-task model",
+       "each stage entered once; no call of MUCN in stage 3; as many module calls as with "
+       "copied labels",
+       lambda rows: [exactly("times a stage is entered",
+                             (rows["pretrain"] == 1) & (rows["meta"] == 1) & (rows["joint"] == 1),
+                             rows[["pretrain", "meta", "joint"]].to_numpy().max()),
+                     exactly("MUCN calls in stage 3", rows["mucn_joint"] == 0,
+                             rows["mucn_joint"].max()),
+                     exactly("module calls in stage 3, minus those of the plain model",
+                             rows["parts"] <= rows["parts_plain"],
+                             (rows["parts"] - rows["parts_plain"]).max())],
+       seeds=range(3), proof=True)
 def stage3_calls(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure M15 once."
     mug, plain = count_calls(seed), count_calls(seed, labels="copy")
-    return {s: mug["entered"][s] for s in ("pretrain", "meta", "joint")} | {f"mucn_{s}": mug["mucn"][s] for s in ("meta", "joint")} | {"parts": mug["parts"]["joint"], "parts_plain": plain["parts"]["joint"]}
+    return ({s: mug["entered"][s] for s in ("pretrain", "meta", "joint")}
+            | {f"mucn_{s}": mug["mucn"][s] for s in ("meta", "joint")}
+            | {"parts": mug["parts"]["joint"], "parts_plain": plain["parts"]["joint"]})
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m16-measure
-def _gain_over(other): return lambda rows: [below(f"MAE, MUG minus {other}", rows["mug"] - rows[other], "mae")]
+def _gain_over(other):
+    return lambda rows: [below(f"MAE, MUG minus {other}", rows["mug"] - rows[other], "mae")]
 
-@claim("M16", "the unimodal tasks help the multimodal one", "lower test error with the unimodal tasks than without", _gain_over("w/o unimodal tasks"),
+@claim("M16", "the unimodal tasks help the multimodal one",
+       "lower test error with the unimodal tasks than without", _gain_over("w/o unimodal tasks"),
        seeds=range(5), source=errors("mug", "w/o unimodal tasks"), world=FULL_RUNS)
 def unimodal_tasks(
     seed: int, # of everything that is drawn
@@ -520,7 +633,8 @@ def unimodal_tasks(
     return errors("mug", "w/o unimodal tasks").again(seed)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m17-measure
-@claim("M17", "the contrast of stage 1 improves the results", "lower test error with the contrast than without", _gain_over("w/o contrast"),
+@claim("M17", "the contrast of stage 1 improves the results",
+       "lower test error with the contrast than without", _gain_over("w/o contrast"),
        seeds=range(5), source=errors("mug", "w/o contrast"), world=FULL_RUNS)
 def contrast_helps(
     seed: int, # of everything that is drawn
@@ -535,18 +649,23 @@ def mug_figure(
     "The examination helps the modality that can be read and misleads the others."
     import matplotlib.pyplot as plt
     with_exam, effect = rows_of("M4", folder), rows_of("M6", folder)
-    bars = {"without examination": {k: with_exam[k] - effect[k] for k in READINGS}, "with examination": {k: with_exam[k] for k in READINGS}}
+    bars = {"without examination": {k: with_exam[k] - effect[k] for k in READINGS},
+            "with examination": {k: with_exam[k] for k in READINGS}}
     spread = np.linspace(-0.12, 0.12, len(with_exam))
     fig, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
     ax.axhline(0, color="black", lw=1)
     for j, (name, values) in enumerate(bars.items()):
         for k, kind in enumerate(READINGS):
             x = k + 0.4 * j - 0.2
-            ax.plot(x + spread, values[kind], "o", ms=3.5, alpha=0.6, color=f"C{j}", label=name if not k else None)
+            ax.plot(x + spread, values[kind], "o", ms=3.5, alpha=0.6, color=f"C{j}",
+                    label=name if not k else None)
             ax.hlines(values[kind].mean(), x - 0.16, x + 0.16, color=f"C{j}", lw=2)
     ax.set_xticks(range(3), ["readable", "weak", "silent"])
-    ax.set(xlabel="what the modality shows of its own sentiment", ylabel="error of the learned label\nminus error of $y$")
-    ax.set_title("Learned labels help where a modality can be read, and hurt where it cannot", fontsize=10)
-    ax.text(2.48, 0.01, "worse than $y$", ha="right", va="bottom", fontsize=8); ax.text(2.48, -0.012, "better than $y$", ha="right", va="top", fontsize=8)
+    ax.set(xlabel="what the modality shows of its own sentiment",
+           ylabel="error of the learned label\nminus error of $y$")
+    ax.set_title("Learned labels help where a modality can be read, and hurt where it cannot",
+                 fontsize=10)
+    ax.text(2.48, 0.01, "worse than $y$", ha="right", va="bottom", fontsize=8)
+    ax.text(2.48, -0.012, "better than $y$", ha="right", va="top", fontsize=8)
     ax.legend(frameon=False, fontsize=8, loc="upper left")
     return fig

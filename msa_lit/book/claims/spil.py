@@ -14,14 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .core import FOLDER, Joined, above, below, claim, every, exactly, close_to, rows_of
+from .core import (FOLDER, Joined, above, below, claim, every, exactly,
+                                      rows_of)
 from ...data.corpus import Ragged
 from ...train.runs import fit
 from ...selfmm.ulgm import momentum_label, unimodal_weight
 from ...simulate.world import misalign, simulate
-from ...spil.covariance import covariance_alignment, covariance_alignment_grad, printed_alignment_grad, two_term_covariance
+from ...spil.covariance import (covariance_alignment, covariance_alignment_grad,
+                                     printed_alignment_grad, two_term_covariance)
 from ...spil.modes import TABLE_II, covariance_overlap
-from ...spil.optimal_map import attainable_loss, map_loss, optimal_alignment, printed_alignment, transport
+from ...spil.optimal_map import (attainable_loss, map_loss, optimal_alignment,
+                                      printed_alignment, transport)
 from ..probes import PROBE_ARMS, linear_cka
 from ...measure.statistics import linear_probe, r_squared
 from ...train.listeners import Each
@@ -45,9 +48,10 @@ def latent_pair(
 ) -> tuple:           # (M_a, M_v, g): float64 [n, d], [n, d], [n, 2]
     "Features of two modalities that share a latent of width two."
     g = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
+    def draw(*shape): return torch.randn(*shape, generator=g, dtype=torch.float64)
     shared = draw(n, 2)
-    a, v = (torch.cat([shared, draw(n, width - 2)], 1) @ draw(width, width) / width**0.5 for _ in "av")
+    a, v = (torch.cat([shared, draw(n, width - 2)], 1) @ draw(width, width) / width**0.5
+            for _ in "av")
     return a, v, shared
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s1-measure
@@ -58,14 +62,17 @@ def relative_error(
     "How far one tensor is from another."
     return float((found - expected).norm() / expected.norm())
 
-@claim("S1", "eq 12 is the sample covariance", "relative error to the unbiased estimator below 1e-10",
-       lambda rows: [exactly("relative error of eq 12", rows["error"] < 1e-10, rows["error"].max())], proof=True)
+@claim("S1", "eq 12 is the sample covariance",
+       "relative error to the unbiased estimator below 1e-10",
+       lambda rows: [exactly("relative error of eq 12", rows["error"] < 1e-10,
+                             rows["error"].max())], proof=True)
 def sample_covariance(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S1 once."
     m = latent_pair(seed, n=50)[0] + 3
-    return {"error": relative_error(two_term_covariance(m), torch.as_tensor(np.cov(m.numpy(), rowvar=False)))}
+    return {"error": relative_error(two_term_covariance(m),
+                                    torch.as_tensor(np.cov(m.numpy(), rowvar=False)))}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s2-measure
 def true_gradients(
@@ -80,15 +87,20 @@ def _conforms(a, v):
     try: return printed_alignment_grad(a, v) is not None
     except RuntimeError: return False
 
-@claim("S2", "eqs 15 and 16 are the gradients of the alignment loss", "the products exist for N != d; relative error to autograd below 1e-6 where they exist",
-       lambda rows: [exactly("share of cases in which the products exist", rows["exists"] == 1, rows["exists"].mean()),
-                     exactly("least relative error of eq 15", rows["eq15"] < 1e-6, rows["eq15"].min()), exactly("least relative error of eq 16", rows["eq16"] < 1e-6, rows["eq16"].min())],
+@claim("S2", "eqs 15 and 16 are the gradients of the alignment loss",
+       "the products exist for N != d; relative error to autograd below 1e-6 where they exist",
+       lambda rows: [exactly("share of cases in which the products exist", rows["exists"] == 1,
+                             rows["exists"].mean()),
+                     exactly("least relative error of eq 15", rows["eq15"] < 1e-6,
+                             rows["eq15"].min()), exactly("least relative error of eq 16",
+                                                          rows["eq16"] < 1e-6, rows["eq16"].min())],
        proof=True, reason="with a transpose in both and a minus sign in eq 16 they are")
 def alignment_gradients(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S2 once."
-    square, tall = latent_pair(seed, n=8)[:2], (latent_pair(seed, n=12)[0], latent_pair(seed, n=15)[1])
+    square, tall = latent_pair(seed, n=8)[:2], (latent_pair(seed, n=12)[0],
+                                                latent_pair(seed, n=15)[1])
     eq15, eq16 = map(relative_error, printed_alignment_grad(*square), true_gradients(*square))
     corrected = max(map(relative_error, covariance_alignment_grad(*tall), true_gradients(*tall)))
     return {"exists": int(_conforms(*tall)), "eq15": eq15, "eq16": eq16, "corrected": corrected}
@@ -101,20 +113,28 @@ def random_rotation(
     width: int,  # d
 ) -> Tensor:     # float64 [d, d], orthogonal
     "A random orthogonal matrix."
-    return torch.linalg.qr(torch.randn(width, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)).Q
+    return torch.linalg.qr(torch.randn(width, width, generator=torch.Generator().manual_seed(seed),
+                                       dtype=torch.float64)).Q
 
-@claim("S3", "the loss compares distributions: shift, common rotation, order and sign of one modality do not matter", "relative change below 1e-10; rotating one modality matters; degree 4 in scale",
-       lambda rows: [exactly(f"change by {k}", rows[k] < 1e-10, rows[k].max()) for k in INVARIANCES] + [
-           exactly("least change by rotating one modality", rows["one_rotated"] > 1e-3, rows["one_rotated"].min()),
-           exactly("error of degree four", rows["degree"] < 1e-10, rows["degree"].max())], proof=True, ours=True)
+@claim("S3", "the loss compares distributions: shift, common rotation, order and sign of one "
+       "modality do not matter",
+       "relative change below 1e-10; rotating one modality matters; degree 4 in scale",
+       lambda rows: [exactly(f"change by {k}", rows[k] < 1e-10, rows[k].max()) for k in INVARIANCES]
+       + [
+           exactly("least change by rotating one modality", rows["one_rotated"] > 1e-3,
+                   rows["one_rotated"].min()),
+           exactly("error of degree four", rows["degree"] < 1e-10, rows["degree"].max())],
+       proof=True, ours=True)
 def invariances(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S3 once."
     a, v, _ = latent_pair(seed)
     Q, loss = random_rotation(seed, a.shape[1]), covariance_alignment(a, v)
-    change = lambda *pair, factor=1: float((covariance_alignment(*pair) / (factor * loss) - 1).abs())
-    return {"shift": change(a + 5, v), "rotation": change(a @ Q, v @ Q), "order": change(a.roll(7, 0), v), "flip": change(a, -v),
+    def change(*pair, factor=1):
+        return float((covariance_alignment(*pair) / (factor * loss) - 1).abs())
+    return {"shift": change(a + 5, v), "rotation": change(a @ Q, v @ Q),
+            "order": change(a.roll(7, 0), v), "flip": change(a, -v),
             "one_rotated": change(a @ Q, v), "degree": change(2 * a, 2 * v, factor=16)}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #modes
@@ -133,8 +153,9 @@ def pair_sight(
     "What two measures make of destroyed pairs."
     a, v, _ = latent_pair(seed, n=400)
     wrong = v[torch.randperm(len(v), generator=torch.Generator().manual_seed(seed))]
-    cka = lambda x, y: linear_cka(x.numpy(), y.numpy())
-    return {"loss": float(covariance_alignment(a, v)), "loss_shuffled": float(covariance_alignment(a, wrong)), "cka": cka(a, v), "cka_shuffled": cka(a, wrong)}
+    def cka(x, y): return linear_cka(x.numpy(), y.numpy())
+    return {"loss": float(covariance_alignment(a, v)), "loss_shuffled":
+            float(covariance_alignment(a, wrong)), "cka": cka(a, v), "cka_shuffled": cka(a, wrong)}
 
 WEIGHTS = {f"weight-{10**k}": f"V-A, weight {10**k}" for k in range(1, 5)}
 
@@ -143,22 +164,28 @@ def shared_changes(
 ):                     # table of the arms, side by side -> dict of Series
     "What an arm and the control teach of the shared latent: changes of R^2 of g."
     def columns(table):
-        change = lambda m, a: table[f"shared_{m}", a] - table[f"shared_{m}", "none"]
-        return {name + m: change(m, a) for name, a in (("", arm), ("control_", "pairs")) for m in ("audio", "vision")}
+        def change(m, a): return table[f"shared_{m}", a] - table[f"shared_{m}", "none"]
+        return {name + m: change(m, a) for name, a in (("", arm), ("control_", "pairs"))
+                for m in ("audio", "vision")}
     return columns
 
 def _shared_rows(arm): return of_modes(("none", arm, "pairs"), shared_changes(arm), pair_sight)
 
 def _s4(rows):
     moved = (rows["loss_shuffled"] / rows["loss"] - 1).abs()
-    return [exactly("(a) largest relative change by destroying pairs", moved > 1e-9, moved.max())] + [above(f"(b) change of R2 of g in {m}", rows[m], "r2") for m in ("audio", "vision")]
+    return ([exactly("(a) largest relative change by destroying pairs", moved > 1e-9, moved.max())]
+            + [above(f"(b) change of R2 of g in {m}", rows[m], "r2") for m in ("audio", "vision")])
 
-MODES_WORLD = "400 clips, ten epochs; audio and vision share a latent that says nothing of the label"
+MODES_WORLD = (
+    "400 clips, ten epochs; audio and vision share a latent that says nothing of the label")
 
-@claim("S4", "minimising the loss makes the network learn shared information", "(a) destroying pairs changes the loss; (b) V-A raises R2 of the shared latent in audio and in vision", _s4,
+@claim("S4", "minimising the loss makes the network learn shared information", "(a) destroying "
+       "pairs changes the loss; (b) V-A raises R2 of the shared latent in audio and in vision", _s4,
        source=_shared_rows("V-A"), world=MODES_WORLD + "; weight 1, as printed",
-       worlds={w: (f"{MODES_WORLD}; weight {w[7:]}", _shared_rows(arm)) for w, arm in WEIGHTS.items()},
-       control=lambda rows: above("change of R2 of g in audio by a contrast of pairs", rows["control_audio"], "r2"))
+       worlds={w: (f"{MODES_WORLD}; weight {w[7:]}", _shared_rows(arm))
+               for w, arm in WEIGHTS.items()},
+       control=lambda rows: above("change of R2 of g in audio by a contrast of pairs",
+                                  rows["control_audio"], "r2"))
 def shared_information(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -184,8 +211,10 @@ def descend_maps(
     "Search the best linear map numerically, all cases at once."
     g = torch.Generator().manual_seed(seed)
     A = torch.randn(starts, *cov_a.shape, generator=g, dtype=torch.float64).requires_grad_()
-    loss = lambda: (A.mT @ cov_a @ A - cov_v).square().sum((-1, -2)) / cov_v.square().sum((-1, -2))  # [starts, K]
-    search = torch.optim.LBFGS([A], max_iter=400, history_size=20, tolerance_grad=1e-10, tolerance_change=1e-14, line_search_fn="strong_wolfe")
+    def loss():  # [starts, K]
+        return (A.mT @ cov_a @ A - cov_v).square().sum((-1, -2)) / cov_v.square().sum((-1, -2))
+    search = torch.optim.LBFGS([A], max_iter=400, history_size=20, tolerance_grad=1e-10,
+                               tolerance_change=1e-14, line_search_fn="strong_wolfe")
     def closure():
         search.zero_grad()
         total = loss().sum()
@@ -194,20 +223,27 @@ def descend_maps(
     search.step(closure)
     return loss().detach().amin(0)
 
-@claim("S5", "an optimal linear map exists with R = min of the ranks, and eq 29 gives it", "some map reaches the loss beyond rank R; no descent goes below; eq 29 reaches it",
-       lambda rows: [exactly("largest excess of the corrected map", rows["corrected"] < 1e-9, rows["corrected"].max()),
-                     exactly("lowest descent, relative to the bound", rows["descent"] > -1e-9, rows["descent"].min()),
-                     exactly("least excess of eq 29 as printed", rows["printed"] < 1e-9, rows["printed"].min())], proof=True)
+@claim("S5", "an optimal linear map exists with R = min of the ranks, and eq 29 gives it",
+       "some map reaches the loss beyond rank R; no descent goes below; eq 29 reaches it",
+       lambda rows: [exactly("largest excess of the corrected map", rows["corrected"] < 1e-9,
+                             rows["corrected"].max()),
+                     exactly("lowest descent, relative to the bound", rows["descent"] > -1e-9,
+                             rows["descent"].min()),
+                     exactly("least excess of eq 29 as printed", rows["printed"] < 1e-9,
+                             rows["printed"].min())], proof=True)
 def optimal_map(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S5 once."
-    pairs = [(covariance_of_rank(100 * seed + i, i), covariance_of_rank(100 * seed + 10 + j, j)) for i in range(1, 6) for j in range(1, 6)]
-    C_a, C_v = map(torch.stack, zip(*pairs))
+    pairs = [(covariance_of_rank(100 * seed + i, i), covariance_of_rank(100 * seed + 10 + j, j))
+             for i in range(1, 6) for j in range(1, 6)]
+    C_a, C_v = map(torch.stack, zip(*pairs, strict=True))
     size, bound = C_v.square().sum((-1, -2)), torch.stack([attainable_loss(*p) for p in pairs])
-    excess = lambda make: (torch.stack([map_loss(make(*p), *p) for p in pairs]) - bound) / size
+    def excess(make): return (torch.stack([map_loss(make(*p), *p) for p in pairs]) - bound) / size
     descent = descend_maps(C_a, C_v, seed) - bound / size
-    return {"corrected": float(excess(optimal_alignment).max()), "descent": float(descent.min()), "descent_worst": float(descent.max()), "printed": float(excess(printed_alignment).min())}
+    return {"corrected": float(excess(optimal_alignment).max()), "descent": float(descent.min()),
+            "descent_worst": float(descent.max()),
+            "printed": float(excess(printed_alignment).min())}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s6-measure
 def rank_of(
@@ -216,15 +252,18 @@ def rank_of(
     "Numerical rank with a generous tolerance."
     return int(torch.linalg.matrix_rank(cov, rtol=1e-10, hermitian=True))
 
-@claim("S6", "a linear map does not raise the rank of a covariance", "rank after minus rank before is at most 0",
-       lambda rows: [exactly("largest gain of rank", rows["gain"] <= 0, rows["gain"].max())], proof=True)
+@claim("S6", "a linear map does not raise the rank of a covariance",
+       "rank after minus rank before is at most 0",
+       lambda rows: [exactly("largest gain of rank", rows["gain"] <= 0, rows["gain"].max())],
+       proof=True)
 def rank_after(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S6 once."
     g = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64)
-    cases = [(covariance_of_rank(100 * seed + r, r), A) for r in range(1, 6) for A in (draw(5, 5), draw(5, 8), draw(5, 2) @ draw(2, 5))]
+    def draw(*shape): return torch.randn(*shape, generator=g, dtype=torch.float64)
+    cases = [(covariance_of_rank(100 * seed + r, r), A) for r in range(1, 6)
+             for A in (draw(5, 5), draw(5, 8), draw(5, 2) @ draw(2, 5))]
     gains = [rank_of(transport(A, C)) - rank_of(C) for C, A in cases]
     return {"gain": max(gains), "loss": min(gains)}
 
@@ -236,30 +275,39 @@ def align_alone(
     "Train two small encoders on the alignment loss and nothing else."
     *inputs, g = latent_pair(seed, n=800)
     torch.manual_seed(seed)
-    encoders = [nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)).double() for _ in inputs]
-    look = lambda: [e(x).detach().numpy() for e, x in zip(encoders, inputs)]
-    before, optimiser = look(), torch.optim.Adam([p for e in encoders for p in e.parameters()], lr=1e-2)
+    encoders = [nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)).double()
+                for _ in inputs]
+    def look(): return [e(x).detach().numpy() for e, x in zip(encoders, inputs, strict=True)]
+    before, optimiser = (look(),
+                         torch.optim.Adam([p for e in encoders for p in e.parameters()], lr=1e-2))
     for _ in range(steps):
         rows = torch.randint(400, (32,))
         optimiser.zero_grad()
-        covariance_alignment(*(e(x[rows]) for e, x in zip(encoders, inputs))).backward()
+        covariance_alignment(*(e(x[rows])
+                               for e, x in zip(encoders, inputs, strict=True))).backward()
         optimiser.step()
     return before, look(), g.numpy()
 
-@claim("S7", "joint training needs no map", "with the alignment loss alone at least half of the variance is left, and R2 of the shared latent rises",
-       lambda rows: [above("log2 of the variance left", rows["log2_left"], "halvings", -1), above("change of R2 of g", rows["after"] - rows["before"], "r2")],
+@claim("S7", "joint training needs no map", "with the alignment loss alone at least half of the "
+       "variance is left, and R2 of the shared latent rises",
+       lambda rows: [above("log2 of the variance left", rows["log2_left"], "halvings", -1),
+                     above("change of R2 of g", rows["after"] - rows["before"], "r2")],
        ours=True, world="two small encoders on 400 clips, the alignment loss alone")
 def joint_training(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S7 once."
     before, after, g = align_alone(seed)
-    total = lambda parts: sum(x.var(0).sum() for x in parts)
-    reads = lambda parts: float(np.mean([r_squared(linear_probe(x[:400], g[:400], x[400:]), g[400:]) for x in parts]))
-    return {"log2_left": float(np.log2(total(after) / total(before))), "before": reads(before), "after": reads(after)}
+    def total(parts): return sum(x.var(0).sum() for x in parts)
+    def reads(parts):
+        return float(
+            np.mean([r_squared(linear_probe(x[:400], g[:400], x[400:]), g[400:]) for x in parts]))
+    return {"log2_left": float(np.log2(total(after) / total(before))), "before": reads(before),
+            "after": reads(after)}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s8-measure
-PRIVATE_ARMS = {"text": ("T+A", "T+V"), "audio": ("T+A", "V+A"), "vision": ("T+V", "V+A")}  # arms that ask a modality for its own
+# arms that ask a modality for its own
+PRIVATE_ARMS = {"text": ("T+A", "T+V"), "audio": ("T+A", "V+A"), "vision": ("T+V", "V+A")}
 
 def push_apart(
     seed: int,        # of the features
@@ -268,7 +316,7 @@ def push_apart(
 ) -> float:           # variance after over variance before
     "Move two modalities' features freely along a loss."
     free = [m.clone().requires_grad_() for m in latent_pair(seed)[:2]]
-    total = lambda: float(sum(m.detach().var(0).sum() for m in free))
+    def total(): return float(sum(m.detach().var(0).sum() for m in free))
     start, optimiser = total(), torch.optim.Adam(free, lr=0.1)
     for _ in range(steps):
         optimiser.zero_grad()
@@ -280,7 +328,8 @@ def growth(
     seed: int,  # of the features
 ) -> dict:      # of the variance, without and with a bound
     "What descent on either private loss does to the scale of features."
-    return {"growth": push_apart(seed, lambda a, v: -covariance_alignment(a, v)), "growth_bounded": push_apart(seed, covariance_overlap)}
+    return {"growth": push_apart(seed, lambda a, v: -covariance_alignment(a, v)),
+            "growth_bounded": push_apart(seed, covariance_overlap)}
 
 def private_changes(
     table,  # of the arms none, T+A, T+V and V+A, side by side
@@ -292,9 +341,13 @@ def private_changes(
 
 _S8_ROWS = of_modes(("none", "T+A", "T+V", "V+A"), private_changes, growth)
 
-@claim("S8", "the module can learn private information", "private modes raise R2 of the private latents; descent on the loss with its sign turned stays bounded",
-       lambda rows: [above(f"change of R2 of the private latent in {m}", rows[m], "r2") for m in PRIVATE_ARMS] + [exactly("least growth of variance under -l3", rows["growth"] < 10, rows["growth"].min())],
-       source=_S8_ROWS, world=MODES_WORLD, reason="the private loss is ours: the paper does not print one that is bounded")
+@claim("S8", "the module can learn private information", "private modes raise R2 of the private "
+       "latents; descent on the loss with its sign turned stays bounded",
+       lambda rows: [above(f"change of R2 of the private latent in {m}", rows[m], "r2")
+                     for m in PRIVATE_ARMS]
+       + [exactly("least growth of variance under -l3", rows["growth"] < 10, rows["growth"].min())],
+       source=_S8_ROWS, world=MODES_WORLD,
+       reason="the private loss is ours: the paper does not print one that is bounded")
 def private_information(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -303,7 +356,8 @@ def private_information(
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #path
 SMALL_PATH = "self_mm on 300 clips, eight epochs"
-PATH_WORLDS = {"mosi": ("self_mm on 1284 clips as in MOSI, fifteen epochs", {"n": 1284, "epochs": 15}),
+PATH_WORLDS = {"mosi": ("self_mm on 1284 clips as in MOSI, fifteen epochs",
+                        {"n": 1284, "epochs": 15}),
                "long": ("self_mm on 300 clips, fifteen epochs", {"n": 300, "epochs": 15})}
 
 class LabelPath(NamedTuple):
@@ -342,14 +396,17 @@ def partial_correlation(
 ) -> float:             # between -1 and 1
     "Correlation of what a third quantity leaves unexplained."
     known = np.column_stack([np.ones(len(given)), given]).astype(float)
-    rest = lambda z: z - known @ np.linalg.lstsq(known, z, rcond=None)[0]
+    def rest(z): return z - known @ np.linalg.lstsq(known, z, rcond=None)[0]
     return float(np.corrcoef(rest(x), rest(y))[0, 1])
 
 def _s9(rows):
-    ask = lambda kind, words: [above(f"correlation in {s}{words}", rows[f"{kind}_{s}"], "correlation") for s in ("text", "audio", "vision")]
+    def ask(kind, words):
+        return [above(f"correlation in {s}{words}", rows[f"{kind}_{s}"], "correlation")
+                for s in ("text", "audio", "vision")]
     return ask("corr", "") + ask("given", " given y")
 
-@claim("S9", "generated labels lie on the right side of the multimodal label", "correlation of y_s - y with u_s - y is positive, also given y", _s9,
+@claim("S9", "generated labels lie on the right side of the multimodal label",
+       "correlation of y_s - y with u_s - y is positive, also given y", _s9,
        world=SMALL_PATH, worlds=PATH_WORLDS)
 def right_side(
     seed: int, # of everything that is drawn
@@ -358,9 +415,11 @@ def right_side(
     "Measure S9 once."
     path = label_path(seed, **size)
     moved = {s: (x[-1] - path.target, path.truth[s] - path.target) for s, x in path.labels.items()}
-    distance = {f"gain_{s}": float(np.abs(t).mean() - np.abs(m - t).mean()) for s, (m, t) in moved.items()}
+    distance = {f"gain_{s}": float(np.abs(t).mean() - np.abs(m - t).mean())
+                for s, (m, t) in moved.items()}
     return ({f"corr_{s}": float(np.corrcoef(m, t)[0, 1]) for s, (m, t) in moved.items()}
-            | {f"given_{s}": partial_correlation(m, t, path.target) for s, (m, t) in moved.items()} | distance)
+            | {f"given_{s}": partial_correlation(m, t, path.target)
+               for s, (m, t) in moved.items()} | distance)
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s10-measure
 def before_averaging(
@@ -381,9 +440,11 @@ def weight_error(
     weights = 2 * torch.arange(1, n + 1, dtype=torch.float64) / (n * (n + 1))
     return float((running - weights @ history).abs().max())
 
-@claim("S10", "the momentum rule stabilises the labels", "the last change is smaller than the first, and than without averaging",
+@claim("S10", "the momentum rule stabilises the labels",
+       "the last change is smaller than the first, and than without averaging",
        lambda rows: [below("last change minus first", rows["late"] - rows["early"], "label"),
-                     below("last change minus that without averaging", rows["late"] - rows["raw_late"], "label")],
+                     below("last change minus that without averaging",
+                           rows["late"] - rows["raw_late"], "label")],
        world=SMALL_PATH, worlds=PATH_WORLDS)
 def momentum(
     seed: int, # of everything that is drawn
@@ -391,9 +452,11 @@ def momentum(
 ) -> dict:     # one row
     "Measure S10 once."
     labels = label_path(seed, **size).labels.values()
-    step = lambda parts: np.mean([np.abs(np.diff(x, axis=0)).mean(1) for x in parts], axis=0)   # [E] mean change of a label
+    def step(parts):  # [E] mean change of a label
+        return np.mean([np.abs(np.diff(x, axis=0)).mean(1) for x in parts], axis=0)
     averaged, raw = step(labels), step([before_averaging(x) for x in labels])
-    return {"weights": weight_error(seed), "early": float(averaged[1]), "late": float(averaged[-1]), "raw_early": float(raw[1]), "raw_late": float(raw[-1])}
+    return {"weights": weight_error(seed), "early": float(averaged[1]), "late": float(averaged[-1]),
+            "raw_early": float(raw[1]), "raw_late": float(raw[-1])}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s11-measure
 def rank_correlation(
@@ -407,8 +470,10 @@ def rank_correlation(
 def _weights(labels, reference):
     return unimodal_weight(torch.from_numpy(labels), torch.from_numpy(reference)).numpy()
 
-@claim("S11", "the weight focuses on samples whose modalities differ", "positive rank correlation of the weight with |u_s - y|, for the label and for the printed prediction",
-       lambda rows: [above(f"rank correlation in {s}, {kind}", rows[f"{kind}_{s}"], "correlation") for kind in ("label", "prediction") for s in ("text", "audio", "vision")],
+@claim("S11", "the weight focuses on samples whose modalities differ", "positive rank correlation "
+       "of the weight with |u_s - y|, for the label and for the printed prediction",
+       lambda rows: [above(f"rank correlation in {s}, {kind}", rows[f"{kind}_{s}"], "correlation")
+                     for kind in ("label", "prediction") for s in ("text", "audio", "vision")],
        world=SMALL_PATH, worlds=PATH_WORLDS)
 def focus(
     seed: int, # of everything that is drawn
@@ -417,9 +482,14 @@ def focus(
     "Measure S11 once."
     path = label_path(seed, **size)
     differ = {s: np.abs(u - path.target) for s, u in path.truth.items()}
-    rank = lambda reference: {s: rank_correlation(_weights(x[-1], reference), differ[s]) for s, x in path.labels.items()}
-    begin = lambda reference: float(np.mean([_weights(x[0], reference).mean() for x in path.labels.values()]))
-    found = {f"{kind}_{s}": r for kind, reference in (("label", path.target), ("prediction", path.last)) for s, r in rank(reference).items()}
+    def rank(reference):
+        return {s: rank_correlation(_weights(x[-1], reference), differ[s])
+                for s, x in path.labels.items()}
+    def begin(reference):
+        return float(np.mean([_weights(x[0], reference).mean() for x in path.labels.values()]))
+    found = {f"{kind}_{s}": r
+             for kind, reference in (("label", path.target), ("prediction", path.last))
+             for s, r in rank(reference).items()}
     return found | {"start_label": begin(path.target), "start_prediction": begin(path.first)}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #all-below
@@ -444,8 +514,10 @@ def _s12(rows):
     others = rows[[m for m in SHARING if m != "V-A"]]
     return [all_below("MAE of V-A minus that of another mode", others.rsub(rows["V-A"], axis=0))]
 
-@claim("S12", "V-A is the best mode, and T+A and T+V are the worst", "V-A has a lower error than each other mode that the paper's loss defines", _s12,
-       source=mode_errors(TABLE_II), world=MODES_WORLD, reason="modes with + need a private loss, which the paper does not print: S15")
+@claim("S12", "V-A is the best mode, and T+A and T+V are the worst",
+       "V-A has a lower error than each other mode that the paper's loss defines", _s12,
+       source=mode_errors(TABLE_II), world=MODES_WORLD,
+       reason="modes with + need a private loss, which the paper does not print: S15")
 def best_mode(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -455,10 +527,13 @@ def best_mode(
 # %% ../../../nbs/74_book.claims.spil.ipynb #s13-measure
 def _s13(rows):
     change = rows[SHARING].sub(rows["none"], axis=0)
-    return [all_below("MAE of a mode minus that of no module", change), below("mean over the modes", change.mean(axis=1), "mae")]
+    return [all_below("MAE of a mode minus that of no module", change),
+            below("mean over the modes", change.mean(axis=1), "mae")]
 
-@claim("S13", "the module improves the results whatever the mode", "each mode that the paper's loss defines has a lower error than no module, and so has their mean", _s13,
-       source=mode_errors(("none", *TABLE_II)), world=MODES_WORLD, reason="modes with + need a private loss, which the paper does not print: S15")
+@claim("S13", "the module improves the results whatever the mode", "each mode that the paper's "
+       "loss defines has a lower error than no module, and so has their mean", _s13,
+       source=mode_errors(("none", *TABLE_II)), world=MODES_WORLD,
+       reason="modes with + need a private loss, which the paper does not print: S15")
 def always_better(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -468,7 +543,8 @@ def always_better(
 # %% ../../../nbs/74_book.claims.spil.ipynb #s14-measure
 def message_last(
     corpus,  # a simulated corpus
-):           # Corpus with the same frames, the salient ones at the end of every sequence; salience in the truth is not updated
+):           # Corpus with the same frames, the salient ones at the end of every sequence; salience
+             # in the truth is not updated
     "Put off what audio and vision have to say to the end."
     splits = {}
     for name, split in corpus.splits.items():
@@ -480,23 +556,32 @@ def message_last(
         splits[name] = replace(split, sequences=sequences)
     return replace(corpus, splits=splits)
 
-@claim("S14", "aligned data is easier than unaligned data", "lower error aligned than with shuffled frames",
-       reason="the encoders here read each modality by itself and cannot see whether two are aligned; a cross-modal model would have to be asked")
+@claim("S14", "aligned data is easier than unaligned data",
+       "lower error aligned than with shuffled frames",
+       reason="the encoders here read each modality by itself and cannot see whether two are "
+       "aligned; a cross-modal model would have to be asked")
 def alignment_helps(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
     "Measure S14 once."
     corpus = simulate((200, 60, 400), seed=seed, aligned=True)
-    score = lambda c: fit("spil", c, seed, progress=False, epochs=6).metrics["mae"]
-    return {"aligned": score(corpus), "shuffled": score(misalign(corpus, seed)), "last": score(message_last(corpus))}
+    def score(c): return fit("spil", c, seed, progress=False, epochs=6).metrics["mae"]
+    return {"aligned": score(corpus), "shuffled": score(misalign(corpus, seed)),
+            "last": score(message_last(corpus))}
 
 # %% ../../../nbs/74_book.claims.spil.ipynb #s15-measure
 def _s15(rows):
-    worse = lambda mode: all_below(f"MAE of a mode without + minus that of {mode}", rows[SHARING].sub(rows[mode], axis=0))
-    return [below("mean over the modes with +, minus no module", rows[PRIVATE].mean(axis=1) - rows["none"], "mae"), worse("T+A"), worse("T+V")]
+    def worse(mode):
+        return all_below(f"MAE of a mode without + minus that of {mode}",
+                         rows[SHARING].sub(rows[mode], axis=0))
+    return [below("mean over the modes with +, minus no module",
+                  rows[PRIVATE].mean(axis=1) - rows["none"], "mae"), worse("T+A"), worse("T+V")]
 
-@claim("S15", "private modes lower the error, and T+A and T+V are the worst of all", "mean error with a private loss below no module; T+A and T+V above each mode without one", _s15,
-       source=mode_errors(("none", *TABLE_II)), world=MODES_WORLD, ours=True, reason="with our private loss")
+@claim("S15", "private modes lower the error, and T+A and T+V are the worst of all",
+       "mean error with a private loss below no module; T+A and T+V above each mode without one",
+       _s15,
+       source=mode_errors(("none", *TABLE_II)), world=MODES_WORLD, ours=True,
+       reason="with our private loss")
 def private_modes(
     seed: int, # of everything that is drawn
 ) -> dict:     # one row
@@ -512,13 +597,20 @@ def spil_figure(
     rows = rows_of("S4", folder)
     spread = np.linspace(-0.18, 0.18, len(rows))
     fig, axes = plt.subplots(1, 2, figsize=(7, 2.9), layout="constrained")
-    panels = [("shuffled / paired", {"covariance\nloss": rows["loss_shuffled"] / rows["loss"], "CKA\n(sees pairs)": rows["cka_shuffled"] / rows["cka"]}, "Shuffle the pairs: what changes?", 1),
-              ("change of $R^2$ of $g$ in audio", {"covariance loss\n(V-A)": rows["audio"], "contrast\n(sees pairs)": rows["control_audio"]}, "Train on it: what is learned?", 0)]
-    for ax, (label, groups, title, rest) in zip(axes, panels):
+    panels = [("shuffled / paired", {"covariance\nloss": rows["loss_shuffled"] / rows["loss"],
+                                     "CKA\n(sees pairs)": rows["cka_shuffled"] / rows["cka"]},
+               "Shuffle the pairs: what changes?", 1),
+              ("change of $R^2$ of $g$ in audio", {"covariance loss\n(V-A)": rows["audio"],
+                                                   "contrast\n(sees pairs)": rows["control_audio"]},
+               "Train on it: what is learned?", 0)]
+    for ax, (label, groups, title, rest) in zip(axes, panels, strict=True):
         ax.axhline(rest, color="grey", lw=0.8, ls=":")
-        for k, values in enumerate(groups.values()): ax.plot(k + spread, values, "o", ms=4, alpha=0.7, color=f"C{k}")
-        ax.set_xticks(range(len(groups)), groups, fontsize=9); ax.set_xlim(-0.5, len(groups) - 0.5)
-        ax.set_ylabel(label, fontsize=9); ax.set_title(title, fontsize=10)
+        for k, values in enumerate(groups.values()):
+            ax.plot(k + spread, values, "o", ms=4, alpha=0.7, color=f"C{k}")
+        ax.set_xticks(range(len(groups)), groups, fontsize=9)
+        ax.set_xlim(-0.5, len(groups) - 0.5)
+        ax.set_ylabel(label, fontsize=9)
+        ax.set_title(title, fontsize=10)
     axes[0].set_ylim(0, 1.15)
     fig.suptitle("A loss that cannot see pairs teaches nothing of what pairs share", fontsize=11)
     return fig

@@ -13,7 +13,8 @@ from pathlib import Path
 from time import perf_counter
 
 from ...base.catalogue import claims
-from .core import CLAIMS, FOLDER, PAPER_LETTERS, PROOFS, VERDICTS, file_of, findings_of
+from .core import (CLAIMS, FOLDER, PAPER_LETTERS, PROOFS, VERDICTS,
+                                      file_of, findings_of)
 from .core import judged, rows_of, run_claim, trials_of, verdict_of
 from ...train.report import embed
 from ...train.trials import fill
@@ -24,7 +25,8 @@ __all__ = ['CLAIM_PAGES', 'COUNT', 'ADDED', 'IDS', 'DOTS', 'COLOURS', 'RECHECKED
            'again_table', 'lacking_rows', 'measure_all', 'print_verdicts']
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #load
-CLAIM_PAGES = {"UGF": "71_book.claims.ugf", "MUG": "72_book.claims.mug", "MFON": "73_book.claims.mfon", "SPIL": "74_book.claims.spil"}
+CLAIM_PAGES = {"UGF": "71_book.claims.ugf", "MUG": "72_book.claims.mug",
+               "MFON": "73_book.claims.mfon", "SPIL": "74_book.claims.spil"}
 COUNT = {"U": 13, "M": 17, "F": 12, "S": 15}
 ADDED = ("U13", "M16", "M17", "F12", "S15")  # missing from our first list
 IDS = tuple(f"{letter}{k}" for letter, n in COUNT.items() for k in range(1, n + 1))
@@ -38,18 +40,21 @@ def load_claims() -> dict: # id -> Claim, all in order
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #verdicts
 def verdicts(
-    folder: str | Path | None = None,  # with the rows of all claims, judged anew; None: the table in the package
-):                                     # DataFrame: claim, paper, kind, says, verdict, criterion, note, evidence, worlds, seeds, page
+    folder: str | Path | None = None,  # with the rows of all claims, judged anew; None: the table
+                                       # in the package
+):  # DataFrame: claim, paper, kind, says, verdict, criterion, note, evidence, worlds, seeds, page
     "What became of all claims."
     import pandas as pd
     if folder is None: return pd.DataFrame(claims().values()).astype({"seeds": int})
     table = pd.DataFrame([verdict_of(i, folder=folder) for i in load_claims()])
-    return table.assign(page=[f"{CLAIM_PAGES[p]}.ipynb#{i}" for i, p in zip(table["claim"], table["paper"])])
+    return table.assign(page=[f"{CLAIM_PAGES[p]}.ipynb#{i}"
+                              for i, p in zip(table["claim"], table["paper"], strict=True)])
 
 def all_findings(
     folder: str | Path = FOLDER,  # with the rows of all claims
 ):                                # DataFrame: a row per claim, world and finding
-    "Everything that the verdicts rest on: estimate, interval, border and why, seeds, control, power."
+    """Everything that the verdicts rest on: estimate, interval, border and why, seeds, control,
+    power."""
     import pandas as pd
     return pd.DataFrame([line for i in load_claims() for line in findings_of(i, folder)])
 
@@ -58,36 +63,44 @@ def as_markdown(
     longest: int = 220,  # characters of evidence to show
 ) -> str:                # a Markdown table with links
     "The verdicts for a page."
-    cut = lambda s: s if len(s) <= longest else s[:longest].rsplit(" ", 1)[0] + " …"
-    clean = lambda s: cut(str(s)).replace("|", "\\|").replace("\n", " ")
-    head = ["| claim | says | verdict | evidence in the base world | worlds | n |", "|---|---|---|---|---|---|"]
-    row = lambda r: (f"| [{r.claim}]({r.page}) | {clean(r.says)} | {DOTS[r.verdict]} **{r.verdict}** | "
-                     f"{clean(r.evidence)} | {clean(r.worlds)} | {r.seeds} |")
+    def cut(s): return s if len(s) <= longest else s[:longest].rsplit(" ", 1)[0] + " …"
+    def clean(s): return cut(str(s)).replace("|", "\\|").replace("\n", " ")
+    head = ["| claim | says | verdict | evidence in the base world | worlds | n |",
+            "|---|---|---|---|---|---|"]
+    def row(r):
+        return (f"| [{r.claim}]({r.page}) | {clean(r.says)} | {DOTS[r.verdict]} **{r.verdict}** | "
+                f"{clean(r.evidence)} | {clean(r.worlds)} | {r.seeds} |")
     return "\n".join(head + [row(r) for r in table.itertuples()])
 
-DOTS = dict(zip((*VERDICTS, *PROOFS), "🟢🔵🔴🟡⚪🟢🔵🔴"))
+DOTS = dict(zip((*VERDICTS, *PROOFS), "🟢🔵🔴🟡⚪🟢🔵🔴", strict=True))
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #counts
-COLOURS = dict(zip(VERDICTS, ("#2a7f62", "#9ecae1", "#d1495b", "#e9c46a", "#cccccc")))
+COLOURS = dict(zip(VERDICTS, ("#2a7f62", "#9ecae1", "#d1495b", "#e9c46a", "#cccccc"), strict=True))
 
 def verdict_figure(
     table,  # from `verdicts`
 ):          # matplotlib Figure
-    "How many claims of each paper hold, hold partly, fail, are undecided, or cannot be tested here."
+    """How many claims of each paper hold, hold partly, fail, are undecided, or cannot be tested
+    here."""
     import matplotlib.pyplot as plt
     table = table[table["kind"] == "claim"]
     counts = table.groupby("paper")["verdict"].value_counts().unstack(fill_value=0)
-    counts = counts.reindex(index=list(PAPER_LETTERS.values()), columns=list(VERDICTS), fill_value=0)
+    counts = counts.reindex(index=list(PAPER_LETTERS.values()),
+                            columns=list(VERDICTS), fill_value=0)
     fig, ax = plt.subplots(figsize=(6.5, 2.3), layout="constrained")
     left = counts.iloc[:, 0] * 0
     for name in VERDICTS:
         ax.barh(counts.index, counts[name], left=left, color=COLOURS[name], label=name)
         ink = "white" if name in ("holds", "fails") else "black"
-        for y, (width, start) in enumerate(zip(counts[name], left)):
-            if width: ax.text(start + width / 2, y, str(width), ha="center", va="center", fontsize=9, color=ink)
+        for y, (width, start) in enumerate(zip(counts[name], left, strict=True)):
+            if width:
+                ax.text(start + width / 2, y, str(width), ha="center", va="center",
+                        fontsize=9, color=ink)
         left = left + counts[name]
-    ax.invert_yaxis(); ax.set_xlabel("claims")
-    ax.legend(frameon=False, fontsize=7, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1), columnspacing=1)
+    ax.invert_yaxis()
+    ax.set_xlabel("claims")
+    ax.legend(frameon=False, fontsize=7, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1),
+              columnspacing=1)
     return fig
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #figures
@@ -95,16 +108,22 @@ def figures(
     folder: str | Path = FOLDER,  # with the rows of all claims
 ) -> dict:                        # paper -> matplotlib Figure
     "The figure of each page."
-    return {paper: getattr(import_module(f"msa_lit.{page.partition('_')[2]}"), f"{paper.lower()}_figure")(Path(folder)) for paper, page in CLAIM_PAGES.items()}
+    return {paper: getattr(import_module(f"msa_lit.{page.partition('_')[2]}"),
+                           f"{paper.lower()}_figure")(Path(folder))
+            for paper, page in CLAIM_PAGES.items()}
 
 def sections(
     folder: str | Path = FOLDER,  # with the rows of all claims
 ) -> list:                        # (heading, html) pairs for `report.page`
     "The verdicts as parts of a report."
     table = verdicts(folder)
-    shown = table[["claim", "kind", "says", "verdict", "evidence", "worlds"]].to_html(index=False, border=0)
-    parts = [("The verdict", embed(verdict_figure(table), "claims that hold, hold partly, fail, are undecided or cannot be tested, by paper"))]
-    return parts + [(f"{paper}: a figure to remember", embed(fig, f"main figure of the {paper} claims")) for paper, fig in figures(folder).items()] + [("All claims", shown)]
+    shown = table[["claim", "kind", "says", "verdict", "evidence", "worlds"]].to_html(
+        index=False, border=0)
+    parts = [("The verdict", embed(verdict_figure(table), "claims that hold, hold partly, fail, "
+                                   "are undecided or cannot be tested, by paper"))]
+    return parts + [(f"{paper}: a figure to remember",
+                     embed(fig, f"main figure of the {paper} claims"))
+                    for paper, fig in figures(folder).items()] + [("All claims", shown)]
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #again
 RECHECKED = ("U1", "U4", "U5", "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M10", "M14",
@@ -137,11 +156,13 @@ def again_table(
         if not path.exists(): continue
         new = pd.read_csv(path)
         before, now = (judged(i, r) for r in (rows_of(i, first), new))
-        states = [(a.state, b.state) for a, b in zip(before.findings, now.findings)]
+        states = [(a.state, b.state) for a, b in zip(before.findings, now.findings, strict=True)]
         turned = sum({a, b} == {"shown", "contradicted"} for a, b in states)
         rows.append({"claim": i, "before": before.word, "again": now.word, "seeds": len(new),
-                     "findings": len(states), "same": sum(a == b for a, b in states), "turned round": turned})
-    return pd.DataFrame(rows, columns=["claim", "before", "again", "seeds", "findings", "same", "turned round"])
+                     "findings": len(states), "same": sum(a == b for a, b in states),
+                     "turned round": turned})
+    return pd.DataFrame(rows, columns=["claim", "before", "again", "seeds", "findings", "same",
+                                       "turned round"])
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #main
 def lacking_rows(
@@ -170,7 +191,8 @@ def measure_all(
     for k, (i, w, seed) in enumerate(sorted(todo, key=lambda job: job[2]), 1):
         run_claim(i, [seed], folder, progress=False, world=w)
         rest = (perf_counter() - begin) / k * (len(todo) - k) / 3600
-        print(f"{i}{'@' * bool(w)}{w}, seed {seed}: row {k} of {len(todo)}, {rest:.2f} h to go", flush=True)
+        print(f"{i}{'@' * bool(w)}{w}, seed {seed}: row {k} of {len(todo)}, {rest:.2f} h to go",
+              flush=True)
 
 def print_verdicts(
     argv: list | None = None, # command line; None: the process's own
@@ -184,8 +206,10 @@ def print_verdicts(
     parser.add_argument("--again", action="store_true", help="a selection with other seeds")
     args = parser.parse_args(argv)
     ids = args.only or list(load_claims())
-    if args.measure or args.worlds: measure_all(args.folder, lacking_rows(args.folder, ids, args.worlds))
+    if args.measure or args.worlds:
+        measure_all(args.folder, lacking_rows(args.folder, ids, args.worlds))
     if args.again: again_rows(Path(args.folder) / "again", args.only or RECHECKED)
-    print(verdicts(args.folder)[["claim", "verdict", "evidence"]].to_string(index=False, max_colwidth=100))
+    print(verdicts(args.folder)[["claim", "verdict", "evidence"]]
+          .to_string(index=False, max_colwidth=100))
 
 if __name__ == "__main__" and "__file__" in globals(): print_verdicts()

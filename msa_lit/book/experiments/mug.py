@@ -4,6 +4,7 @@
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #imports
 from __future__ import annotations
+from ...base.types import Named, Widths
 
 import argparse
 import statistics
@@ -12,14 +13,15 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.func import functional_call
 
 from ...data.corpus import Corpus, make_batch
-from ...model.common import ModelSpec
+from ...model.options import ModelSpec
 from ...mug.denoising import corrupt, denoising_batch
 from ...mug.meta import direct_update, meta_update, pad_features, stack_params
 from ...mug.method import MUG_ABLATIONS, represent, write_labels
@@ -27,7 +29,7 @@ from ..microscope import generator_labels, label_quality, with_truth
 from ...mug.mucn import MUCN
 from ...mug.projection import modality_gap
 from ...train.runs import Run, build, choose, fit, read
-from ...simulate.world import simulate
+from ...simulate.world import simulate, truth_of
 from ...train.loop import Loop, train, train_step
 from ...train.trials import Trial, Trials, fill
 
@@ -38,10 +40,11 @@ __all__ = ['WORLD', 'WORLD_KINDS', 'MUG_SCALE', 'STAGES', 'LABELS_ALONE', 'REUSE
            'mug_cost_table', 'keep_labels', 'run_mug_experiments']
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #world
-WORLD = dict(kappa=dict(text=0.9, audio=0.9, vision=0.9), noise=dict(text=1.0, audio=0.4), signal=dict(vision=0.0), length=dict(audio=(5, 15), vision=(5, 12)))
+WORLD: Named = dict(kappa=dict(text=0.9, audio=0.9, vision=0.9), noise=dict(text=1.0, audio=0.4),
+             signal=dict(vision=0.0), length=dict(audio=(5, 15), vision=(5, 12)))
 WORLD_KINDS = {"audio": "readable", "text": "blurred", "vision": "silent"}
-MUG_SCALE = dict(epochs=12, patience=4, lr=2e-3)  # of every trial
-STAGES = dict(pretrain_epochs=10)             # of every MUG trial; stage 2 as printed
+MUG_SCALE: Named = dict(epochs=12, patience=4, lr=2e-3)  # of every trial
+STAGES: Named = dict(pretrain_epochs=10)             # of every MUG trial; stage 2 as printed
 
 def three_kinds(
     seed: int,                      # of the corpus
@@ -51,11 +54,12 @@ def three_kinds(
     return simulate(sizes, seed=seed, **WORLD)
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #trials
-LABELS_ALONE = {"epochs": 1}             # for questions about labels alone
+LABELS_ALONE: Named = {"epochs": 1}             # for questions about labels alone
 REUSED = {"labels": "learned.csv"} # stands for the labels that "mug" learns under the same seed
-BETAS, ALPHAS = (1e-4, 1e-3, 0.01, 0.1, 1.0), (0.001, 0.05, 0.5)  # Fig. 5; alpha = 0.005 is "mug" itself
-_mug = lambda **options: Trial("mug", options)
-_labels = lambda method, **options: Trial(method, LABELS_ALONE | options)
+# Fig. 5; alpha = 0.005 is "mug" itself
+BETAS, ALPHAS = (1e-4, 1e-3, 0.01, 0.1, 1.0), (0.001, 0.05, 0.5)
+def _mug(**options): return Trial("mug", options)
+def _labels(method, **options): return Trial(method, LABELS_ALONE | options)
 
 MUG_ARMS = {
     **{name: Trial("mug", options) for name, options in MUG_ABLATIONS.items()},
@@ -82,10 +86,13 @@ def measure_labels(
     corpus: Corpus,  # the one it was trained on, with truth
 ) -> dict:           # name -> number
     "Everything the claims need from one run."
-    row = {k: run.metrics[k] for k in ("mae", "corr", "acc2_non0", "acc7")} | {"valid_mae": run.scores["valid"]["multimodal"]["mae"]}
+    row = {k: run.metrics[k] for k in ("mae", "corr", "acc2_non0", "acc7")} | {
+        "valid_mae": run.scores["valid"]["multimodal"]["mae"]}
     test = run.predictions[run.predictions.split == "test"]
-    row |= {f"head_{m}": float(np.abs(test[m] - corpus.truth["test"][m]).mean()) for m in run.spec["modalities"]}
-    quality = label_quality(with_truth(generator_labels(run, corpus), corpus), run.options["method"].get("noise", 1.0) or 1.0)
+    row |= {f"head_{m}": float(np.abs(test[m] - truth_of(corpus, "test")[m]).mean())
+            for m in run.spec["modalities"]}
+    quality = label_quality(with_truth(generator_labels(run, corpus), corpus),
+                            run.options["method"].get("noise", 1.0) or 1.0)
     row |= {f"{k}_{m}": v for m, values in quality.iterrows() for k, v in values.items()}
     refused = run.history.filter(like="train_refused_").mean()
     return row | {k.removeprefix("train_"): v for k, v in refused.items()}
@@ -99,7 +106,8 @@ def learned(
     "Learn labels once per seed."
     corpus = three_kinds(seed, sizes)
     run = fit("mug", corpus, seed=seed, progress=False, **(dict(options) | LABELS_ALONE))
-    return str(write_labels(generator_labels(run, corpus), Path(tempfile.mkdtemp()) / "learned.csv"))
+    return str(write_labels(generator_labels(run, corpus),
+                            Path(tempfile.mkdtemp()) / "learned.csv"))
 
 def measure_mug_trial(
     trial: Trial,                    # one of ARMS
@@ -162,10 +170,12 @@ def picture_points(
     for trial in ("no contrast", "printed"):
         vectors, bridged, _ = pretrained(corpus, seed, **(changes | GAPS[trial].options))
         both = {"unimodal": vectors[modality][:clips], "projected": bridged[modality][:clips]}
-        xy = TSNE(random_state=seed, perplexity=20).fit_transform(torch.cat(list(both.values())).cpu().numpy())
+        xy = TSNE(random_state=seed, perplexity=20).fit_transform(
+            torch.cat(list(both.values())).cpu().numpy())
         labels = corpus.splits["test"].labels["multimodal"][:clips]
-        parts += [pd.DataFrame({"trial": trial, "kind": kind, "clip": range(len(labels)), "x": part[:, 0], "y": part[:, 1], "label": labels})
-                  for kind, part in zip(both, np.split(xy, 2))]
+        parts += [pd.DataFrame({"trial": trial, "kind": kind, "clip": range(len(labels)),
+                                "x": part[:, 0], "y": part[:, 1], "label": labels})
+                  for kind, part in zip(both, np.split(xy, 2), strict=True)]
     return pd.concat(parts, ignore_index=True).round(3)
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #plain
@@ -177,14 +187,17 @@ class PlainMUCN(nn.Module):
     ):
         super().__init__()
         self.rho = like.rho
-        linear = lambda a: nn.Linear(*a.weight.shape)
+        def linear(a): return nn.Linear(*a.weight.shape)
         steps = [step for layer in like.layers for step in (linear(layer), nn.ReLU())]
-        self.layers = nn.Sequential(*steps[:-1])
+        self.layers: Any = nn.Sequential(*steps[:-1])
         with torch.no_grad():
-            for own, layer in zip(self.layers[::2], like.layers): own.weight.copy_(layer.weight.T); own.bias.copy_(layer.bias[0])
+            for own, layer in zip(self.layers[::2], like.layers, strict=True):
+                own.weight.copy_(layer.weight.T)
+                own.bias.copy_(layer.bias[0])
 
     def forward(self, features, noisy): # [N, d_m], [N] -> [N]
-        return self.rho * torch.tanh(noisy + self.layers(torch.cat([noisy[:, None], features], 1))[:, 0])
+        return self.rho * torch.tanh(noisy
+                                     + self.layers(torch.cat([noisy[:, None], features], 1))[:, 0])
 
 def plain_update(
     network: PlainMUCN,    # changed in place
@@ -195,15 +208,16 @@ def plain_update(
 ) -> bool:                 # was the inner step kept?
     "One bi-level update of one modality, line by line."
     params = dict(network.named_parameters())
-    loss = lambda p, task: (functional_call(network, p, task[:2]) - task[2]).abs().mean()
+    def loss(p, task): return (functional_call(network, p, task[:2]) - task[2]).abs().mean()
     pre = loss(params, multimodal)
     grads = torch.autograd.grad(loss(params, unimodal), list(params.values()), create_graph=True)
-    inner = {k: p - inner_lr * g for (k, p), g in zip(params.items(), grads)}
+    inner = {k: p - inner_lr * g for (k, p), g in zip(params.items(), grads, strict=True)}
     post = loss(inner, multimodal)
     kept = bool(post < pre)
-    new = inner.values() if kept else [p - outer_lr * g for p, g in zip(params.values(), torch.autograd.grad(post, list(params.values())))]
+    new = inner.values() if kept else [p - outer_lr * g for p, g in zip(
+        params.values(), torch.autograd.grad(post, list(params.values())), strict=True)]
     with torch.no_grad():
-        for p, v in zip(params.values(), new): p.copy_(v)
+        for p, v in zip(params.values(), new, strict=True): p.copy_(v)
     return kept
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #clock
@@ -216,11 +230,13 @@ def alternate(
     for f in parts.values(): f()
     for _ in range(repeats):
         for k, f in parts.items():
-            start = process_time(); f(); times[k].append(1e3 * (process_time() - start))
+            start = process_time()
+            f()
+            times[k].append(1e3 * (process_time() - start))
     return {k: statistics.median(v) for k, v in times.items()}
 
 def meta_cost(
-    widths: dict,       # modality -> d_m
+    widths: Widths,     # modality -> d_m
     hidden: int = 64,   # of the MUCNs
     n: int = 1284,      # clips
     steps: int = 20,    # per measurement
@@ -240,8 +256,10 @@ def meta_cost(
         for s in torch.randperm(n)[:32 * steps].split(32):
             for m, net in plain.items():
                 d = denoising_batch(s, n)
-                plain_update(net, (vectors[m][s], corrupt(y[s]), y[s]), (vectors[m][d], corrupt(y[d]), y[d]), 0.02, 0.004)
-    versions = {"plain": loops, "stacked": partial(stacked, meta_update, stack_params(nets)), "direct": partial(stacked, direct_update, stack_params(nets))}
+                plain_update(net, (vectors[m][s], corrupt(y[s]), y[s]),
+                             (vectors[m][d], corrupt(y[d]), y[d]), 0.02, 0.004)
+    versions = {"plain": loops, "stacked": partial(stacked, meta_update, stack_params(nets)),
+                "direct": partial(stacked, direct_update, stack_params(nets))}
     return {k: v / steps for k, v in alternate(versions, repeats).items()}
 
 def mug_step_cost(
@@ -254,9 +272,10 @@ def mug_step_cost(
     for name, options in (("mug", {"labels": "copy"}), ("self_mm", {})):
         chosen = choose(name, {"text": text} | options)
         ready, words = read(corpus, chosen["model"])
-        loop = Loop(build(name, ModelSpec.of(ready, chosen["model"], words), chosen, 0).calibrate(ready), ready.without("test"), chosen["train"], 0, progress=False)
+        loop = Loop(build(name, ModelSpec.of(ready, chosen["model"], words), chosen, 0)
+                    .calibrate(ready), ready.without("test"), chosen["train"], 0, progress=False)
         loop.begin()
-        parts[name] = lambda loop=loop, batch=make_batch(ready.splits["train"], range(clips)): train_step(loop, batch)
+        parts[name] = partial(train_step, loop, make_batch(ready.splits["train"], range(clips)))
     return alternate(parts, repeats)
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #file
@@ -264,21 +283,25 @@ def mug_cost_table(): # -> DataFrame: what, setting, version, ms
     "Time stage 2 at several widths and stage 3 with two text encoders."
     import pandas as pd
     torch.set_num_threads(1)
-    settings = {"this page": dict(text=32, audio=16, vision=32), "paper, MOSI": dict(text=64, audio=256, vision=64), "paper, MOSEI": dict(text=64, audio=128, vision=64)}
-    rows = [dict(what="stage 2", setting=f"{k}, hidden {h}", version=v, ms=ms) for k, w in settings.items() for h in (32, 64) for v, ms in meta_cost(w, h).items()]
-    rows += [dict(what="stage 3", setting=t, version=v, ms=ms) for t in ("tiny", "minilm") for v, ms in mug_step_cost(t).items()]
+    settings = {"this page": dict(text=32, audio=16, vision=32),
+                "paper, MOSI": dict(text=64, audio=256, vision=64),
+                "paper, MOSEI": dict(text=64, audio=128, vision=64)}
+    rows = [dict(what="stage 2", setting=f"{k}, hidden {h}", version=v, ms=ms)
+            for k, w in settings.items() for h in (32, 64) for v, ms in meta_cost(w, h).items()]
+    rows += [dict(what="stage 3", setting=t, version=v, ms=ms) for t in ("tiny", "minilm")
+             for v, ms in mug_step_cost(t).items()]
     return pd.DataFrame(rows).round(4)
 
 def keep_labels(
     seed: int = 0,                  # of corpus and training
     sizes: tuple = (1284, 115, 343), # clips in train, valid, test
     **changes,                      # of SCALE and STAGES
-):                                  # DataFrame: id, modality, multimodal, mug, mlc, self_mm, and every eighth step of mug's way
+):  # DataFrame: id, modality, multimodal, mug, mlc, self_mm, and every eighth step of mug's way
     "The labels of three generators for the pictures."
     corpus, tables = three_kinds(seed, sizes), {}
     for name in ("mug", "mlc", "self_mm"):
         trial = MUG_ARMS[name]
-        only = LABELS_ALONE if trial.method.startswith("mug") else {}
+        only: Named = LABELS_ALONE if trial.method.startswith("mug") else {}
         run = trial.fit(corpus, seed, **(shared_by(trial) | only | changes))
         tables[name] = generator_labels(run, corpus)
     kept = tables["mug"].drop(columns="label")

@@ -4,6 +4,7 @@
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #imports
 from __future__ import annotations
+from ...base.types import Named
 
 import argparse
 import json
@@ -14,10 +15,11 @@ from pathlib import Path
 import torch
 
 from ...data.corpus import Padded, make_batch
-from ...model.common import ModelSpec
+from ...model.options import ModelSpec
 from ...train.runs import build, choose, load_corpus, read
 from ...train.trials import Trial, Trials, fill, stored
 from ...measure.statistics import across_seeds, mean_interval
+from ...simulate.world import truth_of
 from ...train.listeners import Each
 from ...train.loop import Loop, train, train_step
 from ...ugf.masking import discard_probability
@@ -30,7 +32,7 @@ __all__ = ['SIZES', 'SETTING', 'UGF_SEEDS', 'UGF_ALONE', 'MODULATED', 'MASKED', 
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #setting
 SIZES = (640, 200, 400)  # utterances in train, valid, test
-SETTING = dict(pretrain_epochs=3, epochs=10, lr=3e-3)
+SETTING: Named = dict(pretrain_epochs=3, epochs=10, lr=3e-3)
 UGF_SEEDS = tuple(range(1, 21))
 
 def small_corpus(
@@ -38,7 +40,8 @@ def small_corpus(
     **knobs,    # fields of `msa_lit.simulate.world.World` to change
 ):              # Corpus with truth: short sentences, short sequences
     "The simulated corpus of all ablations."
-    return load_corpus("simulated", **dict(n=SIZES, seed=seed, clauses=(1, 1), length=dict(audio=(4, 8), vision=(4, 8))) | knobs)
+    return load_corpus("simulated", **dict(n=SIZES, seed=seed, clauses=(1, 1),
+                                           length=dict(audio=(4, 8), vision=(4, 8))) | knobs)
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #cells-key
 def cell_key(
@@ -52,16 +55,20 @@ def cell_key(
 UGF_ALONE, MODULATED, MASKED = dict(dgm=False, ufm=False), dict(ufm=False), dict(dgm=False)
 RANDOM_RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
 UPDATE, RELATIVE, CAP = dict(effect="update"), dict(factor="relative"), dict(p_max=0.2)
-_random = lambda rate: dict(form="random", rate=rate)
-_cell = lambda *parts, see=(): Trial(UGF.name, {k: v for p in parts for k, v in p.items()}, see)
-_only = lambda *names: _cell(UGF_ALONE if len(names) == 1 else {}, see=names)
-_rates = lambda *parts: {f"dropout {r}": _cell(*parts, _random(r)) for r in RANDOM_RATES}
+def _random(rate): return dict(form="random", rate=rate)
+def _cell(*parts, see=()): return Trial(UGF.name, {k: v for p in parts for k, v in p.items()}, see)
+def _only(*names): return _cell(UGF_ALONE if len(names) == 1 else {}, see=names)
+def _rates(*parts): return {f"dropout {r}": _cell(*parts, _random(r)) for r in RANDOM_RATES}
 
 CELLS = {
     "modules": {"neither": _cell(UGF_ALONE), "DGM": _cell(MODULATED), "UFM": _cell(MASKED),
                 "DGM and UFM": _cell()},                                                  # Table 4
-    "dropout": {"UFM": _cell(MASKED), "UFM, cap 0.2": _cell(MASKED, CAP)} | _rates(MASKED) | {"none": _cell(UGF_ALONE)},           # Table 5 without DGM
-    "dropout_dgm": {"UFM": _cell(), "UFM, cap 0.2": _cell(CAP)} | _rates() | {"none": _cell(MODULATED)},              # Table 5 with DGM
+    # Table 5 without DGM
+    "dropout": {"UFM": _cell(MASKED), "UFM, cap 0.2": _cell(MASKED, CAP)} | _rates(MASKED)
+    | {"none": _cell(UGF_ALONE)},
+    # Table 5 with DGM
+    "dropout_dgm": {"UFM": _cell(), "UFM, cap 0.2": _cell(CAP)} | _rates()
+    | {"none": _cell(MODULATED)},
     "subsets": {"T+A+V": _cell(), "T+A": _only("text", "audio"), "T+V": _only("text", "vision"),
                 "A+V": _only("audio", "vision"), "T": _only("text"), "A": _only("audio"),
                 "V": _only("vision")},                                                    # Table 6
@@ -72,7 +79,7 @@ CELLS = {
               "relative, update": _cell(MODULATED, RELATIVE, UPDATE)},                    # claim U8
     "reading": {"clipped": _cell(MASKED), "whole modality": _cell(MASKED, dict(unit="modality")),
                 "softmax": _cell(MASKED, dict(form="softmax")), "relative": _cell(MASKED, RELATIVE),
-                "none": _cell(UGF_ALONE)},                                                     # UGF-E1, E8
+                "none": _cell(UGF_ALONE)},  # UGF-E1, E8
 }
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #one-run
@@ -96,7 +103,7 @@ def measure_cell(
     chosen = {"valid_mae": run.scores["valid"]["multimodal"]["mae"]}
     return run.metrics | heads | chosen | {"failed": ""}
 
-_key = lambda name, trial: {"options": cell_key(trial)}
+def _key(name, trial): return {"options": cell_key(trial)}
 COMPARISONS = {k: Trials(cells, measure_cell, "ugf/runs.csv", _key) for k, cells in CELLS.items()}
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #ablate
@@ -108,14 +115,15 @@ def ablate(
     **setting,                        # loop options to change, for quick tries
 ):                                    # DataFrame, one row per cell and seed of this comparison
     "Run what is missing of one comparison; raises ValueError for an unknown name."
-    if name not in COMPARISONS: raise ValueError(f"name={name!r}: choose one of {list(COMPARISONS)}")
+    if name not in COMPARISONS:
+        raise ValueError(f"name={name!r}: choose one of {list(COMPARISONS)}")
     fill(COMPARISONS[name], results, seeds, progress=progress, **setting)
     return runs_of(name, results)
 
 def runs_of(
     name: str,                        # one of COMPARISONS
     results: str | Path = "results",  # holds ugf/runs.csv
-):                                    # DataFrame, one row per cell and seed: "cell", "seed", metrics
+):  # DataFrame, one row per cell and seed: "cell", "seed", metrics
     "Read the runs of one comparison; a seed that lacks a cell is left out."
     rows = stored(COMPARISONS[name], results).rename(columns={"trial": "cell"})
     whole = rows.groupby("seed")["cell"].transform("nunique") == len(COMPARISONS[name])
@@ -140,7 +148,8 @@ def summarise(
         for m in metrics: row[m] = shown(group[m]) if n > 1 else "-"
         if n > 1 and cell != runs["cell"].iloc[0]:
             d = across_seeds(group[versus], reference[group.index])
-            row |= {"difference": d["difference"], "low": d["low"], "high": d["high"], "p": d["p_t"]}
+            row |= {"difference": d["difference"], "low": d["low"], "high": d["high"],
+                    "p": d["p_t"]}
         rows.append(row)
     return pd.DataFrame(rows).set_index("cell")
 
@@ -152,20 +161,26 @@ def trace_confidence(
     rate: float = 0.1,  # share of training batches that are hit
     size: float = 3.0,  # noise in standard deviations of the batch
     **options,          # of `ugf` or of the loop
-):                      # DataFrame: step, modality, a, mean, u, h, w, p, hit, and valid, the error on unseen data after that epoch
-    "Train `ugf` and record what it measures at every step of the fusion stage; raises ValueError for any other burst."
+):                      # DataFrame: step, modality, a, mean, u, h, w, p, hit, and valid, the error
+                        # on unseen data after that epoch
+    """Train `ugf` and record what it measures at every step of the fusion stage.
+    Raises ValueError for any other burst."""
     import pandas as pd
-    if burst not in ("", "audio", "vision"): raise ValueError(f"burst={burst!r}: noise can be added to 'audio' or 'vision'; words have no amplitude")
+    if burst not in ("", "audio", "vision"):
+        raise ValueError(
+            f"burst={burst!r}: noise can be added to 'audio' or 'vision'; words have no amplitude")
     chosen = choose(UGF.name, SETTING | options)
     ready, words = read(corpus, chosen["model"])
-    net = build(UGF.name, ModelSpec.of(ready, chosen["model"], words), chosen, seed).calibrate(ready)
+    net = build(UGF.name, ModelSpec.of(ready, chosen["model"], words), chosen,
+                seed).calibrate(ready)
     rows, hit, draw = [], [False], torch.Generator().manual_seed(seed)
 
     def drown(module, args): # before every forward pass
         hit[0] = bool(burst) and module.training and torch.rand((), generator=draw).item() < rate
         if hit[0]:
             x = args[0].inputs[burst]
-            args[0].inputs[burst] = Padded(x.values + size * x.values.std() * torch.randn(x.values.shape, generator=draw), x.lengths)
+            args[0].inputs[burst] = Padded(x.values + size * x.values.std()
+                                           * torch.randn(x.values.shape, generator=draw), x.lengths)
 
     def listen(loop): # after every step in which the pieces took part
         if not loop.stage.takes_pieces: return
@@ -179,7 +194,8 @@ def trace_confidence(
                 listeners=[Each(listen)])
     epochs = [e for e in train(loop) if e["stage"] == "fusion"]
     frame, steps = pd.DataFrame(rows), rows[-1]["step"] // len(epochs)  # per epoch
-    return frame.assign(valid=[epochs[(t - 1) // steps][f"valid_mae_{m}"] for t, m in zip(frame["step"], frame["modality"])])
+    return frame.assign(valid=[epochs[(t - 1) // steps][f"valid_mae_{m}"]
+                               for t, m in zip(frame["step"], frame["modality"], strict=True)])
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #cost
 def ugf_step_cost(
@@ -191,7 +207,8 @@ def ugf_step_cost(
     for name, options in (("without", UGF_ALONE), ("with", {})):
         chosen = choose(UGF.name, options | dict(pretrain_epochs=0))
         ready, words = read(corpus, chosen["model"])
-        net = build(UGF.name, ModelSpec.of(ready, chosen["model"], words), chosen, 0).calibrate(ready)
+        net = build(UGF.name, ModelSpec.of(ready, chosen["model"], words), chosen,
+                    0).calibrate(ready)
         loops[name] = Loop(net, ready.without("test"), chosen["train"], 0, progress=False)
         loops[name].begin()
     batches = [make_batch(ready.splits["train"], range(i, i + 32)) for i in range(0, 640, 32)]
@@ -202,11 +219,12 @@ def ugf_step_cost(
             train_step(loop, batch)
             took[name].append(time.process_time() - start)
     median = {name: 1000 * statistics.median(v) for name, v in took.items()}
-    return {f"{k}_ms": v for k, v in median.items()} | {"ratio": median["with"] / median["without"], "steps": len(took["with"])}
+    return {f"{k}_ms": v for k, v in median.items()} | {"ratio": median["with"] / median["without"],
+                                                        "steps": len(took["with"])}
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #record
 NOISY = dict(noise=dict(text=0.2, audio=1.5, vision=2.5))
-LONG = dict(epochs=20, patience=20)  # long enough for confidences to settle
+LONG: Named = dict(epochs=20, patience=20)  # long enough for confidences to settle
 
 def record(
     folder: str | Path = "results/ugf", # where traces.csv, bursts.csv, alpha.csv and cases.csv go
@@ -214,24 +232,28 @@ def record(
     "Write traces, bursts, spread of the factor, and cases."
     import pandas as pd
     folder = Path(folder)
-    save = lambda frame, name: frame.to_csv(folder / name, index=False, float_format="%.4f")
+    def save(frame, name): return frame.to_csv(folder / name, index=False, float_format="%.4f")
     save(trace_confidence(small_corpus(1, **NOISY), 1, **LONG), "traces.csv")
-    bursts = [trace_confidence(small_corpus(s), s, burst="audio", **LONG).assign(seed=s) for s in UGF_SEEDS[:10]]
+    bursts = [trace_confidence(small_corpus(s), s, burst="audio", **LONG).assign(seed=s)
+              for s in UGF_SEEDS[:10]]
     save(pd.concat(bursts)[["seed", "step", "modality", "hit", "a", "w"]], "bursts.csv")
-    sd = lambda cell: trace_confidence(small_corpus(1), 1, **cell.options).groupby("modality")["w"].std()
+    def sd(cell):
+        return trace_confidence(small_corpus(1), 1, **cell.options).groupby("modality")["w"].std()
     spread = {float(name): sd(cell) for name, cell in CELLS["alpha"].items()}
     save(pd.DataFrame(spread).T.rename_axis("alpha").reset_index(), "alpha.csv")
     save(cases(1), "cases.csv")
 
 def cases(
     seed: int,  # of corpus, weights and order
-):              # DataFrame: cell, id, label, true unimodal sentiments, predictions of all heads, on test
+):  # DataFrame: cell, id, label, true unimodal sentiments, predictions of all heads, on test
     "Predictions of the cells of Figure 4 for every test utterance, with the truth."
     import pandas as pd
-    truth = pd.DataFrame({f"true_{m}": v for m, v in small_corpus(seed).truth["test"].items() if m in ("text", "audio", "vision")})
+    truth = pd.DataFrame({f"true_{m}": v for m, v in truth_of(small_corpus(seed), "test").items()
+                          if m in ("text", "audio", "vision")})
     parts = []
     for cell in ("DGM and UFM", "DGM", "neither"):
-        test = run_cell(CELLS["modules"][cell], seed).predictions.query("split == 'test'").reset_index(drop=True)
+        test = run_cell(CELLS["modules"][cell],
+                        seed).predictions.query("split == 'test'").reset_index(drop=True)
         parts.append(pd.concat([test.drop(columns="split"), truth], axis=1).assign(cell=cell))
     return pd.concat(parts, ignore_index=True)
 
@@ -245,8 +267,10 @@ def run_ugf_experiments(
     parser.add_argument("--folder", default="results", help="of all results; files go to ugf/")
     args = parser.parse_args(argv)
     own = Path(args.folder) / "ugf"
-    for name in COMPARISONS if args.what == "all" else {args.what} - {"record", "cost"}: ablate(name, args.seeds, args.folder)
+    for name in COMPARISONS if args.what == "all" else {args.what} - {"record", "cost"}:
+        ablate(name, args.seeds, args.folder)
     if args.what in ("record", "all"): record(own)
-    if args.what in ("cost", "all"): (own / "cost.json").write_text(json.dumps(ugf_step_cost()) + "\n")
+    if args.what in ("cost", "all"):
+        (own / "cost.json").write_text(json.dumps(ugf_step_cost()) + "\n")
 
 if __name__ == "__main__" and "__file__" in globals(): run_ugf_experiments()
