@@ -5,13 +5,14 @@
 # %% ../../nbs/00_base.notices.ipynb #imports
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 # %% auto #0
-__all__ = ['MsaWarning', 'notice', 'collect', 'hushed']
+__all__ = ['MsaWarning', 'notice', 'collect', 'in_background', 'hushed']
 
 # %% ../../nbs/00_base.notices.ipynb #warning-code
 class MsaWarning(UserWarning):
@@ -40,6 +41,11 @@ def collect() -> Iterator[list]:  # every notice issued inside, in order, repeat
         _LISTS.reset(token)
 
 # %% ../../nbs/00_base.notices.ipynb #hushed-code
+def in_background() -> bool:
+    "True in all but the first of the processes that a launcher started."
+    rank, size = (int(os.environ.get(k) or d) for k, d in (("RANK", 0), ("WORLD_SIZE", 1)))
+    return size > 1 and rank > 0
+
 @contextmanager
 def hushed() -> Iterator[None]:
     "Inside the `with` block notices are kept as ever and not shown."

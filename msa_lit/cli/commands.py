@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 from ..base import catalogue
 from ..base.catalogue import Option, near, options_of, reading_options, run_options
 from ..base.files import csv_style
+from ..base.notices import in_background
 from .flags import as_flag, help_group, share_out
 
 # %% auto #0
@@ -148,6 +150,8 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
 
     corpus = open_corpus(args, how)
     made = args.out is None
+    if made and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise ValueError("several processes need one folder for their results: give --out FOLDER")
     if made:
         args.out = fresh_folder("results", corpus.name)
         print(
@@ -161,6 +165,8 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
         if made and not any(args.out.iterdir()):
             args.out.rmdir()  # a refused call leaves nothing behind
         raise
+    if in_background():
+        return 0  # the first process reports
     print(table(results).to_string())
     print(caption(results))
     from msa_lit.train.report import write_report

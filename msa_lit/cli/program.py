@@ -13,13 +13,13 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 
 from .. import __version__
 from ..base import catalogue
 from ..base.catalogue import near
-from ..base.notices import MsaWarning
+from ..base.notices import MsaWarning, hushed, in_background
 from . import commands
 from .flags import as_flag, as_given, help_group, join_words, training_groups
 
@@ -348,6 +348,17 @@ def _plain_notices():
         warnings.showwarning = before
 
 
+@contextmanager
+def _one_speaks():
+    "Of the processes that a launcher started, the first one prints."
+    with ExitStack() as stack:
+        if in_background():
+            nowhere = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(redirect_stdout(nowhere))
+            stack.enter_context(hushed())
+        yield
+
+
 def _say(text):
     print(f"msa_lit: {text}", file=sys.stderr)
 
@@ -390,7 +401,7 @@ def main(
     words, args = list(sys.argv[1:] if words is None else words), None
     try:
         args = read_words(words)
-        with _plain_notices():
+        with _plain_notices(), _one_speaks():
             status = args.run(args)
         sys.stdout.flush()
         return status

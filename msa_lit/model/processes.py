@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
+import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -22,12 +25,12 @@ from torch import nn
 
 from ..data.corpus import make_batch
 from .gather import Share, as_wide, average_gradients, buckets, cut_batch
-from .gather import gather_list, gather_output, later_batch, leaves, part_of
-from .gather import own_stream, sharing
+from .gather import gather_list, gather_output, later_batch, leaves, own_stream
+from .gather import part_of, sharing
 
 # %% auto #0
 __all__ = ['launched', 'on_cpu_processes', 'check_launcher', 'check_together', 'differing', 'Team', 'start_team', 'shapes',
-           'shared_rows', 'together', 'serve']
+           'shared_rows', 'together', 'nurse']
 
 # %% ../../nbs/07_model.processes.ipynb #launched
 def launched() -> tuple:  # (rank, processes)
@@ -64,8 +67,7 @@ def check_launcher(
     place = int(environment.get("LOCAL_RANK") or 0)
     if gpus and place >= gpus:
         raise ValueError(f"process {place} of this machine has no GPU: there are {gpus}; start at "
-                         f"most {gpus} here, or hide them (CUDA_VISIBLE_DEVICES=) to train "
-                         f"on the CPU")
+                         f"most {gpus} here, or hide them (CUDA_VISIBLE_DEVICES=) to train on the CPU")
 
 # %% ../../nbs/07_model.processes.ipynb #alone
 def check_together(
@@ -128,8 +130,7 @@ class Team:
     def share(self, n): return Share(cut_batch(n, self.size), self.rank)
 
     def batch(self, split, rows, device): # row numbers -> Batch
-        return make_batch(split, rows).to(device) if self.alone else later_batch(
-            split, rows, device)
+        return make_batch(split, rows).to(device) if self.alone else later_batch(split, rows, device)
 
     @contextmanager
     def part(self, batch, key): # whole numbers that name this draw -> what this process runs
@@ -174,15 +175,21 @@ class Team:
         for bucket in buckets(tensors, 1 << 24):
             flat = torch.cat([as_wide(x).reshape(-1) for x in bucket])
             dist.broadcast(flat, 0)
-            for x, y in zip(bucket, flat.split([x.numel() for x in bucket]), strict=True):
-                x.copy_(y.view_as(x))
+            for x, y in zip(bucket, flat.split([x.numel() for x in bucket])): x.copy_(y.view_as(x))
 
 def start_team() -> Team:
     "The processes that a launcher started. Raises ValueError for launchers with other plans."
     from accelerate import PartialState
     check_launcher()
+    _meet()
     state = PartialState(cpu=on_cpu_processes())
     return Team(state.process_index, state.num_processes)
+
+def _meet():
+    "On GPUs: what lies there goes through NCCL, what a process holds in memory through gloo."
+    if launched()[1] == 1 or dist.is_initialized() or not torch.cuda.is_available(): return
+    torch.cuda.set_device(int(os.environ.get("LOCAL_RANK") or 0))
+    dist.init_process_group("cpu:gloo,cuda:nccl")
 
 def shapes(
     out,   # of a forward pass
@@ -192,38 +199,47 @@ def shapes(
 
 # %% ../../nbs/07_model.processes.ipynb #rows
 def shared_rows(
-    team: Team,          # who shares
-    n: int,              # rows in all
-    work: Callable,      # range of rows -> dict of tensors [rows, ...]
-) -> dict:               # the same for all n rows, in order
+    team: Team,      # who shares
+    n: int,          # rows in all
+    work: Callable,  # range of rows -> dict of tensors [rows, ...]
+    block: int = 1,  # rows that stay together
+) -> dict:           # the same for all n rows, in order
     "Let each process do its part of some rows, and bring the parts together."
     if team.alone: return work(range(n))
-    share = team.share(n)
+    blocks, size = -(-n // block), team.size
+    ends = [min(n, block * (k * blocks // size)) for k in range(size + 1)]
+    share = Share(tuple(b - a for a, b in zip(ends, ends[1:])), team.rank)
     found = work(share.rows)
     with sharing(share): whole = gather_list(list(found.values()))
-    return dict(zip(found, whole, strict=True))
+    return dict(zip(found, whole))
 
 # %% ../../nbs/07_model.processes.ipynb #together
 def together(
     function: Callable,     # what each process does; may come from a notebook
-    processes: int,         # how many, on this machine
+    processes: int,         # how many, on this machine, each with one thread
     *args,                  # handed to the function
     timeout: float = 600.0, # seconds, for all
-    environment: dict | None = None,  # variables beside those of a launcher
+    preload: Sequence[str] = (),      # modules to import once, for all
     **options,              # handed to the function
 ) -> list:                  # what each process returned, in order
-    """Call a function in several fresh processes that form a group.
-    Raises RuntimeError, TimeoutError."""
+    "Call a function in several fresh processes that form a group. Raises RuntimeError, TimeoutError."
     from joblib.externals.loky.backend.reduction import dumps
+    code = "import sys; from msa_lit.model.processes import nurse; nurse(*sys.argv[1:])"
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "call").write_bytes(dumps((function, args, options)))
-        shared = _like_a_launcher(processes) | (environment or {})
-        started = [_start(folder, rank, shared) for rank in range(processes)]
-        try: _await(started, folder, time.monotonic() + timeout)
+        command = [sys.executable, "-c", code, folder, str(processes), *preload]
+        with open(Path(folder, "said"), "wb") as said:
+            started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said,
+                                       start_new_session=True,
+                                       env=os.environ | _like_a_launcher(processes))
+        try: status = started.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"{processes} processes were not done after {timeout} s") from None
         finally:
-            for process in started:
-                process.kill()
-                process.wait()
+            with suppress(ProcessLookupError): os.killpg(started.pid, signal.SIGKILL)
+            started.stdin.close()
+            started.wait()
+        if status: raise RuntimeError(_what_failed(folder, processes))
         return [pickle.loads(Path(folder, str(r)).read_bytes()) for r in range(processes)]
 
 def _like_a_launcher(processes):
@@ -233,31 +249,55 @@ def _like_a_launcher(processes):
     return {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
 
-def _start(folder, rank, shared):
-    code = "import sys; from msa_lit.model.processes import serve; serve(sys.argv[1])"
-    place = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-    with open(Path(folder, f"{rank}.said"), "wb") as said:
-        return subprocess.Popen([sys.executable, "-c", code, folder], stdout=said, stderr=said,
-                                env=os.environ | shared | place)
+def _what_failed(folder, processes):
+    failed = Path(folder, "failed")
+    rank = failed.read_text() if failed.exists() else ""
+    words = Path(folder, f"{rank}said").read_text(errors="replace").strip()[-2000:]
+    return f"process {rank or 'nurse'} of {processes} failed: {words}"
 
-def _await(started, folder, until):
-    while any(p.poll() is None for p in started):
-        if any(p.poll() for p in started): break
-        if time.monotonic() > until:
-            raise TimeoutError(f"{len(started)} processes were not done in time and were ended")
-        time.sleep(0.02)
-    for rank, process in enumerate(started):
-        if process.poll():
-            said = Path(folder, f"{rank}.said").read_text(errors="replace").strip()
-            raise RuntimeError(f"process {rank} of {len(started)} failed: {said[-2000:]}")
-
-def serve(
-    folder: str,  # where `together` left the call
+# %% ../../nbs/07_model.processes.ipynb #nurse
+def nurse(
+    folder: str,     # where `together` left the call
+    processes: str,  # how many to fork
+    *preload: str,   # modules to import first
 ) -> None:
-    "What a process of `together` does."
-    from accelerate import PartialState
-    PartialState(cpu=on_cpu_processes())
+    "Fork processes and watch over them; the first that fails ends all."
+    for name in preload: import_module(name)
+    ranks = {}
+    for rank in range(int(processes)):
+        child = os.fork()
+        if child == 0: _grow_up(folder, rank)
+        ranks[child] = rank
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
+    while ranks:
+        child, status = os.wait()
+        rank = ranks.pop(child)
+        if status:
+            Path(folder, "failed").write_text(str(rank))
+            for other in ranks: os.kill(other, signal.SIGKILL)
+            sys.exit(1)
+
+def _end_with_the_caller(): # whose end closes the pipe that we read
+    os.read(0, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+def _grow_up(folder, rank): # does not return
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
+    said = os.open(Path(folder, f"{rank}said"), os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2): os.dup2(said, stream)
+    status = 1
+    try:
+        _serve(folder)
+        status = 0
+    except BaseException: traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+def _serve(folder):
     from joblib.externals.loky.backend.reduction import dumps
+    start_team()
     function, args, options = pickle.loads(Path(folder, "call").read_bytes())
     found = function(*args, **options)
     Path(folder, str(launched()[0])).write_bytes(dumps(found))

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..data.corpus import Batch, Corpus, Split, make_batch
 from ..base.files import naming, replace_files
@@ -25,8 +24,7 @@ from ..model.contract import Method, Stage, ask, total_losses
 from ..model.optimisers import UpdateOptions, batch_shares, grouped
 from ..model.optimisers import rate_factor, set_rates
 from ..model.gather import whole_norms
-from ..model.processes import Team, check_launcher, check_together, on_cpu_processes
-from ..model.processes import shared_rows
+from ..model.processes import check_together, on_cpu_processes, shared_rows, start_team
 from ..base.notices import notice
 from .listeners import Listener, tell
 from .pace import clip_lengths, has_bf16, keep_weights, numbers, pooled
@@ -48,7 +46,7 @@ class TrainOptions(UpdateOptions):
     weight_decay: float = 0.01  # of weights; biases and norms have none
     clip: float = 0.0           # largest norm of the whole gradient; 0: unlimited
     precision: str = "fp32"     # "fp32" or "bf16" (autocast in the forward pass)
-    like_length: int = 0  # batches of clips of like length, sorted in pools of so many; 0: off
+    like_length: int = 0        # batches of clips of like length, sorted in pools of so many; 0: off
 
     def __post_init__(self):
         super().__post_init__()
@@ -77,7 +75,7 @@ def seed_everything(
 
 def random_state() -> dict:  # plain numbers and tensors
     "Take down all random states."
-    kind, keys, *rest = cast(tuple, np.random.get_state())
+    kind, keys, *rest = np.random.get_state()
     return {"python": random.getstate(),
             "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
             "torch": torch.get_rng_state(),
@@ -109,7 +107,7 @@ def epoch_batches(
     if pool: order = pooled(order, lengths, batch_size, pool, drawn)
     cuts = list(range(0, n, batch_size)) + [n]
     if cuts[-1] - cuts[-2] < 2 and len(cuts) > 2: cuts.pop(-2)
-    return [order[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [order[a:b] for a, b in zip(cuts, cuts[1:])]
 
 # %% ../../nbs/07_train.loop.ipynb #predict
 @torch.no_grad()
@@ -177,7 +175,7 @@ def write_checkpoint(
     def write(aside):
         with open(aside, "wb") as file:
             sealed = _Sealed(file)
-            try: torch.save(content, cast(IO[bytes], sealed))
+            try: torch.save(content, sealed)
             except RuntimeError as error: raise _first(error) from None
             file.write(_SEAL + sealed.hash.hexdigest().encode() + b"\n")
     replace_files({Path(path): write})
@@ -323,9 +321,8 @@ class Loop:
 
 def _accelerator():
     from accelerate import Accelerator
-    check_launcher()
-    found = Accelerator(cpu=on_cpu_processes())
-    return found, Team(found.process_index, found.num_processes)
+    team = start_team()
+    return Accelerator(cpu=on_cpu_processes()), team
 
 def _agree(loop):
     "Several processes compare what they are about to do. Raises ValueError in all of them."
@@ -463,8 +460,8 @@ def predict_together(
     split: Split,  # N utterances
 ) -> dict:         # head's name -> [N], on the CPU
     "Predict a split; each process does its part, all know the whole."
-    def work(rows): return predict(loop.method, split, 64, loop.now.precision, rows)
-    return shared_rows(loop.team, len(split), work)
+    work = lambda rows: predict(loop.method, split, 64, loop.now.precision, rows)
+    return shared_rows(loop.team, len(split), work, block=64)  # blocks as one process takes them
 
 # %% ../../nbs/07_train.loop.ipynb #run
 def train(
