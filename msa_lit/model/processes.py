@@ -67,7 +67,8 @@ def check_launcher(
     place = int(environment.get("LOCAL_RANK") or 0)
     if gpus and place >= gpus:
         raise ValueError(f"process {place} of this machine has no GPU: there are {gpus}; start at "
-                         f"most {gpus} here, or hide them (CUDA_VISIBLE_DEVICES=) to train on the CPU")
+                         f"most {gpus} here, or hide them (CUDA_VISIBLE_DEVICES=) to train "
+                         f"on the CPU")
 
 # %% ../../nbs/07_model.processes.ipynb #alone
 def check_together(
@@ -130,7 +131,8 @@ class Team:
     def share(self, n): return Share(cut_batch(n, self.size), self.rank)
 
     def batch(self, split, rows, device): # row numbers -> Batch
-        return make_batch(split, rows).to(device) if self.alone else later_batch(split, rows, device)
+        return make_batch(split, rows).to(device) if self.alone else later_batch(
+            split, rows, device)
 
     @contextmanager
     def part(self, batch, key): # whole numbers that name this draw -> what this process runs
@@ -175,7 +177,8 @@ class Team:
         for bucket in buckets(tensors, 1 << 24):
             flat = torch.cat([as_wide(x).reshape(-1) for x in bucket])
             dist.broadcast(flat, 0)
-            for x, y in zip(bucket, flat.split([x.numel() for x in bucket])): x.copy_(y.view_as(x))
+            for x, y in zip(bucket, flat.split([x.numel() for x in bucket]), strict=True):
+                x.copy_(y.view_as(x))
 
 def start_team() -> Team:
     "The processes that a launcher started. Raises ValueError for launchers with other plans."
@@ -211,7 +214,7 @@ def shared_rows(
     share = Share(tuple(b - a for a, b in zip(ends, ends[1:])), team.rank)
     found = work(share.rows)
     with sharing(share): whole = gather_list(list(found.values()))
-    return dict(zip(found, whole))
+    return dict(zip(found, whole, strict=True))
 
 # %% ../../nbs/07_model.processes.ipynb #together
 def together(
@@ -222,7 +225,8 @@ def together(
     preload: Sequence[str] = (),      # modules to import once, for all
     **options,              # handed to the function
 ) -> list:                  # what each process returned, in order
-    "Call a function in several fresh processes that form a group. Raises RuntimeError, TimeoutError."
+    """Call a function in several fresh processes that form a group.
+    Raises RuntimeError, TimeoutError."""
     from joblib.externals.loky.backend.reduction import dumps
     code = "import sys; from msa_lit.model.processes import nurse; nurse(*sys.argv[1:])"
     with tempfile.TemporaryDirectory() as folder:

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..data.corpus import Batch, Corpus, Split, make_batch
 from ..base.files import naming, replace_files
@@ -46,7 +47,7 @@ class TrainOptions(UpdateOptions):
     weight_decay: float = 0.01  # of weights; biases and norms have none
     clip: float = 0.0           # largest norm of the whole gradient; 0: unlimited
     precision: str = "fp32"     # "fp32" or "bf16" (autocast in the forward pass)
-    like_length: int = 0        # batches of clips of like length, sorted in pools of so many; 0: off
+    like_length: int = 0  # batches of clips of like length, sorted in pools of so many; 0: off
 
     def __post_init__(self):
         super().__post_init__()
@@ -75,7 +76,7 @@ def seed_everything(
 
 def random_state() -> dict:  # plain numbers and tensors
     "Take down all random states."
-    kind, keys, *rest = np.random.get_state()
+    kind, keys, *rest = cast(tuple, np.random.get_state())
     return {"python": random.getstate(),
             "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
             "torch": torch.get_rng_state(),
@@ -107,7 +108,7 @@ def epoch_batches(
     if pool: order = pooled(order, lengths, batch_size, pool, drawn)
     cuts = list(range(0, n, batch_size)) + [n]
     if cuts[-1] - cuts[-2] < 2 and len(cuts) > 2: cuts.pop(-2)
-    return [order[a:b] for a, b in zip(cuts, cuts[1:])]
+    return [order[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
 
 # %% ../../nbs/07_train.loop.ipynb #predict
 @torch.no_grad()
@@ -175,7 +176,7 @@ def write_checkpoint(
     def write(aside):
         with open(aside, "wb") as file:
             sealed = _Sealed(file)
-            try: torch.save(content, sealed)
+            try: torch.save(content, cast(IO[bytes], sealed))
             except RuntimeError as error: raise _first(error) from None
             file.write(_SEAL + sealed.hash.hexdigest().encode() + b"\n")
     replace_files({Path(path): write})
@@ -460,7 +461,7 @@ def predict_together(
     split: Split,  # N utterances
 ) -> dict:         # head's name -> [N], on the CPU
     "Predict a split; each process does its part, all know the whole."
-    work = lambda rows: predict(loop.method, split, 64, loop.now.precision, rows)
+    def work(rows): return predict(loop.method, split, 64, loop.now.precision, rows)
     return shared_rows(loop.team, len(split), work, block=64)  # blocks as one process takes them
 
 # %% ../../nbs/07_train.loop.ipynb #run
