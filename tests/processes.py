@@ -1,7 +1,9 @@
-"""Every method, every piece that fits it, and options that change what is exchanged, in one, two and three processes.
+"""Every method, every piece that fits it, and options that change what is exchanged.
 
-python tests/processes.py   about ten minutes; results/processes/table.csv and chance.csv (make processes)
+python tests/processes.py   about ten minutes, in one, two and three processes (make processes);
+                            results/processes/table.csv and chance.csv
 """
+
 import os
 import sys
 from pathlib import Path
@@ -19,20 +21,32 @@ from msa_lit.train.together import Sitting, examine_chance, examine_processes  #
 FOLDER = ROOT / "results" / "processes"
 PIECES = ("align", "dgm", "ufm")
 MORE = [  # options that change what is exchanged, drawn or padded
-    ("late_fusion", dict(encoder="transformer")), ("late_fusion", dict(accumulate=2, clip=0.5)),
+    ("late_fusion", dict(encoder="transformer")),
+    ("late_fusion", dict(accumulate=2, clip=0.5)),
     ("late_fusion", dict(schedule="cosine", warmup=0.2, loss="mse")),
-    ("late_fusion", dict(text="random:bert")), ("late_fusion", dict(batch_size=7)),
+    ("late_fusion", dict(text="random:bert")),
+    ("late_fusion", dict(batch_size=7)),
     ("self_mm", dict(side="multimodal", guard="keep", zeros="positive")),
     ("self_mm", dict(accumulate=3)),
-    ("spil", dict(modes="T-A/T-V/V+A", shared_weight=100.0)), ("spil", dict(align_on="features", modes="T+A/V-A")),
+    ("spil", dict(modes="T-A/T-V/V+A", shared_weight=100.0)),
+    ("spil", dict(align_on="features", modes="T+A/V-A")),
     ("spil", dict(weight_from="prediction", accumulate=2)),
-    ("ugf", dict(effect="update")), ("ugf", dict(form="softmax", unit="modality", factor="relative")),
-    ("ugf", dict(form="random", rate=0.3, accumulate=2)), ("ugf", dict(form="clamped", alpha=0.3)),
-    ("mug", dict(gamma=1.0, eta=1.0, stop="none", beta=1.0)), ("mug", dict(examine=False)),
-    ("mug", dict(labels="copy")), ("mug", dict(labels="true")), ("mug", dict(beta=0.0)),
-    ("mug", dict(label_draws=3, meta_epochs=2)), ("mug_mlc", dict(meta_epochs=2)),
-    ("mfon", dict(beta=2.0, temperature=0.2)), ("mfon", dict(alpha=0.0)), ("mfon", dict(prompt="shared", guide="audio")),
-    ("mfon", dict(future=True, reduction="first")), ("mfon", dict(accumulate=2, direction="student_first")),
+    ("ugf", dict(effect="update")),
+    ("ugf", dict(form="softmax", unit="modality", factor="relative")),
+    ("ugf", dict(form="random", rate=0.3, accumulate=2)),
+    ("ugf", dict(form="clamped", alpha=0.3)),
+    ("mug", dict(gamma=1.0, eta=1.0, stop="none", beta=1.0)),
+    ("mug", dict(examine=False)),
+    ("mug", dict(labels="copy")),
+    ("mug", dict(labels="true")),
+    ("mug", dict(beta=0.0)),
+    ("mug", dict(label_draws=3, meta_epochs=2)),
+    ("mug_mlc", dict(meta_epochs=2)),
+    ("mfon", dict(beta=2.0, temperature=0.2)),
+    ("mfon", dict(alpha=0.0)),
+    ("mfon", dict(prompt="shared", guide="audio")),
+    ("mfon", dict(future=True, reduction="first")),
+    ("mfon", dict(accumulate=2, direction="student_first")),
 ]
 
 
@@ -61,8 +75,10 @@ def main():
     todo = sittings()
     print(f"{len(todo)} sittings", flush=True)
     alone = [s for s in todo if "+" not in s.name and not s.options]
-    tables = [examine_processes(todo, timeout=3600).assign(precision="double"),
-              examine_processes(alone, exact=False, timeout=3600).assign(precision="single")]
+    tables = [
+        examine_processes(todo, timeout=3600).assign(precision="double"),
+        examine_processes(alone, exact=False, timeout=3600).assign(precision="single"),
+    ]
     table = pd.concat(tables, ignore_index=True)
     print(table.to_string(), flush=True)
     table.to_csv(FOLDER / "table.csv", index=False, float_format="%.2e", lineterminator="\n")

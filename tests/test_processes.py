@@ -1,7 +1,8 @@
-"""Several processes: every method ends where one ends; killed, they go on; only the first writes; what differs is refused.
+"""Several processes end where one ends; killed, they go on; one writes; what differs is refused.
 
 In small; `make processes` examines all methods, pieces and options in two and three processes.
 """
+
 import csv
 import os
 import signal
@@ -32,6 +33,7 @@ def test_every_method_ends_where_one_process_does():
 
 class Kill(Listener):
     "SIGKILL for process 1 in front of its n-th step."
+
     def __init__(self, n):
         self.left = n
 
@@ -44,8 +46,14 @@ class Kill(Listener):
 def trained(folder, *listeners, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return fit("self_mm", simulate(n=(52, 16, 16), seed=3), folder=folder, save_seconds=0.0,
-                   listeners=listeners, **(QUICK | options))
+        return fit(
+            "self_mm",
+            simulate(n=(52, 16, 16), seed=3),
+            folder=folder,
+            save_seconds=0.0,
+            listeners=listeners,
+            **(QUICK | options),
+        )
 
 
 def refused(work):
@@ -63,10 +71,14 @@ def afterwards(place):
     with patch.object(runs, "save_run", lambda *a: (written.append(rank), real(*a))):
         resumed, whole = trained(place / "killed"), trained(place / "whole")
     other = simulate(n=(52, 16, 16), seed=3 + rank)
-    words = [refused(lambda: trained(None, seed=rank)), refused(lambda: trained(None, lr=1e-3 * (1 + rank))),
-             refused(lambda: fit("late_fusion", other, **QUICK)),
-             refused(lambda: trained(place / f"own{rank}" if rank else place / "whole")),
-             refused(lambda: trained(None, batch_size=3)), refused(lambda: trained(place / "whole", seed=9))]
+    words = [
+        refused(lambda: trained(None, seed=rank)),
+        refused(lambda: trained(None, lr=1e-3 * (1 + rank))),
+        refused(lambda: fit("late_fusion", other, **QUICK)),
+        refused(lambda: trained(place / f"own{rank}" if rank else place / "whole")),
+        refused(lambda: trained(None, batch_size=3)),
+        refused(lambda: trained(place / "whole", seed=9)),
+    ]
     return resumed.state, whole.state, written, words, trained(place / "whole").notices
 
 
@@ -100,7 +112,10 @@ def test_what_differs_is_refused_by_all_in_the_same_words(found):
     assert "disagree about this run: seed is 0 in process 0 and 1 in process 1" in seed
     assert "options.train.lr is 0.001 in process 0 and 0.002 in process 1" in rate
     assert "corpus.fingerprint is" in corpus
-    assert "holds: it is 'finished' in process 0 and 'free' in process 1; give a folder that all" in folder
+    assert (
+        "holds: it is 'finished' in process 0 and 'free' in process 1; give a folder that all"
+        in folder
+    )
     assert "batch_size=3 leaves some of 2 processes with fewer than 2 utterances" in small
     assert "holds a run with seed=1, not 9" in taken
     first, second = (e[3] for e in each)
@@ -109,10 +124,12 @@ def test_what_differs_is_refused_by_all_in_the_same_words(found):
 
 def test_a_checkpoint_goes_on_with_another_number_of_processes(tmp_path):
     "One process begins, two go on: without dropout they end where one ends."
+
     class Stop(Listener):
         def after_epoch(self, loop, row):
             if loop.progress.epoch == 1:
                 raise InterruptedError("enough")
+
     with pytest.raises(InterruptedError):
         trained(tmp_path / "run", Stop(), dropout=0.0)
     there = together(lambda: trained(tmp_path / "run", dropout=0.0), 2)[0]
@@ -122,18 +139,48 @@ def test_a_checkpoint_goes_on_with_another_number_of_processes(tmp_path):
 
 def test_accelerates_launcher_and_the_command_line(tmp_path):
     "One table on the screen, one result; a launcher with other plans is refused in words."
-    call = ["-m", "msa_lit", "fit", "late_fusion", "--corpus", "simulated", "--n", "60,20,20", "--epochs", "1",
-            "--out", str(tmp_path / "run"), "--quiet"]
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-              "--num_machines", "1", "--dynamo_backend", "no"]
+    call = [
+        "-m",
+        "msa_lit",
+        "fit",
+        "late_fusion",
+        "--corpus",
+        "simulated",
+        "--n",
+        "60,20,20",
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "run"),
+        "--quiet",
+    ]
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+        "--dynamo_backend",
+        "no",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, "--mixed_precision", "no", *call], env=environment, capture_output=True,
-                          text=True, timeout=300)
+    done = subprocess.run(
+        [*launch, "--mixed_precision", "no", *call],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("mae") == 1, done.stdout
     assert load_run(tmp_path / "run").method == "late_fusion"
     environment |= {"ACCELERATE_MIXED_PRECISION": "bf16"}
-    done = subprocess.run([sys.executable, *call[:-3], "--quiet"], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *call[:-3], "--quiet"], env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 2 and 'give the option precision="bf16" instead' in done.stderr
 
 
@@ -143,5 +190,9 @@ def test_the_full_examination_is_written_down():
     names = {r["method"] for r in rows}
     assert {*EVERY[:7]} <= names and {r["processes"] for r in rows} == {"2", "3"}
     for row in rows:
-        counted = ("weights", "predictions", "history") if row["precision"] == "double" else ("predictions", "history")
+        counted = (
+            ("weights", "predictions", "history")
+            if row["precision"] == "double"
+            else ("predictions", "history")
+        )
         assert not row["refused"] and all(float(row[k]) <= 1e-5 for k in counted), row

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -211,7 +212,7 @@ def shared_rows(
     if team.alone: return work(range(n))
     blocks, size = -(-n // block), team.size
     ends = [min(n, block * (k * blocks // size)) for k in range(size + 1)]
-    share = Share(tuple(b - a for a, b in zip(ends, ends[1:])), team.rank)
+    share = Share(tuple(b - a for a, b in pairwise(ends)), team.rank)
     found = work(share.rows)
     with sharing(share): whole = gather_list(list(found.values()))
     return dict(zip(found, whole, strict=True))

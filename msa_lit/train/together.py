@@ -188,8 +188,8 @@ def examine_chance(
 ):                                 # DataFrame: mean difference from one process, 99 % interval
     "Do several processes with dropout end, on average, where one does? AssertionError if not."
     import pandas as pd
-    ask = lambda P, share: together(_measured, P, list(names), list(seeds), share, measure,
-                                    _at_hand(), preload=NEEDED, timeout=timeout)[0]
+    def ask(P, share): return together(_measured, P, list(names), list(seeds), share, measure,
+                                       _at_hand(), preload=NEEDED, timeout=timeout)[0]
     alone, several, calm = ask(1, dropout), ask(processes, dropout), ask(1, 0.0)
     rows = [{"method": name, "compared": what} | _interval(found[name] - alone[name])
             for name in names
@@ -203,8 +203,9 @@ def examine_chance(
 def _measured(names, seeds, dropout, measure, own):
     for kind, known, cls in own: (METHODS, PIECES)[kind][known] = cls
     corpus = simulate(n=(52, 16, 16), seed=3)
-    ending = lambda name, seed: fit(name, corpus, **(
-        Sitting(name).brief | {"dropout": dropout, "seed": seed})).history[measure].iloc[-1]
+    def ending(name, seed):
+        options = Sitting(name).brief | {"dropout": dropout, "seed": seed}
+        return fit(name, corpus, **options).history[measure].iloc[-1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {name: np.array([ending(name, seed) for seed in seeds]) for name in names}
