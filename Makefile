@@ -68,8 +68,9 @@ export: install
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
 
-check: install    # style, and notebooks in step with the package
-	$(BIN)/ruff check --select F,E9 --ignore F401 msa_lit tests setup.py
+check: install    # style, types, and notebooks in step with the package; settings: pyproject.toml
+	$(BIN)/ruff check
+	$(BIN)/basedpyright
 	$(BIN)/python -m pytest -q tests/test_notebooks.py
 
 wheel: install

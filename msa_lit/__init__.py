@@ -28,7 +28,8 @@ def __getattr__(name):
     if not name.startswith("_"):
         if find_spec(f"{__name__}.{name}"): return import_module(f"{__name__}.{name}")
         from .base.catalogue import near
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; {near(name, __all__)}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; "
+                             f"{near(name, __all__)}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

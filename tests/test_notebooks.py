@@ -67,16 +67,12 @@ def test_the_tools_settings_survive_an_export(exported):
     assert "project" not in tomllib.loads(ours), "metadata stand in settings.ini alone"
 
 
-SHELVES = ("base", "data", "measure", "simulate", "audit", "papers", "cli")
-
-
 def allowed(line):
     "Lines that nobody breaks by hand: a module's promise (its first line) and nbdev's `__all__`."
     return re.match(r'(?:""".*"""$|__all__ = \[|           \')', line)
 
 
-@pytest.mark.parametrize("path", [p for shelf in SHELVES
-                                  for p in sorted((ROOT / "msa_lit" / shelf).rglob("*.py"))],
+@pytest.mark.parametrize("path", sorted((ROOT / "msa_lit").rglob("*.py")),
                          ids=lambda p: p.relative_to(ROOT / "msa_lit").as_posix())
 def test_exported_lines_end_at_100_characters(path):
     "What ruff checks in the notebooks, checked in what they export."

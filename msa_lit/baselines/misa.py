@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -67,7 +68,7 @@ def similarity_loss(shared: Encoded) -> Tensor: # modality -> [N, d]; scalar
     "Mean over pairs of the central moment discrepancy; 0 for a single modality."
     pairs = list(combinations(shared.values(), 2))
     if not pairs: return next(iter(shared.values())).new_zeros(())
-    return sum(moment_gap(a, b) for a, b in pairs) / len(pairs)
+    return cast(Tensor, sum(moment_gap(a, b) for a, b in pairs)) / len(pairs)
 
 def difference_loss(
     private: Encoded, # modality -> [N, d]
@@ -75,14 +76,16 @@ def difference_loss(
 ) -> Tensor:          # scalar
     "Private against shared, and private against private."
     own = [correlation(private[m], shared[m]) for m in private]
-    return sum(own + [correlation(a, b) for a, b in combinations(private.values(), 2)])
+    apart = [correlation(a, b) for a, b in combinations(private.values(), 2)]
+    return cast(Tensor, sum(own + apart))
 
 def reconstruction_loss(
     rebuilt: Encoded,   # modality -> [N, d]
     projected: Encoded, # modality -> [N, d]
 ) -> Tensor:            # scalar
     "Mean squared error of what was rebuilt, mean over modalities."
-    return sum(F.mse_loss(rebuilt[m], u) for m, u in projected.items()) / len(projected)
+    errors = (F.mse_loss(rebuilt[m], u) for m, u in projected.items())
+    return cast(Tensor, sum(errors)) / len(projected)
 
 # %% ../../nbs/60_baselines.misa.ipynb #method
 @dataclass(frozen=True)

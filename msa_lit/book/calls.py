@@ -139,7 +139,7 @@ def counted_calls(
 ) -> list[dict]:      # id, function, run, stage, calls per step; stage "" holds the rest
     "Train and count."
     options = dict(run.options)
-    if run.bert: options["text"] = toy_bert(folder / "bert", corpus.splits["train"].text)
+    if run.bert: options["text"] = toy_bert(folder / "bert", corpus.splits["train"].text or ())
     with Calls() as calls:
         steps = StepCounts(calls)
         fit(run.method, corpus, seed=0, progress=False, epochs=2, batch_size=16,

@@ -5,6 +5,8 @@
 # %% ../../nbs/53_mfon.method.ipynb #imports
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -202,6 +204,9 @@ def answers(
 # %% ../../nbs/53_mfon.method.ipynb #taught-model
 class Teachers(nn.ModuleDict):
     "Teachers: they learn in a stage of their own, are held, and speak once per clip."
+    values: Callable[[], Any]  # each a FrozenTeacher
+    items: Callable[[], Any]
+
     def __init__(
         self,
         modalities: list,      # those that have one

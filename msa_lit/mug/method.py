@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -442,6 +442,7 @@ def represent(
 class MUG(BridgedModel):
     "Learned unimodal labels in three stages; ValueError for labels beyond rho and few clips."
     Learner = LabelLearner
+    labels: Tensor  # [M, n] of stage 3
 
     def __init__(
         self,
@@ -452,7 +453,7 @@ class MUG(BridgedModel):
         o, n = self.options, spec.n_train
         self.probe_only = o.beta == 0
         self.register_buffer("labels", torch.zeros(len(spec.modalities), n))
-        self.learner = self.Learner(self.widths, n, spec.rho, o) if o.learns else None
+        self.learner: Any = self.Learner(self.widths, n, spec.rho, o) if o.learns else None
 
     def stages(self) -> list[Stage]:
         o, learner = self.options, self.learner

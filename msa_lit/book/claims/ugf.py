@@ -315,7 +315,7 @@ def comparison_cells(
         def pick(n, table, chosen):
             return {f"{n}: {cell}, {m}": table[m][cell] for m in metrics for cell in chosen}
         kept = [pick(n, table, sorted(COMPARISONS[n]))
-                for n, table in zip(names, tables, strict=True)]
+                for n, table in zip(names, tables, strict=False)]  # `alone` has the last
         rows = pd.DataFrame({k: v for part in kept for k, v in part.items()}).dropna()
         return rows.join(pd.DataFrame(pick("subsets", tables[-1], alone))) if alone else rows
     parts = tuple((COMPARISONS[n], None) for n in names)
