@@ -65,7 +65,8 @@ class Sitting:
 
     @property
     def brief(self): # short stages, no dropout
-        owners = [("", parse(self.name)[0]), *((f"{p}.", c) for p, c in parse(self.name)[1].items())]
+        owners = [("", parse(self.name)[0]),
+                  *((f"{p}.", c) for p, c in parse(self.name)[1].items())]
         own = {f"{front}{f.name}": f for front, cls in owners for f in fields(cls.Options)}
         short = {k: 1 for k in own if k.endswith("_epochs")}
         calm = {k: 0.0 for k in own if "dropout" in k}
