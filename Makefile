@@ -70,7 +70,7 @@ export: install
 
 check: install    # style, types, and notebooks in step with the package; settings: pyproject.toml
 	$(BIN)/ruff check
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -q tests/test_notebooks.py
 
 wheel: install
