@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 
+from ..base.types import Named
 from ..data.corpus import Batch, Corpus
 from ..papers.equations import EQUATIONS
 from ..train.listeners import Listener
@@ -127,7 +128,8 @@ def toy_bert(
     spelled.pre_tokenizer = Whitespace()
     known = {"unk_token": "[UNK]", "pad_token": "[PAD]"}
     PreTrainedTokenizerFast(tokenizer_object=spelled, **known).save_pretrained(folder)
-    size = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    size: Named = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
+                       intermediate_size=8)
     BertModel(BertConfig(vocab_size=len(words), **size)).save_pretrained(folder)
     return str(folder)
 

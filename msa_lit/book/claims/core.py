@@ -9,7 +9,7 @@ from ...base.types import Row
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -359,7 +359,7 @@ def rows_of(
     id: str,                      # a registered claim
     folder: str | Path = FOLDER,  # holds <id>.csv
     world: str = "",              # one of the claim's worlds; "": that of the committed rows
-):                                # DataFrame sorted by seed
+) -> Any:                         # DataFrame sorted by seed
     "The committed rows of a claim. Raises ValueError where there are none."
     import pandas as pd
     c, path = known(id), file_of(id, folder, world)

@@ -264,7 +264,7 @@ def guided_attention(
     Z, other = first_line(text, seen, maps), text.clone()
     other[1] += 1
     moved = (first_line(other, seen, maps) - Z).abs().amax(1) > 1e-12
-    alike, same = [draw(d, d), draw(d, d)], tuple(draw(d, d) for _ in range(3))
+    alike, same = (draw(d, d), draw(d, d)), tuple(draw(d, d) for _ in range(3))
     return {"shape": int(Z.shape == (words, z)),
             "error": float((prompt_attention(text[None], seen[None], *maps)[0] - Z).abs().max()),
             "own_row": int(moved.tolist() == [i == 1 for i in range(words)]),

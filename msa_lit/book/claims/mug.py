@@ -17,6 +17,7 @@ from torch import nn
 
 from .core import (FOLDER, Finding, Joined, above, below, claim, exactly,
                                       close_to, rows_of)
+from ...base.types import Named
 from ...model.common import count_parameters
 from ...model.options import ModelOptions, ModelSpec
 from ...mug.denoising import denoiser_weights, denoising_loss
@@ -30,7 +31,7 @@ from ...mug.projection import STOPS, ContrastiveProjection, contrastive_loss, mo
 from ...train.listeners import Listener
 from ...train.runs import fit
 from ...selfmm.method import SelfMM
-from ...simulate.world import simulate
+from ...simulate.world import simulate, truth_of
 from ...measure.statistics import linear_probe
 
 # %% auto #0
@@ -78,7 +79,8 @@ def stage1_labels(
     kinds = {m: names.get(kind, kind) for m, kind in SHOWN_BY.items()}
     stored = [{kinds[m]: x for m, x in part.items()} for part in parts]
     order = {kind: m for m, kind in kinds.items()}
-    truth = torch.stack([torch.as_tensor(corpus.truth["train"][order[kind]]) for kind in READINGS])
+    known = truth_of(corpus, "train")
+    truth = torch.stack([torch.as_tensor(known[order[kind]]) for kind in READINGS])
     y = torch.as_tensor(corpus.splits["train"].labels["multimodal"])
     return y, truth.float(), *({kind: part[kind] for kind in READINGS} for part in stored)
 
@@ -92,26 +94,26 @@ def same_decay(
     return lam ** (65 / EPOCHS)
 
 def learner_for(
-    seed: int,               # of vectors and weights
-    rate: float = None,      # of label correction by look-ahead; None: MUG's own stage 2
-    real: bool = False,      # vectors of a trained stage 1 in the place of given ones
-    kappa: float = KAPPA,    # of the given vectors
-    bridge: float = 0.5,     # of the given vectors
-    **options,               # of MUGOptions
-) -> tuple:                  # (LabelLearner with stored vectors, y [n], u [3, n])
+    seed: int,                 # of vectors and weights
+    rate: float | None = None, # of label correction by look-ahead; None: MUG's own stage 2
+    real: bool = False,        # vectors of a trained stage 1 in the place of given ones
+    kappa: float = KAPPA,      # of the given vectors
+    bridge: float = 0.5,       # of the given vectors
+    **options,                 # of MUGOptions
+) -> tuple:                    # (LabelLearner with stored vectors, y [n], u [3, n])
     "A label learner, ready to start."
     if real: y, u, *stored = stage1_labels(seed)
     else:
         y, u, *parts = given_vectors(seed, kappa=kappa, bridge=bridge)
         stored = [dict(zip(READINGS, part, strict=True)) for part in parts]
     torch.manual_seed(seed)
-    Learner, o = (LabelLearner, MUGOptions) if rate is None else (
-        MLCLearner, lambda **k: MLCOptions(meta_lr=rate, **k))
-    options = {"lambda_init": same_decay(0.9), "meta_epochs": EPOCHS} | STAGE_RATES | options
-    learner = Learner({kind: x.shape[-1] for kind, x in stored[0].items()}, len(y),
-                      RHO, o(**options))
+    vectors, bridged, said = stored
+    chosen: Named = {"lambda_init": same_decay(0.9), "meta_epochs": EPOCHS} | STAGE_RATES | options
+    facts = {kind: x.shape[-1] for kind, x in vectors.items()}, len(y), RHO
+    if rate is None: learner = LabelLearner(*facts, MUGOptions(**chosen))
+    else: learner = MLCLearner(*facts, MLCOptions(meta_lr=rate, **chosen))
     learner.labels.copy_(y)
-    learner.store(*stored, y)
+    learner.store(vectors, bridged, said, y)
     return learner, y, u
 
 LABEL_WORLDS = {
@@ -142,10 +144,10 @@ def best_labels(
 
 @cache
 def learn_labels(
-    seed: int,          # of vectors, weights and order
-    rate: float = None, # as in `learner_for`
-    **options,          # of `learner_for`
-) -> dict:              # labels and error per modality [3], and more; see the fields below
+    seed: int,                 # of vectors, weights and order
+    rate: float | None = None, # as in `learner_for`
+    **options,                 # of `learner_for`
+) -> dict:                     # labels and error per modality [3], and more; see the fields below
     "Run stage 2 and measure its labels."
     learner, y, u = learner_for(seed, rate, **options)
     log = [learner.step(s) for _ in range(EPOCHS) for s in torch.randperm(len(y)).split(32)]

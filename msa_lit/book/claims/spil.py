@@ -19,7 +19,7 @@ from .core import (FOLDER, Joined, above, below, claim, every, exactly,
 from ...data.corpus import Ragged
 from ...train.runs import fit
 from ...selfmm.ulgm import momentum_label, unimodal_weight
-from ...simulate.world import misalign, simulate
+from ...simulate.world import misalign, simulate, truth_of
 from ...spil.covariance import (covariance_alignment, covariance_alignment_grad,
                                      printed_alignment_grad, two_term_covariance)
 from ...spil.modes import TABLE_II, covariance_overlap
@@ -383,7 +383,7 @@ def label_path(
     fit("self_mm", corpus, seed, progress=False, epochs=epochs, patience=epochs + 1,
         listeners=[start, then])
     labels, guesses = zip(*start.kept, *then.kept, strict=True)
-    split, truth = corpus.splits["train"], corpus.truth["train"]
+    split, truth = corpus.splits["train"], truth_of(corpus, "train")
     stacked = {s: np.stack([x[s] for x in labels]) for s in names}
     return LabelPath(stacked, {s: truth[s] for s in names}, split.labels["multimodal"],
                      guesses[0], guesses[-1])

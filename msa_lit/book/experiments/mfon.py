@@ -11,6 +11,7 @@ import statistics
 from dataclasses import replace
 from pathlib import Path
 from time import process_time
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...data.corpus import Batch, Corpus, Padded, Split, make_batch
-from ...model.encoders import pool
+from ...model.encoders import Encoder, pool
 from ...model.options import ModelSpec
 from ...model.losses import info_nce, info_nce_floor
 from ...model.contract import Method, total_losses
@@ -59,7 +60,7 @@ def features(
     for start in range(0, len(split), 64):
         batch = make_batch(split, range(start, min(start + 64, len(split))))
         guided = model(batch).encoded
-        own = {m: pool(e.states(batch.inputs[m]), batch.inputs[m].lengths, "mean")
+        own = {m: pool(cast(Encoder, e).states(batch.inputs[m]), batch.inputs[m].lengths, "mean")
                for m, e in model.encoders.items()} if isinstance(model, MFON) else guided
         parts.append({"guided": guided, "own": own})
     return {kind: {m: torch.cat([p[kind][m] for p in parts]) for m in parts[0][kind]}
@@ -167,7 +168,7 @@ def mfon_step_cost(
     batch, best = random_batch(clips, frames), {}
     for _ in range(repeats):
         marks = [process_time()]
-        f = {m: e.states(batch.inputs[m]) for m, e in model.encoders.items()}
+        f = {m: cast(Encoder, e).states(batch.inputs[m]) for m, e in model.encoders.items()}
         marks.append(process_time())
         for m, g in model.guided.items():
             g(f["text"], f[m], batch.inputs[m].mask, [0] if reduction == "first" else None)

@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -23,7 +24,7 @@ from ...simulate.world import truth_of
 from ...train.listeners import Each
 from ...train.loop import Loop, train, train_step
 from ...ugf.masking import discard_probability
-from ...ugf.method import UGF
+from ...ugf.method import UGF, Guided
 
 # %% auto #0
 __all__ = ['SIZES', 'SETTING', 'UGF_SEEDS', 'UGF_ALONE', 'MODULATED', 'MASKED', 'RANDOM_RATES', 'UPDATE', 'RELATIVE', 'CAP',
@@ -184,7 +185,8 @@ def trace_confidence(
 
     def listen(loop): # after every step in which the pieces took part
         if not loop.stage.takes_pieces: return
-        judge, got = net.pieces["dgm"].judge, net.pieces["dgm"].latest
+        dgm = cast(Guided, net.pieces["dgm"])
+        judge, got = dgm.judge, dgm.latest
         p = discard_probability(got.factor, chosen["method"].form, chosen["method"].p_max)
         known = dict(zip(("a", "mean", "u", "h", "w", "p"), (*got, p), strict=True))
         rows.extend({"step": int(judge.step), "modality": m, "hit": hit[0]}
