@@ -594,13 +594,9 @@ def claims() -> (
 def claim_findings() -> dict:  # id -> list of {"world", "finding", "state", ...}, all text
     "What the verdicts rest on, as packaged; treat it as read-only."
     found = {}
-    with (
-        resources.files(PACKAGE)
-        .joinpath("book", "claims", "findings.csv")
-        .open(encoding="utf8", newline="") as file
-    ):
-        for row in csv.DictReader(file):
-            found.setdefault(row["claim"], []).append(row)
+    text = resources.files(PACKAGE).joinpath("book", "claims", "findings.csv").read_bytes()
+    for row in csv.DictReader(io.StringIO(text.decode("utf8"), newline="")):
+        found.setdefault(row["claim"], []).append(row)
     return found
 
 

@@ -60,6 +60,7 @@ class LMFOptions:
 class LMF(VectorMethod):
     "Low-rank fusion: the products of TFN read by factors (Liu et al. 2018)."
     Options = LMFOptions
+    fusion: LowRankFusion
     ignores = (*VectorMethod.ignores, "fusion_width")
 
     def build_fusion(self) -> nn.Module: # encoded vectors to ([N, w], [N])

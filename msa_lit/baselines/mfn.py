@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ class MemoryFusion(nn.Module):
     ):
         super().__init__()
         self.memory = memory
-        self.cells = nn.ModuleDict({m: nn.LSTMCell(w, states[m]) for m, w in widths.items()})
+        self.cells: Any = nn.ModuleDict({m: nn.LSTMCell(w, states[m]) for m, w in widths.items()})
         self.gates = GatedMemory(sum(states.values()), memory, width, dropout)
         total = sum(states.values()) + memory
         self.layer = nn.Sequential(nn.Linear(total, width), nn.ReLU(), nn.Dropout(dropout))
@@ -95,6 +96,7 @@ class MFNOptions:
 class MFN(StateMethod):
     "Memory fusion: an LSTM per modality, and a memory of what changed together (Zadeh 2018)."
     Options = MFNOptions
+    fusion: MemoryFusion
     ignores = ("audio_width", "vision_width", "head_depth", "encoder", "audio_lr", "vision_lr",
                "audio_decay", "vision_decay")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -90,8 +91,8 @@ class MulT(StateMethod):
         return [m for m in self.spec.modalities if m != target]
 
     def encoded_widths(self) -> dict[str, int]: # of the last states, which pieces may want to know
-        n = len(self.spec.modalities)
-        return dict.fromkeys(self.spec.modalities, (n - 1) * self.options.common_width)
+        width: int = (len(self.spec.modalities) - 1) * self.options.common_width
+        return dict.fromkeys(self.spec.modalities, width)
 
     def build_between(self) -> None: # convolutions, a stack per pair, a memory per target
         o, names, dropped = self.options, self.spec.modalities, self.spec.model.dropout
@@ -99,7 +100,7 @@ class MulT(StateMethod):
         self.convolve = nn.ModuleDict({
             m: OverTime(self.encoders[m].width, o.common_width, getattr(o, f"{m}_kernel"))
             for m in names})
-        self.cross = nn.ModuleDict({
+        self.cross: Any = nn.ModuleDict({
             m: nn.ModuleDict({s: stack(o.common_width, o.layers) for s in self.others(m)})
             for m in names})
         memory = (len(names) - 1) * o.common_width

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ def inter_modal(
         raise ValueError(
             "others is empty: a contrast needs at least one guided modality beside the guide")
     contrast = {"fast": info_nce, "printed": score_contrast}[form]
-    return sum(contrast(z, guide, temperature) for z in others.values())
+    return cast(Tensor, sum(contrast(z, guide, temperature) for z in others.values()))
 
 # %% ../../nbs/53_mfon.method.ipynb #options
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ def new_prompt(
 class GuidedModel(CommonModel):
     "The common model with sequences, prompts and attention in front of its heads."
     Options, probe_only = MFONOptions, True
+    encoders: Any  # an Encoder per modality
 
     def build_encoder(self, modality: str) -> nn.Module: # its `states` are [N, T, d]
         spec, o = self.spec, self.options

@@ -242,7 +242,7 @@ def together(
             raise TimeoutError(f"{processes} processes were not done after {timeout} s") from None
         finally:
             with suppress(ProcessLookupError): os.killpg(started.pid, signal.SIGKILL)
-            started.stdin.close()
+            if started.stdin is not None: started.stdin.close()
             started.wait()
         if status: raise RuntimeError(_what_failed(folder, processes))
         return [pickle.loads(Path(folder, str(r)).read_bytes()) for r in range(processes)]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -202,6 +202,7 @@ class StateMethod(CommonModel):
     "A vector per step of each modality; no encoder of its own for voice and face, no heads."
     ignores = ("audio_hidden", "vision_hidden", "text_width", "audio_width", "vision_width",
                "head_depth", "encoder")
+    encoders: Any  # an Encoder per modality
 
     @classmethod
     def unused(cls, model: ModelOptions, own=None) -> dict[str, str]: # shared option -> why

@@ -9,7 +9,7 @@ import copy
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch.testing import assert_close
@@ -112,7 +112,7 @@ def asks_widths(
     setting: Setting,  # what is examined
 ) -> None:
     "Vectors that pass the pieces have the widths that the method declares."
-    model = setting.fresh().eval()
+    model: Any = setting.fresh().eval()  # what offers "encoded" declares its widths
     if "encoded" not in model.offers: return
     with torch.no_grad(): encoded = model(setting.batch()).encoded
     found, said = {m: x.shape[1] for m, x in encoded.items()}, model.encoded_widths()

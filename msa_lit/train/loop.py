@@ -105,7 +105,7 @@ def epoch_batches(
     mixed = int(np.random.SeedSequence([s % 2**32 for s in seed]).generate_state(1)[0])
     drawn = torch.Generator().manual_seed(mixed)
     order = torch.randperm(n, generator=drawn).tolist()
-    if pool: order = pooled(order, lengths, batch_size, pool, drawn)
+    if pool: order = pooled(order, cast(np.ndarray, lengths), batch_size, pool, drawn)
     cuts = list(range(0, n, batch_size)) + [n]
     if cuts[-1] - cuts[-2] < 2 and len(cuts) > 2: cuts.pop(-2)
     return [order[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
@@ -291,34 +291,34 @@ class Loop:
         self.saved = time.monotonic()
 
     def restore(self): # True where a checkpoint was read; all processes read the same one
-        there = self.path is not None and self.path.exists()
-        size = os.path.getsize(self.path) if there else 0
+        there = self.path if self.path is not None and self.path.exists() else None
+        size = os.path.getsize(there) if there else 0
         self.team.agree(f"the checkpoint {self.path}", {"its size": size},
                         "give a folder that all machines share")
-        if there: self._read()
+        if there: self._read(there)
         self.team.wait()  # nobody trains on, and writes, while another still reads
-        return there
+        return there is not None
 
-    def _read(self):
-        content = read_checkpoint(self.path)
-        with damaged(self.path): seed, run = content["seed"], content.get("run", "")
+    def _read(self, path):
+        content = read_checkpoint(path)
+        with damaged(path): seed, run = content["seed"], content.get("run", "")
         if seed != self.seed or (run and self.run and run != self.run):
             other = f"seed {seed}, not {self.seed}" if seed != self.seed else "another run"
-            raise FileExistsError(f"{self.path} belongs to {other}; choose another folder")
-        with damaged(self.path):
+            raise FileExistsError(f"{path} belongs to {other}; choose another folder")
+        with damaged(path):
             self.progress, self.kept = Progress(**content["progress"]), content["kept"]
             self.method.load_state_dict(content["method"])
             earlier = [said for said in content.get("notices", ()) if said not in self.notices]
         self.notices[:0] = earlier
-        self._go_on(content)
+        self._go_on(path, content)
 
-    def _go_on(self, content):
+    def _go_on(self, path, content):
         if self.progress.under_way or self.progress.stage == len(self.stages):
             self.enter()
             self.attach()
         if self.progress.under_way and self.optimiser:
-            with damaged(self.path): self.optimiser.load_state_dict(content["optimiser"])
-        with damaged(self.path): restore_random_state(content["random"])
+            with damaged(path): self.optimiser.load_state_dict(content["optimiser"])
+        with damaged(path): restore_random_state(content["random"])
 
 def _accelerator():
     from accelerate import Accelerator

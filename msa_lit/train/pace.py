@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ def clip_lengths(
     split: Split,  # N utterances
 ) -> np.ndarray:   # [N] frames of all sequences together
     "What a clip costs, about."
-    return sum(rows.lengths for rows in split.sequences.values())
+    return cast(np.ndarray, sum(rows.lengths for rows in split.sequences.values()))
 
 def pooled(
     order: Sequence[int],  # an epoch's rows, shuffled
@@ -60,9 +61,8 @@ def keep_weights(
     kept, now = {} if kept is None else kept, model.state_dict()
     for gone in kept.keys() - now.keys(): del kept[gone]
     for name, value in now.items():
-        old = kept.get(name)
-        fits = old is not None and (old.shape, old.dtype) == (value.shape, value.dtype)
-        if fits: old.copy_(value.detach())
+        old, like = kept.get(name), (value.shape, value.dtype)
+        if old is not None and (old.shape, old.dtype) == like: old.copy_(value.detach())
         else: kept[name] = value.detach().cpu().clone()
     return kept
 

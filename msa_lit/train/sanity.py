@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -207,7 +208,7 @@ def piece_sentences(
     if not method.asked: return []  # nothing was trained in this process
     out, who = [], method.name or type(method).__name__
     for name, piece in method.pieces.items():
-        hooks = hooks_of(piece)
+        hooks = hooks_of(cast(Piece, piece))
         missed = [h for h in hooks if (name, h) not in method.asked]
         does = "nothing" if missed == hooks else "less than it should"
         said = f"piece {name}: {who} never called its {', '.join(missed)}: the piece does {does}"

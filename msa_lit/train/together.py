@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from ..base.types import Named
 from ..data.corpus import Batch, Padded
 from ..model.contract import METHODS, PIECES, parse
 from ..model.encoders import PretrainedText
@@ -94,6 +95,7 @@ def _end(sitting, corpus):
         warnings.simplefilter("ignore")
         try: run = fit(sitting.name, corpus, **sitting.brief)
         except ValueError as refused: return str(refused)
+    assert run.state is not None  # `fit` keeps the weights
     numbers = run.history.select_dtypes("number").drop(columns="seconds")
     heads = run.predictions.select_dtypes("number")
     return {"weights": {k: v.numpy() for k, v in run.state.items()},
@@ -205,7 +207,7 @@ def _measured(names, seeds, dropout, measure, own):
     for kind, known, cls in own: (METHODS, PIECES)[kind][known] = cls
     corpus = simulate(n=(52, 16, 16), seed=3)
     def ending(name, seed):
-        options = Sitting(name).brief | {"dropout": dropout, "seed": seed}
+        options: Named = Sitting(name).brief | {"dropout": dropout, "seed": seed}
         return fit(name, corpus, **options).history[measure].iloc[-1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

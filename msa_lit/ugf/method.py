@@ -119,7 +119,8 @@ class Modulation(Guided):
 
     def before_step(self, method, batch, out):
         if self.encoders is None:
-            self.encoders = {m: list(e.parameters()) for m, e in method.encoders.items()}
+            found: Any = method.encoders  # a module per modality
+            self.encoders = {m: list(e.parameters()) for m, e in found.items()}
         if self.options.effect == "gradient": modulate_gradients(self.encoders, self.factors())
         else: self.noted = note_parameters(self.encoders, self.factors())
 
