@@ -102,12 +102,11 @@ def learned(
     seed: int,       # of corpus and training
     sizes: tuple,    # clips in train, valid, test
     options: tuple,  # pairs of option and value
-) -> str:            # path of a label table in the temporary folder
+) -> Any:            # DataFrame, the label table
     "Learn labels once per seed."
     corpus = three_kinds(seed, sizes)
     run = fit("mug", corpus, seed=seed, progress=False, **(dict(options) | LABELS_ALONE))
-    return str(write_labels(generator_labels(run, corpus),
-                            Path(tempfile.mkdtemp()) / "learned.csv"))
+    return generator_labels(run, corpus)
 
 def measure_mug_trial(
     trial: Trial,                    # one of ARMS
@@ -117,10 +116,13 @@ def measure_mug_trial(
 ) -> dict:                           # the measurements
     "Simulate, fit, measure."
     corpus, common = three_kinds(seed, sizes), shared_by(trial, **changes)
-    if trial.options.get("labels") == REUSED["labels"]:
-        labels = learned(seed, sizes, tuple(common.items()))
-        trial = replace(trial, options=trial.options | {"labels": labels})
-    return measure_labels(trial.fit(corpus, seed, **common), corpus)
+    if trial.options.get("labels") != REUSED["labels"]:
+        return measure_labels(trial.fit(corpus, seed, **common), corpus)
+    with tempfile.TemporaryDirectory() as folder:
+        table = learned(seed, sizes, tuple(common.items()))
+        labels = write_labels(table, Path(folder, "labels.csv"))
+        reusing = replace(trial, options=trial.options | {"labels": str(labels)})
+        return measure_labels(reusing.fit(corpus, seed, **common), corpus)
 
 MUG_TRIALS = Trials(MUG_ARMS, measure_mug_trial, "mug/trials.csv")
 
