@@ -239,7 +239,7 @@ def of_class(
     found = {}
     for f in dataclasses.fields(cls):
         default = f.default
-        if f.default_factory is not dataclasses.MISSING:
+        if callable(f.default_factory):  # a class sent to another process has its own MISSING
             default = f.default_factory()
         kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", str(f.type))
         found[f.name] = Option(
