@@ -157,6 +157,7 @@ class Corpus(Shown):
     splits: dict[str, Split]                    # "train", "valid", "test" -> Split
     truth: dict | None = None                   # split -> what only a simulator can know
     notes: tuple = field(default_factory=tuple) # what was repaired while reading, one line each
+    columns: dict = field(default_factory=dict) # modality -> names of its columns, where known
 
     def __repr__(self):
         sizes = ", ".join(f"{k} {len(s):,}" for k, s in self.splits.items()) or "no fold"
@@ -192,7 +193,8 @@ class Corpus(Shown):
         keep = set(modalities) | ({"text_bert"} if "text" in modalities else set())
         def cut(s): return replace(s, sequences={k: v for k, v in s.sequences.items() if k in keep},
                                    text=s.text if "text" in modalities else None)
-        return replace(self, splits={k: cut(s) for k, s in self.splits.items()})
+        return replace(self, splits={k: cut(s) for k, s in self.splits.items()},
+                       columns={m: c for m, c in self.columns.items() if m in modalities})
 
     def without(
         self,

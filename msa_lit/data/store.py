@@ -29,8 +29,8 @@ from .untrusted import map_array, own_file, read_json
 __all__ = ['STORE', 'VERSION', 'ROWS', 'LABEL', 'SEQUENCE', 'PARTS', 'LABELS', 'FOLD', 'STORE_FIELDS', 'TYPES', 'ENTRY',
            'sha256_of', 'put_in_place', 'refuse_foreign', 'sweep_folders', 'lock_folder', 'new_folder', 'new_array',
            'reserve', 'split_arrays', 'fill_store', 'file_entry', 'write_store', 'open_array', 'names_of', 'is_line',
-           'has_folds', 'is_digest', 'is_shape', 'store_parts', 'check_array', 'check_manifest', 'check_files',
-           'read_manifest', 'verify_files', 'read_rows', 'open_sequence', 'open_split', 'open_store']
+           'has_folds', 'is_digest', 'is_shape', 'has_columns', 'store_parts', 'check_array', 'check_manifest',
+           'check_files', 'read_manifest', 'verify_files', 'read_rows', 'open_sequence', 'open_split', 'open_store']
 
 # %% ../../nbs/01_data.store.ipynb #digest
 def sha256_of(
@@ -184,6 +184,7 @@ def fill_store(
                 "splits": {n: {"labels": sorted(s.labels), "sequences": sorted(s.sequences)}
                            for n, s in corpus.splits.items()},
                 "files": {p.name: file_entry(p) for p in sorted(folder.iterdir())}}
+    if corpus.columns: manifest["columns"] = {m: list(c) for m, c in corpus.columns.items()}
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     (folder / "manifest.json").write_text(text, encoding="utf8")
 
@@ -249,6 +250,13 @@ def is_shape(
     "Whether something can be the shape of an array in a store."
     return is_list_of(value, is_size) and 0 < len(value) <= 2
 
+def has_columns(
+    value: Any,     # anything
+) -> bool:          # modality -> names of its columns
+    "Whether something can be the names of columns."
+    return isinstance(value, dict) and set(value) <= set(MODALITIES) and all(
+        is_list_of(names, is_line) for names in value.values())
+
 LABELS = ("multimodal", *MODALITIES)
 FOLD = {"labels": (names_of(LABELS), f"a list out of {LABELS}"),
         "sequences": (names_of(SEQUENCES), f"a list out of {SEQUENCES}")}
@@ -300,6 +308,8 @@ def check_manifest(
         raise ValueError(f"{where} is of a newer form ({version}, this msa_lit reads {VERSION}): "
                          "update msa_lit, or convert the corpus again")
     check_fields(manifest, STORE_FIELDS, where)
+    if not has_columns(manifest.get("columns", {})):
+        raise ValueError(f"{where}, field 'columns': it should name the columns of modalities")
     for name, fold in manifest["splits"].items():
         check_fields(fold, FOLD, f"{where}, splits, {name}")
     check_files(manifest["files"], store_parts(manifest["splits"]), f"{where}, files")
@@ -395,4 +405,6 @@ def open_store(
     manifest = read_manifest(store)
     verify_files(store, manifest, values=verify)
     splits = {name: open_split(store, manifest, name) for name in manifest["splits"]}
-    return Corpus(manifest["name"], manifest["scheme"], splits, notes=tuple(manifest["notes"]))
+    columns = {m: tuple(names) for m, names in manifest.get("columns", {}).items()}
+    return Corpus(manifest["name"], manifest["scheme"], splits, notes=tuple(manifest["notes"]),
+                  columns=columns)
