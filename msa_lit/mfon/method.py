@@ -20,14 +20,13 @@ from ..model.encoders import Encoder
 from ..papers.equations import equation, register
 from ..model.common import Branch, CommonModel, make_encoder, supervised
 from ..model.losses import info_nce, score_contrast
-from ..model.vectors import Frames
+from ..model.vectors import Frames, pick_guide
 from ..model.contract import Losses, Output, Stage, method
 from ..model.options import ModelSpec
 from .attention import HEAD_FORMS
 from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
 from .release import FormOptions, Pyramid, make_guided, make_teacher
-from ..base.notices import notice
 
 # %% auto #0
 __all__ = ['MFON_ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'StateMLP', 'present_guide', 'new_prompt',
@@ -130,12 +129,7 @@ def present_guide(
     modalities: tuple,     # of the corpus
 ) -> MFONOptions:          # the same, with a guide that the corpus has
     "Let the first modality guide where there is no text. Raises ValueError for another guide."
-    if options.guide in modalities: return options
-    if options.guide != MFONOptions.guide:
-        raise ValueError(f"guide={options.guide!r} is not among the corpus's modalities "
-                         f"{modalities}: set guide to one of them")
-    notice(f"mfon: the corpus has no {options.guide}, so {modalities[0]} is the guide")
-    return replace(options, guide=modalities[0])
+    return replace(options, guide=pick_guide("mfon", options.guide, modalities))
 
 # %% ../../nbs/53_mfon.method.ipynb #guided-model
 def new_prompt(

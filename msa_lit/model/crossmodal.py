@@ -22,24 +22,32 @@ class CrossLayer(nn.Module):
         width: int,           # d
         heads: int,           # attention heads; they divide d
         dropout: float = 0.0, # on weights, hidden units and both branches, in training
+        head_width: int = 0,  # d_k; 0: d / heads
+        feed: int = 0,        # hidden units of the feed-forward network; 0: 4 d
+        act: type = nn.ReLU,  # what stands between its two maps
     ):
         super().__init__()
-        if width % heads: raise ValueError(f"width {width} does not divide into {heads} heads")
+        if width % heads and not head_width:
+            raise ValueError(f"width {width} does not divide into {heads} heads")
+        inner, hidden = heads * (head_width or width // heads), feed or 4 * width
         self.heads, self.dropout = heads, nn.Dropout(dropout)
         self.norm, self.norm_feed = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
-        self.feed = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Dropout(dropout),
-                                  nn.Linear(4 * width, width))
+        self.q, self.k, self.v = (nn.Linear(width, inner) for _ in range(3))
+        self.out = nn.Linear(inner, width)
+        self.feed = nn.Sequential(nn.Linear(width, hidden), act(), nn.Dropout(dropout),
+                                  nn.Linear(hidden, width))
 
-    def attend(self, target: Tensor, source: Tensor, allowed: Tensor) -> Tensor:
-        "Read the source: [N, T, d], [N, S, d], may t look at s [N, T, S] -> [N, T, d]."
+    def attend(self, target: Tensor, source: Tensor, allowed: Tensor | None) -> Tensor:
+        "[N, T, d], [N, S, d], may t look at s [N, T, S] (None: it may) -> [N, T, d]."
         q, k, v = (f(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
                    for f, x in ((self.q, target), (self.k, source), (self.v, source)))
         dropped = self.dropout.p if self.training else 0.0
-        read = F.scaled_dot_product_attention(q, k, v, allowed[:, None], dropped)
+        seen = None if allowed is None else allowed[:, None]
+        read = F.scaled_dot_product_attention(q, k, v, seen, dropped)
         return self.out(read.transpose(1, 2).flatten(2))
 
-    def forward(self, target: Tensor, source: Tensor, allowed: Tensor) -> Tensor: # -> [N, T, d]
+    def forward(self, target: Tensor, source: Tensor, allowed: Tensor | None) -> Tensor:
+        "As `attend`, and what follows it: [N, T, d]."
         read = self.attend(self.norm(target), self.norm(source), allowed)
         target = target + self.dropout(read)
         return target + self.dropout(self.feed(self.norm_feed(target)))
