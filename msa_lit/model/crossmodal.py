@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .encoders import positions
+from ..data.corpus import Padded
+from .encoders import Encoder, positions
 
 # %% auto #0
-__all__ = ['CrossLayer', 'may_look', 'CrossStack']
+__all__ = ['CrossLayer', 'may_look', 'CrossStack', 'lead', 'TokenReader']
 
 # %% ../../nbs/05_model.crossmodal.ipynb #layer
 class CrossLayer(nn.Module):
@@ -85,3 +86,33 @@ class CrossStack(nn.Module):
         x, given = self.embed(target), None if source is None else self.embed(source)
         for layer in self.layers: x = layer(x, x if given is None else given, allowed)
         return self.norm(x)
+
+# %% ../../nbs/05_model.crossmodal.ipynb #reader
+def lead(
+    tokens: Tensor, # learned, [K, d]
+    x: Tensor,      # a sequence, [N, S, d]
+) -> Tensor:        # [N, K + S, d]
+    "Tokens in front of a sequence, positions added to both."
+    x = torch.cat([tokens.to(x).expand(len(x), -1, -1), x], 1)
+    return x + positions(*x.shape[1:]).to(x)
+
+class TokenReader(Encoder):
+    "A sequence in T learned tokens, side by side in one vector."
+    def __init__(
+        self,
+        inner: Encoder,        # its `states` are [N, S, w]
+        tokens: int,           # T
+        width: int,            # d, even
+        layers: nn.ModuleList, # of width d, over tokens and frames
+    ):
+        super().__init__()
+        self.inner, self.width, self.layers = inner, tokens * width, layers
+        self.map = nn.Linear(inner.state_width, width)
+        self.tokens = nn.Parameter(torch.zeros(tokens, width))
+
+    def forward(self, padded: Padded) -> Tensor: # [N, S, ...] -> [N, T d]
+        k, longest = len(self.tokens), int(padded.lengths.max())
+        x = lead(self.tokens, self.map(self.inner.states(padded)[:, :longest]))
+        allowed = may_look(padded.lengths + k, padded.lengths + k)
+        for layer in self.layers[:-1]: x = layer(x, x, allowed)
+        return self.layers[-1](x[:, :k], x, allowed[:, :k]).flatten(1)
