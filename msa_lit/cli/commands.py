@@ -21,7 +21,8 @@ from .flags import as_flag, help_group, share_out
 # %% auto #0
 __all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare',
            'check_rows', 'verdict_sections', 'fold_predictions', 'find_run', 'run_predict', 'read_predictions',
-           'run_score', 'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check', 'run_convert']
+           'run_score', 'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check', 'run_import',
+           'said_written', 'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -478,6 +479,32 @@ def run_check(args):  # msa_lit data check PATH -> 0 sound, 1 faults
     return 0 if report.ok else 1
 
 
+def run_import(args):  # msa_lit data import PATH STORE -> 0
+    "Make a store of anybody's file."
+    how, _ = share_out(args.given, reading_options("convert"), {})
+    if not Path(args.path).exists():
+        raise FileNotFoundError(catalogue.no_corpus(args.path))
+    from msa_lit.data.foreign import import_store
+
+    roles = ("label", "text", "split", "id", "video", "folds")
+    given = {k: v for k in roles if (v := getattr(args, k)) is not None}
+    if "," in given.get("split", ""):
+        given["split"] = tuple(float(s) for s in given["split"].split(","))
+    corpus = import_store(args.path, args.store, neutral=args.neutral, **given, **how)
+    said_written(args.store, corpus)
+    return 0
+
+
+def said_written(
+    store: str,  # where
+    corpus,  # a Corpus
+) -> None:
+    "Say what was written, and what was decided while reading."
+    sizes = ", ".join(f"{k} {len(s)}" for k, s in corpus.splits.items())
+    print(f"written: {store} ({sizes}; {', '.join(corpus.modalities)})")
+    print("\n".join(guessed(corpus.notes)), end="\n" * bool(guessed(corpus.notes)))
+
+
 def run_convert(args):  # msa_lit data convert PATH STORE -> 0
     "Convert a corpus into a memory-mapped store."
     how, _ = share_out(args.given, reading_options("convert"), {})
@@ -485,8 +512,5 @@ def run_convert(args):  # msa_lit data convert PATH STORE -> 0
         raise FileNotFoundError(catalogue.no_corpus(args.path))
     from msa_lit.data.readers import convert
 
-    corpus = convert(args.path, args.store, **how)
-    sizes = ", ".join(f"{k} {len(s)}" for k, s in corpus.splits.items())
-    print(f"written: {args.store} ({sizes}; {', '.join(corpus.modalities)})")
-    print("\n".join(guessed(corpus.notes)), end="\n" * bool(guessed(corpus.notes)))
+    said_written(args.store, convert(args.path, args.store, **how))
     return 0

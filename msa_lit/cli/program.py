@@ -181,6 +181,20 @@ def _check(p):
     p.add_argument("path", help="store, folder with label.csv, or pickle in the MMSA layout")
 
 
+def _import(p):
+    p.add_argument("path", help="a file or folder of any form: npz, csv, parquet, csd, pickle")
+    p.add_argument("store", help="folder to make")
+    p.add_argument(
+        "--neutral", type=float, default=0.0, help="label that is neither good nor bad [0]"
+    )
+    p.add_argument("--folds", help="for .csd: a JSON file, fold -> videos")
+    for role, says in (
+        ("label", "labels"), ("text", "transcripts"), ("split", "folds, or three shares"),
+        ("id", "names"), ("video", "videos"),
+    ):
+        p.add_argument(f"--{role}", help=f"for tables: the column of {says} [found by its name]")
+
+
 def _convert(p):
     p.add_argument("path", help="folder or pickle to read")
     p.add_argument("store", help="folder to make")
@@ -213,6 +227,13 @@ COMMANDS = {  # name -> (what it does, its own words, its function, what reads, 
     "verdict": ("what became of the papers' claims", _verdict, commands.run_verdict, None, None),
     "equations": ("the equation index", _equations, commands.run_equations, None, None),
     "data check": ("examine a corpus", _check, commands.run_check, "read_corpus", None),
+    "data import": (
+        "bring a corpus in from other people's files",
+        _import,
+        commands.run_import,
+        "convert",
+        None,
+    ),
     "data convert": ("make a memory-mapped store", _convert, commands.run_convert, "convert", None),
 }
 
@@ -240,7 +261,7 @@ def parser(
     top.add_argument("--version", action="version", version=f"msa_lit {__version__}")
     tree = {"": top.add_subparsers(dest="command", required=True, metavar="COMMAND")}
     data = tree[""].add_parser(
-        "data", help="look after corpora: check, convert", allow_abbrev=False
+        "data", help="look after corpora: check, import, convert", allow_abbrev=False
     )
     tree["data"] = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, (says, own, run, reads, trains) in COMMANDS.items():

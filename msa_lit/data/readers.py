@@ -29,7 +29,7 @@ from .values import Range, clean, find_bad
 # %% auto #0
 __all__ = ['ENDINGS', 'PACKED', 'in_memory', 'holds_ids', 'without_bad', 'mended', 'build_split', 'mend_columns', 'is_pickle',
            'locate', 'locate_file', 'corpus_name', 'is_packed', 'apply_rules', 'settle_text', 'settle',
-           'read_with_findings', 'read_store', 'refuse', 'speak', 'read_corpus', 'convert']
+           'read_with_findings', 'from_tables', 'read_store', 'refuse', 'speak', 'read_corpus', 'convert']
 
 # %% ../../nbs/01_data.readers.ipynb #memory
 def in_memory(
@@ -275,11 +275,22 @@ def read_with_findings(
     table = find_table(place) if kind == "folder" else None
     log = Log((table or place).name)
     tables = (mmsa_tables if kind == "pickle" else folder_tables)(place, log, how)
+    return from_tables(tables, name or corpus_name(path, place, kind), scheme, log, how, allocate)
+
+def from_tables(
+    tables: dict[str, FoldTable],       # fold name -> what a file, or anything else, says of it
+    name: str,                          # the corpus's name
+    scheme: str | None,                 # label scheme; None: guessed
+    log: Log,                           # where to report
+    how: Reading,                       # options
+    allocate: Callable | None = None,   # (fold, sequence) -> (shape, dtype) -> array
+) -> tuple:                             # Corpus, and all findings
+    "Copy the frames, apply the rules; everything behind this line is the same for every layout."
     tables, scheme = settle(tables, scheme, log, how)
     tables = {k: without_bad(t, k, log, how) for k, t in tables.items()}
     allocate = allocate or in_memory(how.limit)
     splits = {k: build_split(t, k, allocate, log, how) for k, t in tables.items()}
-    corpus = Corpus(name or corpus_name(path, place, kind), scheme, splits)
+    corpus = Corpus(name, scheme, splits)
     rows = {k: t.rows for k, t in tables.items()}
     sound = not log.refused and not apply_rules(corpus, log, rows)
     if how.by_column and sound: corpus, rows = mend_columns(corpus, log, rows, how)
