@@ -27,10 +27,11 @@ setup(
     keywords=settings["keywords"],
     packages=find_packages(include=["msa_lit", "msa_lit.*"]),
     package_data={"msa_lit": ["papers/*.csv", "papers/*.json", "audit/*.csv", "book/claims/*.csv",
-                               "book/*.toml"]},
+                               "book/*.toml", "data/*.csv"]},
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),
-    extras_require={name: words(f"{name}_requirements") for name in ("dev", "search", "minilm")},
+    extras_require={name: words(f"{name}_requirements")
+                    for name in ("dev", "search", "minilm", "own", "media")},
     entry_points={"console_scripts": words("console_scripts"),
                   "nbdev": [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"]},
     classifiers=["Programming Language :: Python :: 3",
