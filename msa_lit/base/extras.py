@@ -9,7 +9,7 @@ from importlib import import_module
 from types import ModuleType
 
 # %% auto #0
-__all__ = ['EXTRAS', 'Absent', 'needed']
+__all__ = ['EXTRAS', 'Absent', 'optional']
 
 # %% ../../nbs/00_base.extras.ipynb #extras
 EXTRAS = {"h5py": "own", "pyarrow": "own", "crepes": "own", "captum": "own",
@@ -19,7 +19,7 @@ EXTRAS = {"h5py": "own", "pyarrow": "own", "crepes": "own", "captum": "own",
 class Absent(OSError):
     "A package that is not installed."
 
-def needed(
+def optional(
     package: str,  # as it is imported; a key of EXTRAS
     what: str,     # what it is needed for, in words
 ) -> ModuleType:   # the package

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.extras import needed
+from ..base.extras import optional
 from .arrays import finished, from_frame, own_table
 from .corpus import MODALITIES, SPLITS, Corpus
 from .readers import is_pickle, locate, read_corpus
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['ALIASES', 'TABLES', 'role_of', 'clip_id', 'known_folds', 'field_table', 'dict_tables', 'mag_table', 'npz_tables',
-           'check_complete', 'read_frame', 'read_tables', 'read_csd', 'cut_at', 'csd_tables', 'kind_of',
+__all__ = ['FIELD_WORDS', 'TABLE_ENDINGS', 'role_of', 'clip_id', 'known_folds', 'field_table', 'dict_tables', 'mag_table',
+           'npz_tables', 'check_complete', 'read_frame', 'read_tables', 'read_csd', 'cut_at', 'csd_tables', 'kind_of',
            'pickle_tables', 'import_corpus', 'import_store']
 
 # %% ../../nbs/01_data.foreign.ipynb #words
-ALIASES = {"text": ("text", "words", "glove", "bert", "language", "l", "t"),
+FIELD_WORDS = {"text": ("text", "words", "glove", "bert", "language", "l", "t"),
            "audio": ("audio", "acoustic", "covarep", "voice", "a"),
            "vision": ("vision", "visual", "video", "facet", "openface", "face", "v"),
            "label": ("y", "label", "labels", "regression_labels", "sentiment"),
@@ -41,10 +41,10 @@ ALIASES = {"text": ("text", "words", "glove", "bert", "language", "l", "t"),
 
 def role_of(
     word: str,  # as somebody wrote it
-) -> str:       # a key of ALIASES, "" for none
+) -> str:       # a key of FIELD_WORDS, "" for none
     "What a name of a field stands for."
     plain = word.strip().casefold().replace("-", "_")
-    return next((role for role, words in ALIASES.items() if plain in words), "")
+    return next((role for role, words in FIELD_WORDS.items() if plain in words), "")
 
 def clip_id(
     raw: Any,  # a word, bytes, or a row of words
@@ -177,7 +177,7 @@ def check_complete(
                      f"modalities={rest!r}")
 
 # %% ../../nbs/01_data.foreign.ipynb #tables
-TABLES = (".csv", ".tsv", ".parquet")
+TABLE_ENDINGS = (".csv", ".tsv", ".parquet")
 
 def read_frame(
     path: Path,  # .csv, .tsv or .parquet
@@ -185,13 +185,13 @@ def read_frame(
     "Read a table without guessing at names. Raises ValueError or OSError naming the file."
     import pandas as pd
     if path.suffix.lower() == ".parquet":
-        needed("pyarrow", f"reading {path.name}")
+        optional("pyarrow", f"reading {path.name}")
         return pd.read_parquet(path)
     with open(path, "rb") as file: head = file.read(1 << 20)
     encoding = find_encoding(head)[0] or "utf-8"
     try:
         first = head.decode(encoding, "replace").split("\n")[0]
-        usual = [w for words in ALIASES.values() for w in words] + ["mode", "clip", "split"]
+        usual = [w for words in FIELD_WORDS.values() for w in words] + ["mode", "clip", "split"]
         frame = pd.read_csv(path, sep=find_delimiter(first, usual), dtype=str, encoding=encoding,
                             keep_default_na=False, quoting=csv.QUOTE_MINIMAL)
     except (ValueError, UnicodeError) as error:
@@ -216,7 +216,7 @@ def read_tables(
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         role = "clips" if path.stem.lower() in ("clips", "label") else role_of(path.stem)
-        if path.suffix.lower() not in TABLES or role not in ("clips", *MODALITIES): continue
+        if path.suffix.lower() not in TABLE_ENDINGS or role not in ("clips", *MODALITIES): continue
         if role in found: log.stop("", role, f"{found[role].name} and {path.name}: remove one")
         found[role] = path
     if "clips" not in found: log.stop("", "", "there is no clips.csv with a row per clip")
@@ -228,7 +228,7 @@ def read_csd(
     path: Path,  # a computational sequence
 ) -> dict:       # video -> (frames [T, d] or words [T], intervals [T, 2])
     "Read a sequence of the SDK. Raises OSError without h5py, ValueError for what is none."
-    h5py = needed("h5py", f"reading {path.name}")
+    h5py = optional("h5py", f"reading {path.name}")
     out = {}
     try:
         with h5py.File(path, "r") as file:
@@ -321,11 +321,11 @@ def kind_of(
     if not path.exists(): raise FileNotFoundError(f"there is nothing at {path}")
     if path.is_file():
         if path.suffix.lower() == ".npz": return "npz"
-        if path.name.lower() != "label.csv" and path.suffix.lower() in TABLES: return "table"
+        if path.name.lower() != "label.csv" and path.suffix.lower() in TABLE_ENDINGS: return "table"
         return "pickle" if is_pickle(path) else "known"
     if any(path.glob("*.csd")): return "csd"
     names = {p.name.lower() for p in path.iterdir()}
-    if {f"clips{t}" for t in TABLES} & names: return "tables"
+    if {f"clips{t}" for t in TABLE_ENDINGS} & names: return "tables"
     if {"label.csv", "manifest.json"} & names: return "known"
     try: return "pickle" if locate(path)[0] == "pickle" else "known"
     except ValueError: return "known"
