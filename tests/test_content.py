@@ -590,6 +590,8 @@ SHORT = {
     "mult": dict(common_width=8, heads=2, layers=1, memory_layers=1),
     "misa": dict(common_width=8),
     "almt": dict(common_width=8, heads=2, tokens=2, reader_layers=1, layers=1, fusion_layers=1),
+    "mfn": dict(memory=8),
+    "graph_mfn": dict(memory=8, node=6),
 }
 FLIPS = dict(
     text_hidden=8,
@@ -629,7 +631,7 @@ FLIPS = dict(
 
 @pytest.mark.parametrize(
     "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon", "tfn", "lmf",
-               "ef_lstm", "misa", "mult", "almt"]
+               "ef_lstm", "misa", "mult", "almt", "mfn", "graph_mfn"]
 )
 def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}

@@ -5,6 +5,7 @@
 # %% ../../nbs/65_baselines.mfn.ipynb #imports
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,55 +14,69 @@ from torch import Tensor, nn
 
 from ..data.corpus import Batch
 from ..model.contract import Output, method
-from ..model.vectors import StateMethod, to_words
+from ..model.vectors import StateMethod, each_of, to_words, two_layers
 
 # %% auto #0
-__all__ = ['two_layers', 'GatedMemory', 'MemoryFusion', 'MFNOptions', 'MFN']
+__all__ = ['GatedMemory', 'AttendedMemory', 'MemoryFusion', 'MFNOptions', 'MFN']
 
 # %% ../../nbs/65_baselines.mfn.ipynb #memory
-def two_layers(width_in: int, width: int, out: int, dropout: float) -> nn.Sequential:
-    "A linear layer, ReLU, dropout, a linear layer."
-    return nn.Sequential(nn.Linear(width_in, width), nn.ReLU(), nn.Dropout(dropout),
-                         nn.Linear(width, out))
-
 class GatedMemory(nn.Module):
-    "What changed in all cells, attended to, and a memory with two gates."
+    "A memory with two gates over a vector of what has changed."
+    parts = ("propose", "keep", "take")
+    watches = 1  # of an LSTM's states, (h, c), the cells
+
     def __init__(
         self,
-        cells: int,           # sum of d_m
-        memory: int,          # d_u
-        width: int,           # of the hidden layers
-        dropout: float = 0.0, # in all of them
+        changed: int,             # width of that vector
+        memory: int,              # d_u
+        widths: Sequence[int],    # of the hidden layers of propose, keep and take
+        dropouts: Sequence[float] = (0.0, 0.0, 0.0), # in the same
     ):
         super().__init__()
-        self.attend = two_layers(2 * cells, width, 2 * cells, dropout)
-        self.propose = two_layers(2 * cells, width, memory, dropout)
-        self.keep = two_layers(2 * cells + memory, width, memory, dropout)
-        self.take = two_layers(2 * cells + memory, width, memory, dropout)
+        seen = changed + memory
+        self.propose, self.keep, self.take = (
+            two_layers(w_in, w, memory, p)
+            for w_in, w, p in zip((changed, seen, seen), widths, dropouts, strict=True))
 
-    def forward(self, before: Tensor, now: Tensor, memory: Tensor) -> Tensor:
-        "Cells [N, c] of two steps and the memory [N, d_u] -> the next memory [N, d_u]."
-        both = torch.cat([before, now], -1)
-        changed = self.attend(both).softmax(-1) * both
+    def update(self, changed: Tensor, memory: Tensor) -> Tensor: # [N, w], [N, d_u] -> [N, d_u]
         seen = torch.cat([changed, memory], -1)
         kept = torch.sigmoid(self.keep(seen)) * memory
         return kept + torch.sigmoid(self.take(seen)) * torch.tanh(self.propose(changed))
 
+class AttendedMemory(GatedMemory):
+    "What changed in all cells, attended to, and the gated memory over it."
+    parts = ("attend", *GatedMemory.parts)
+
+    def __init__(
+        self,
+        cells: int,               # sum of d_m
+        memory: int,              # d_u
+        widths: Sequence[int],    # of the hidden layers of attend, propose, keep and take
+        dropouts: Sequence[float] = (0.0, 0.0, 0.0, 0.0), # in the same
+    ):
+        super().__init__(2 * cells, memory, widths[1:], dropouts[1:])
+        self.attend = two_layers(2 * cells, widths[0], 2 * cells, dropouts[0])
+
+    def forward(self, before: Tensor, now: Tensor, memory: Tensor) -> Tensor:
+        "Cells [N, c] of two steps and the memory [N, d_u] -> the next memory [N, d_u]."
+        both = torch.cat([before, now], -1)
+        return self.update(self.attend(both).softmax(-1) * both, memory)
+
 # %% ../../nbs/65_baselines.mfn.ipynb #fusion
 class MemoryFusion(nn.Module):
-    "LSTM cells per modality, a gated memory over them, two layers at the end."
+    "LSTM cells per modality, a memory that watches them, two layers at the end."
     def __init__(
         self,
         widths: dict[str, int], # modality -> width of a step
         states: dict[str, int], # modality -> d_m
         memory: int,            # d_u
-        width: int,             # of all hidden layers
-        dropout: float = 0.0,   # in all of them
+        gates: Any,             # a gated memory, called with two steps' states and d_u
+        width: int,             # of the layer at the end
+        dropout: float = 0.0,   # in it
     ):
         super().__init__()
-        self.memory = memory
+        self.memory, self.gates = memory, gates
         self.cells: Any = nn.ModuleDict({m: nn.LSTMCell(w, states[m]) for m, w in widths.items()})
-        self.gates = GatedMemory(sum(states.values()), memory, width, dropout)
         total = sum(states.values()) + memory
         self.layer = nn.Sequential(nn.Linear(total, width), nn.ReLU(), nn.Dropout(dropout))
         self.out = nn.Linear(width, 1)
@@ -73,7 +88,7 @@ class MemoryFusion(nn.Module):
         for j in range(int(lengths.max())):
             real = (j < lengths)[:, None]
             new = {m: cell(steps[m][:, j], at[m]) for m, cell in self.cells.items()}
-            before, now = (torch.cat([a[m][1] for m in a], -1) for a in (at, new))
+            before, now = (torch.cat([a[m][self.gates.watches] for m in a], -1) for a in (at, new))
             u = torch.where(real, self.gates(before, now, u), u)
             at = {m: tuple(torch.where(real, x, old) for x, old in zip(new[m], at[m], strict=True))
                   for m in at}
@@ -91,6 +106,8 @@ class MFNOptions:
     "Options of `mfn`."
     loss: str = "mae"     # "mae" or "mse", of the multimodal label
     memory: int = 64      # width of the memory
+    gate_widths: tuple = ()   # of attend, propose, keep, take; (): fusion_width
+    gate_drops: tuple = ()  # dropout of the same; (): dropout
 
 @method("mfn")
 class MFN(StateMethod):
@@ -104,7 +121,17 @@ class MFN(StateMethod):
         o = self.spec.model
         sizes = {"text": o.text_width, "audio": o.audio_hidden, "vision": o.vision_hidden}
         states = {m: sizes[m] for m in self.spec.modalities}
-        return MemoryFusion(self.widths, states, self.options.memory, o.fusion_width, o.dropout)
+        return MemoryFusion(self.widths, states, self.options.memory, self.build_gates(states),
+                            o.fusion_width, o.dropout)
+
+    def build_gates(self, states: dict[str, int]) -> GatedMemory: # modality -> width of its LSTM
+        return AttendedMemory(sum(states.values()), self.options.memory,
+                              *self.gate_sizes(AttendedMemory.parts))
+
+    def gate_sizes(self, parts: Sequence[str]) -> tuple: # (widths, dropouts), one per part
+        o, own = self.spec.model, self.options
+        return (each_of(own.gate_widths, o.fusion_width, parts),
+                each_of(own.gate_drops, o.dropout, parts))
 
     def forward(self, batch: Batch) -> Output:
         clock = batch.inputs[self.spec.modalities[0]].lengths

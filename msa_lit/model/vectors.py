@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ..base.notices import notice
 from ..data.corpus import Batch, Padded
 from .common import CommonModel, make_encoder, regression_loss, supervised
 from .contract import Encoded, Output
@@ -21,7 +20,7 @@ from .options import ModelOptions, ModelSpec
 
 # %% auto #0
 __all__ = ['Frames', 'PooledDNN', 'TwoWayLSTM', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares', 'to_words', 'moment_gap',
-           'correlation', 'check_modalities', 'pick_guide', 'make_states', 'StateMethod', 'VectorMethod']
+           'correlation', 'check_modalities', 'each_of', 'two_layers', 'make_states', 'StateMethod', 'VectorMethod']
 
 # %% ../../nbs/05_model.vectors.ipynb #frames
 class Frames(Encoder):
@@ -190,18 +189,26 @@ def check_modalities(
     if len(have) < least:
         raise ValueError(f"{method} needs {least} modalities or more; {has} alone")
 
-def pick_guide(
-    method: str,               # for the message
-    asked: str,                # the option: the modality that is to guide the others
-    have: Sequence[str],       # the corpus's modalities
-) -> str:                      # one that the corpus has
-    "Let the first modality guide where there is no text. Raises ValueError for another guide."
-    if asked in have: return asked
-    if asked != "text":
-        raise ValueError(f"guide={asked!r} is not among the corpus's modalities {tuple(have)}: "
-                         "set guide to one of them")
-    notice(f"{method}: the corpus has no text, so {have[0]} is the guide")
-    return have[0]
+# %% ../../nbs/05_model.vectors.ipynb #parts
+def each_of(
+    given: Sequence,  # one value per name, or none at all
+    shared,           # what all have where none is given
+    names: Sequence,  # for the message
+) -> tuple:           # one value per name
+    "Spread an option over parts. Raises ValueError for another number of values."
+    if given and len(given) != len(names):
+        raise ValueError(f"{len(given)} values for {len(names)} parts: {', '.join(names)}")
+    return tuple(given) or (shared,) * len(names)
+
+def two_layers(
+    width_in: int,        # of what comes in
+    width: int,           # between the layers
+    width_out: int,       # of what goes out
+    dropout: float = 0.0, # between them, in training
+) -> nn.Sequential:
+    "A linear layer, ReLU, dropout, a linear layer."
+    return nn.Sequential(nn.Linear(width_in, width), nn.ReLU(), nn.Dropout(dropout),
+                         nn.Linear(width, width_out))
 
 # %% ../../nbs/05_model.vectors.ipynb #states
 def make_states(

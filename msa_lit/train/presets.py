@@ -14,8 +14,8 @@ from ..base.types import Named
 
 # %% auto #0
 __all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FROM_FILES', 'SCORES', 'IN_TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'COMMON',
-           'VECTORS', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply',
-           'split_preset', 'statements', 'preset_options', 'with_preset', 'suits', 'preset_table', 'preset_differences']
+           'VECTORS', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply', 'split_preset',
+           'statements', 'preset_options', 'with_preset', 'suits', 'preset_table', 'preset_differences']
 
 # %% ../../nbs/09_train.presets.ipynb #rules
 DATASETS = ("MOSI", "MOSEI", "SIMS")
@@ -502,35 +502,42 @@ FACTS["MulT"] = COMMON | VECTORS | {
     "patience": (_each(5, 20, 10), "of a schedule that divides the rate by ten: not followed"),
 }
 
-# %% ../../nbs/09_train.presets.ipynb #own-code
-BEST_TEST = "all methods here keep the epoch with the best validation MAE"
-_ADAMW = {
-    "optimiser": ("AdamW", Means("AdamW", {"optimiser": "adamw"})),
-    "text network": (BERT, ("text",)),
-    "loss": ("mean squared error", Means("mean squared error", {"loss": "mse"})),
+# %% ../../nbs/09_train.presets.ipynb #peers-memory
+FACTS["MFN"] = COMMON | VECTORS | {
+    "hidden_dims": (_each([256, 32, 256], [128, 32, 128], [64, 16, 64]),
+                    ("text_width", "audio_hidden", "vision_hidden")),
+    "memsize": (_each(400, 128, 64), ("memory",)),
+    "windowsize": (2, "built in: two steps"),
+    "shapes of NN1, NN2, gamma1, gamma2": (
+        _each([(32, 64, 256, 32)], [(128, 128, 256, 256)], [(128, 128, 64, 64)]),
+        ("gate_widths",)),
+    "drop of the same": (
+        _each([(0.2, 0.0, 0.7, 0.5)], [(0.2, 0.5, 0.7, 0.0)], [(0.2, 0.0, 0.2, 0.7)]),
+        ("gate_drops",)),
+    "shapes and drop of out": (_each([128, 0.0], [128, 0.5], [64, 0.7]),
+                               ("fusion_width", "dropout")),
+    "need_data_aligned": (True, "any corpus will do: frames are shared out to words"),
+    "batch_size": (_each(128, 64, 32), ("batch_size",)),
+    "learning_rate": (_each(2e-3, 5e-4, 1e-3), ("lr",)),
+    "weight_decay": (_each(0.0, 1e-4, 0.0), ("weight_decay",)),
 }
-
-FACTS["ALMT"] = _ADAMW | {
-    "decay of biases": (True, ("decay_all",)),
-    "lr": (1e-4, ("lr", "text_lr")),
-    "weight_decay": (1e-4, ("weight_decay",)),
-    "batch_size": (64, ("batch_size",)),
-    "n_epochs, none of them left out": (200, ("epochs", "patience")),
-    "schedule": ("warm-up for a tenth, then cosine",
-                 Means("warm-up for a tenth, then cosine", {"schedule": "cosine", "warmup": 0.1})),
-    "token_len": (8, ("tokens",)),
-    "token_dim": (128, ("common_width",)),
-    "proj_depth": (1, ("reader_layers",)),
-    "AHL_depth": (3, ("layers",)),
-    "fusion_layer_depth": (_each(2, 4, 4), ("fusion_layers",)),
-    "heads": (8, ("heads",)),
-    "ahl_dim_head": (16, "built in: d / heads"),
-    "dim_head of the transformers": (64, "heads here are d / heads wide, 16"),
-    "mlp_dim": (128, "built in: d"),
-    "dropout": (0.0, ("dropout",)),
-    "norm before each addition": (True, ("renorm",)),
-    "input lengths": ("fixed", "a clip of any length is read to its end"),
-    "selection": ("the best test epoch of each metric", BEST_TEST),
+FACTS["Graph-MFN"] = COMMON | VECTORS | {
+    "hidden_dims": (_each([256, 32, 256], [64, 16, 64], [256, 32, 256]),
+                    ("text_width", "audio_hidden", "vision_hidden")),
+    "memsize": (_each(300, 300, 64), ("memory",)),
+    "inner_node_dim": (_each(64, 128, 128), ("node",)),
+    "shapes of NN, gamma1, gamma2": (
+        _each([(32, 128, 64)], [(32, 64, 256)], [(256, 32, 32)]), ("gate_widths",)),
+    "drop of the same": (
+        _each([(0.0, 0.5, 0.5)], [(0.5, 0.0, 0.7)], [(0.5, 0.2, 0.7)]), ("gate_drops",)),
+    "shapes and drop of out": (_each([256, 0.0], [128, 0.7], [256, 0.2]),
+                               ("fusion_width", "dropout")),
+    "networks of the graph": ("drawn, in part never trained", "a fault of where they are kept, "
+                              "not a setting: ours learn"),
+    "need_data_aligned": (True, "any corpus will do: frames are shared out to words"),
+    "batch_size": (_each(32, 64, 64), ("batch_size",)),
+    "learning_rate": (_each(2e-3, 2e-3, 5e-4), ("lr",)),
+    "weight_decay": (_each(5e-3, 1e-3, 1e-3), ("weight_decay",)),
 }
 
 # %% ../../nbs/09_train.presets.ipynb #presets
@@ -547,7 +554,8 @@ FOR = {
     "EF-LSTM": ("ef_lstm",),
     "MISA": ("misa",),
     "MulT": ("mult",),
-    "ALMT": ("almt",),
+    "MFN": ("mfn",),
+    "Graph-MFN": ("graph_mfn",),
 }
 PRESETS = tuple(f"{paper} {dataset}" for paper in FOR for dataset in DATASETS)
 WIDTHS = (

@@ -12,6 +12,7 @@ from importlib import import_module
 from types import SimpleNamespace
 
 import torch
+from MMSA.models.singleTask.Graph_MFN import Graph_MFN
 from MMSA.models.singleTask.LF_DNN import LF_DNN
 from MMSA.models.singleTask.LMF import LMF as PeerLMF
 from MMSA.models.singleTask.MFN import MFN as PeerMFN
@@ -19,6 +20,7 @@ from MMSA.models.singleTask.TFN import TFN as PeerTFN
 from MMSA.trains.singleTask.MISA import CMD, MSE, DiffLoss
 from MMSA.trains.singleTask.MISA import MISA as PeerTraining
 
+from msa_lit.baselines.graph_mfn import GraphMFN, GraphMFNOptions
 from msa_lit.baselines.lf_dnn import LFDNN
 from msa_lit.baselines.lmf import LMF, LMFOptions
 from msa_lit.baselines.mfn import MFN, MFNOptions
@@ -217,31 +219,72 @@ def misa_pairs(ours, peer):
                     (ours.fusion.layer.bias, first.bias, None), *all_of(ours.fusion.out, last)]
 
 
-def mfn_row(memory=6):
-    "MFN on aligned steps, all hidden layers of one width."
-    net = {"drop": 0.0, "shapes": BEHIND}
-    names = ("NN1Config", "NN2Config", "gamma1Config", "gamma2Config", "outConfig")
-    peer = PeerMFN(SimpleNamespace(
+def two_each(mine, peer, name):
+    "Our two layers with a dropout between them, MMSA's fc1 and fc2."
+    return [*all_of(mine[0], getattr(peer, f"{name}_fc1")),
+            *all_of(mine[-1], getattr(peer, f"{name}_fc2"))]
+
+
+def memory_settings(memory, *names):
+    "What MMSA's memories read: every hidden layer has a width of its own."
+    nets = {n: {"drop": 0.0, "shapes": BEHIND + k} for k, n in enumerate(names)}
+    return SimpleNamespace(
         feature_dims=tuple(WIDTHS.values()), num_classes=1, train_mode="regression", windowsize=2,
-        hidden_dims=(TEXT_OUT, HIDDEN["audio"], HIDDEN["vision"]), memsize=memory,
-        **dict.fromkeys(names, net)))
+        hidden_dims=(TEXT_OUT, HIDDEN["audio"], HIDDEN["vision"]), memsize=memory, device="cpu",
+        outConfig={"drop": 0.0, "shapes": BEHIND}, **nets)
+
+
+def memory_row(name, ours, peer, gates):
+    "LSTMs, a gated memory over them and the two layers at the end, on aligned steps."
     bolder(peer)
-    ours = MFN(spec(), MFNOptions(memory=memory)).double().eval()
-    peer = peer.double().eval()
-    gates, pairs = ours.fusion.gates, []
+    ours, peer, pairs = ours.double().eval(), peer.double().eval(), gates
     for m, letter in (("text", "l"), ("audio", "a"), ("vision", "v")):
         pairs += all_of(ours.fusion.cells[m], getattr(peer, f"lstm_{letter}"))
-    for net, name in ((gates.attend, "att1"), (gates.propose, "att2"), (gates.keep, "gamma1"),
-                      (gates.take, "gamma2")):
-        pairs += all_of(net[0], getattr(peer, f"{name}_fc1"))
-        pairs += all_of(net[3], getattr(peer, f"{name}_fc2"))
     pairs += all_of(ours.fusion.layer[0], peer.out_fc1) + all_of(ours.fusion.out, peer.out_fc2)
     copied(pairs)
     batch = batch_of(WIDTHS)
     out = ours(batch)
     theirs = peer(*(p.values for p in batch.inputs.values()))["M"].flatten()
     loss = ours.losses(batch, out)["task"], torch.nn.L1Loss()(theirs, batch.labels["multimodal"])
-    return judged("mfn", loss, (out.predictions["multimodal"], theirs), pairs)
+    return judged(name, loss, (out.predictions["multimodal"], theirs), pairs)
+
+
+def mfn_row(memory=6):
+    "The attention over two steps' cells."
+    names = ("NN1Config", "NN2Config", "gamma1Config", "gamma2Config")
+    peer = PeerMFN(memory_settings(memory, *names))
+    ours = MFN(spec(), MFNOptions(memory=memory, gate_widths=tuple(BEHIND + k for k in range(4))))
+    gates, pairs = ours.fusion.gates, []
+    for net, name in ((gates.attend, "att1"), (gates.propose, "att2"), (gates.keep, "gamma1"),
+                      (gates.take, "gamma2")): pairs += two_each(net, peer, name)
+    return memory_row("mfn", ours, peer, pairs)
+
+
+def graph_row(memory=6, node=4):
+    "The graph over all subsets; the networks of its inner vertices stand in no list of MMSA's."
+    settings = memory_settings(memory, "NNConfig", "gamma1Config", "gamma2Config")
+    settings.inner_node_dim = node
+    peer = Graph_MFN(settings)
+    inner = peer.graph_mfn.networks
+    for net in inner.values(): bolder(net.double())
+    ours = GraphMFN(spec(), GraphMFNOptions(
+        memory=memory, node=node, gate_widths=tuple(BEHIND + k for k in range(3))))
+    gates, pairs = ours.fusion.gates, []
+    for net, name in ((gates.propose, "att2"), (gates.keep, "gamma1"), (gates.take, "gamma2")):
+        pairs += two_each(net, peer, name)
+    for net, letter in zip(gates.singles, "lav", strict=True):
+        pairs += all_of(net, getattr(peer, f"{letter}_transform"))
+    graph, there = gates.graph, peer.graph_mfn
+    for vertex, net in zip(graph.sources, graph.nets, strict=True):
+        pairs += all_of(net, inner[vertex])
+    pairs += all_of(graph.top, there.t_network) + all_of(graph.weigh, there.efficacy_model)
+    return memory_row("graph_mfn", ours, peer, pairs) | {"unseen": unseen(peer, inner.values())}
+
+
+def unseen(peer, nets):
+    "How many tensors of these networks MMSA's `parameters()` does not name."
+    known = {id(p) for p in peer.parameters()}
+    return sum(id(p) not in known for net in nets for p in net.parameters())
 
 
 def left_out():
@@ -262,9 +305,10 @@ def main(path):
                 factor_pairs),
             row("lf_dnn", LFDNN(spec()), LF_DNN(settings()),
                 lambda f, p: behind(f, p, joined_columns)),
-            misa_row(), mfn_row()]
-    found = {"peer": "MMSA 2.2.1", "torch": torch.__version__, "rows": rows,
-             "lmf: never trained": left_out()}
+            misa_row(), mfn_row(), graph_row()]
+    found = {"peer": "MMSA 2.2.1", "torch": torch.__version__,
+             "graph_mfn: tensors never trained": rows[-1].pop("unseen"),
+             "lmf: never trained": left_out(), "rows": rows}
     with open(path, "w", encoding="utf8") as file:
         json.dump(found, file, indent=1)
         file.write("\n")
