@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from ..base.notices import notice
 from ..data.corpus import Batch, Padded
 from .common import CommonModel, make_encoder, regression_loss, supervised
 from .contract import Encoded, Output
@@ -20,7 +21,8 @@ from .options import ModelOptions, ModelSpec
 
 # %% auto #0
 __all__ = ['Frames', 'PooledDNN', 'TwoWayLSTM', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares', 'to_words', 'moment_gap',
-           'correlation', 'check_modalities', 'each_of', 'two_layers', 'make_states', 'StateMethod', 'VectorMethod']
+           'correlation', 'check_modalities', 'pick_guide', 'each_of', 'two_layers', 'make_states', 'StateMethod',
+           'VectorMethod']
 
 # %% ../../nbs/05_model.vectors.ipynb #frames
 class Frames(Encoder):
@@ -188,6 +190,19 @@ def check_modalities(
     if missing: raise ValueError(f"{method} needs {' and '.join(missing)}; {has}")
     if len(have) < least:
         raise ValueError(f"{method} needs {least} modalities or more; {has} alone")
+
+def pick_guide(
+    method: str,               # for the message
+    asked: str,                # the option: the modality that is to guide the others
+    have: Sequence[str],       # the corpus's modalities
+) -> str:                      # one that the corpus has
+    "Let the first modality guide where there is no text. Raises ValueError for another guide."
+    if asked in have: return asked
+    if asked != "text":
+        raise ValueError(f"guide={asked!r} is not among the corpus's modalities {tuple(have)}: "
+                         "set guide to one of them")
+    notice(f"{method}: the corpus has no text, so {have[0]} is the guide")
+    return have[0]
 
 # %% ../../nbs/05_model.vectors.ipynb #parts
 def each_of(
