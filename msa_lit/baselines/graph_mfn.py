@@ -16,10 +16,10 @@ from .mfn import MFN, GatedMemory, MFNOptions
 from ..model.contract import method
 
 # %% auto #0
-__all__ = ['subsets', 'FusionGraph', 'GraphMemory', 'GraphMFNOptions', 'GraphMFN']
+__all__ = ['sets_of', 'FusionGraph', 'GraphMemory', 'GraphMFNOptions', 'GraphMFN']
 
 # %% ../../nbs/65_baselines.graph_mfn.ipynb #graph
-def subsets(
+def sets_of(
     of: Sequence[int], # places of modalities
 ) -> list:             # tuples of places, all nonempty ones, the smallest first
     "All sets that can be made of some modalities."
@@ -36,9 +36,9 @@ class FusionGraph(nn.Module):
     ):
         super().__init__()
         singles = list(range(len(widths)))
-        self.vertices, self.sigmoid = subsets(singles), sigmoid
+        self.vertices, self.sigmoid = sets_of(singles), sigmoid
         size = {v: widths[v[0]] if len(v) == 1 else node for v in self.vertices}
-        self.sources = {v: subsets(v)[:-1] for v in self.vertices if len(v) > 1}
+        self.sources = {v: sets_of(v)[:-1] for v in self.vertices if len(v) > 1}
         def net(sources):
             return nn.Sequential(nn.Linear(sum(size[r] for r in sources), hidden),
                                  nn.Linear(hidden, node))
