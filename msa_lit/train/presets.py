@@ -14,8 +14,8 @@ from ..base.types import Named
 
 # %% auto #0
 __all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FROM_FILES', 'SCORES', 'IN_TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'COMMON',
-           'VECTORS', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply', 'split_preset',
-           'statements', 'preset_options', 'with_preset', 'suits', 'preset_table', 'preset_differences']
+           'VECTORS', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply',
+           'split_preset', 'statements', 'preset_options', 'with_preset', 'suits', 'preset_table', 'preset_differences']
 
 # %% ../../nbs/09_train.presets.ipynb #rules
 DATASETS = ("MOSI", "MOSEI", "SIMS")
@@ -540,6 +540,37 @@ FACTS["Graph-MFN"] = COMMON | VECTORS | {
     "weight_decay": (_each(5e-3, 1e-3, 1e-3), ("weight_decay",)),
 }
 
+# %% ../../nbs/09_train.presets.ipynb #own-code
+BEST_TEST = "all methods here keep the epoch with the best validation MAE"
+_ADAMW = {
+    "optimiser": ("AdamW", Means("AdamW", {"optimiser": "adamw"})),
+    "text network": (BERT, ("text",)),
+    "loss": ("mean squared error", Means("mean squared error", {"loss": "mse"})),
+}
+
+FACTS["ALMT"] = _ADAMW | {
+    "decay of biases": (True, ("decay_all",)),
+    "lr": (1e-4, ("lr", "text_lr")),
+    "weight_decay": (1e-4, ("weight_decay",)),
+    "batch_size": (64, ("batch_size",)),
+    "n_epochs, none of them left out": (200, ("epochs", "patience")),
+    "schedule": ("warm-up for a tenth, then cosine",
+                 Means("warm-up for a tenth, then cosine", {"schedule": "cosine", "warmup": 0.1})),
+    "token_len": (8, ("tokens",)),
+    "token_dim": (128, ("common_width",)),
+    "proj_depth": (1, ("reader_layers",)),
+    "AHL_depth": (3, ("layers",)),
+    "fusion_layer_depth": (_each(2, 4, 4), ("fusion_layers",)),
+    "heads": (8, ("heads",)),
+    "ahl_dim_head": (16, "built in: d / heads"),
+    "dim_head of the transformers": (64, "heads here are d / heads wide, 16"),
+    "mlp_dim": (128, "built in: d"),
+    "dropout": (0.0, ("dropout",)),
+    "norm before each addition": (True, ("renorm",)),
+    "input lengths": ("fixed", "a clip of any length is read to its end"),
+    "selection": ("the best test epoch of each metric", BEST_TEST),
+}
+
 # %% ../../nbs/09_train.presets.ipynb #presets
 FOR = {
     "UGF": ("ugf",),
@@ -549,13 +580,14 @@ FOR = {
     "SPIL": ("spil",),
     "Self-MM": ("self_mm", "late_fusion"),
     "TFN": ("tfn",),
+    "MFN": ("mfn",),
+    "Graph-MFN": ("graph_mfn",),
     "LMF": ("lmf",),
     "LF-DNN": ("lf_dnn",),
     "EF-LSTM": ("ef_lstm",),
     "MISA": ("misa",),
     "MulT": ("mult",),
-    "MFN": ("mfn",),
-    "Graph-MFN": ("graph_mfn",),
+    "ALMT": ("almt",),
 }
 PRESETS = tuple(f"{paper} {dataset}" for paper in FOR for dataset in DATASETS)
 WIDTHS = (
