@@ -17,7 +17,7 @@ from ..papers.equations import equation
 
 # %% auto #0
 __all__ = ['HEAD_FORMS', 'mask_rows', 'attention_weights', 'prompt_attention', 'projected', 'absorbed', 'head_by_head',
-           'PromptAttention', 'GuidedLayer', 'GuidedEncoder', 'future_mask', 'salient_mass']
+           'PromptAttention', 'GuidedLayer', 'future_mask', 'GuidedEncoder', 'salient_mass']
 
 # %% ../../nbs/51_mfon.attention.ipynb #mask-rows
 def mask_rows(
@@ -86,7 +86,6 @@ def projected(
     return F.scaled_dot_product_attention(q, k, v, rows, dropout)
 
 def _per_head(frames, w):  # [N, T, d], [H, d, k] -> [N, H, T, k], by one product with all heads
-                           # side by side
     return (frames @ w.transpose(0, 1).flatten(1)).unflatten(-1, (w.shape[0], -1)).transpose(1, 2)
 
 # %% ../../nbs/51_mfon.attention.ipynb #absorbed
@@ -204,6 +203,15 @@ class GuidedLayer(nn.Module):
                                                              # -> [N, H, I, T]
         return self.attention.attention_weights(*self.views(text, prompted), rows)
 
+# %% ../../nbs/51_mfon.attention.ipynb #future-mask
+def future_mask(
+    queries: int, # text positions Tq, padding included
+    frames: int,  # frames T, padding included
+) -> Tensor:      # True = may be looked at, [Tq, T]
+    """The release's mask: position i sees frames up to i + |T - Tq|, so it depends on the
+    padding of the batch."""
+    return torch.ones(queries, frames, dtype=torch.bool).tril(abs(frames - queries))
+
 # %% ../../nbs/51_mfon.attention.ipynb #guided-encoder
 class GuidedEncoder(nn.Module):
     """Modal prompt attention in several layers.
@@ -249,14 +257,6 @@ class GuidedEncoder(nn.Module):
             seen.append(layer.attention_weights(text, prompted, rows))
             text = layer(text, prompted, rows)
         return torch.stack(seen, 1)
-
-def future_mask(
-    queries: int, # text positions Tq, padding included
-    frames: int,  # frames T, padding included
-) -> Tensor:      # True = may be looked at, [Tq, T]
-    """The release's mask: position i sees frames up to i + |T - Tq|, so it depends on the
-    padding of the batch."""
-    return torch.ones(queries, frames, dtype=torch.bool).tril(abs(frames - queries))
 
 # %% ../../nbs/51_mfon.attention.ipynb #salient-mass
 def salient_mass(

@@ -95,12 +95,14 @@ class MFONOptions(FormOptions):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 
+# %% ../../nbs/53_mfon.method.ipynb #ablations
 MFON_ABLATIONS = {  # rows of Tables 4 and 5 -> options
     "mfon": {}, "w/o distillation": {"alpha": 0.0}, "w/o contrast": {"beta": 0.0},
     "w/o both losses": {"alpha": 0.0, "beta": 0.0},
     "w/o prompt": {"prompt": "none"}, "shared prompt": {"prompt": "shared"},
     "vision as query": {"guide": "vision"}, "audio as query": {"guide": "audio"},
 }
+
 # what the public code does beside the paper, at any width; sizes are in the presets
 RELEASE = dict(
     reduction="first", future=True, start="uniform", frame_layers=1, feed=1, positions="scaled",
@@ -131,7 +133,7 @@ def present_guide(
     "Let the first modality guide where there is no text. Raises ValueError for another guide."
     return replace(options, guide=pick_guide("mfon", options.guide, modalities))
 
-# %% ../../nbs/53_mfon.method.ipynb #guided-model
+# %% ../../nbs/53_mfon.method.ipynb #prompts
 def new_prompt(
     options: MFONOptions,  # kind, length and first values of the prompts
 ) -> ModalPrompt | None:   # None: no prompts
@@ -140,6 +142,7 @@ def new_prompt(
     if o.prompt == "none": return None
     return ModalPrompt(o.prompt_length, o.common_width, o.start, shared=o.prompt == "shared")
 
+# %% ../../nbs/53_mfon.method.ipynb #guided-model
 class GuidedModel(CommonModel):
     "The common model with sequences, prompts and attention in front of its heads."
     Options, probe_only = MFONOptions, True
@@ -257,6 +260,7 @@ def check_own_labels(
                 raise ValueError(f"teacher_labels='own': corpus {corpus.name!r} has no {m} label "
                                  "for every clip, as SIMS has; use teacher_labels='multimodal'")
 
+# %% ../../nbs/53_mfon.method.ipynb #fits-prompt
 def check_prompt_length(
     corpus: Corpus,    # without test split
     modalities: list,  # those with a prompt per time step

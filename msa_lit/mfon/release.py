@@ -4,12 +4,12 @@
 
 # %% ../../nbs/52_mfon.release.ipynb #imports
 from __future__ import annotations
-from ..base.types import Named
 
 from dataclasses import dataclass
 
 from torch import nn
 
+from ..base.types import Named
 from ..model.encoders import positions
 from ..model.common import Branch
 from .attention import GuidedEncoder
@@ -18,8 +18,8 @@ from .prompt import FrameMLP
 from ..model.optimisers import OPTIMISERS, check_rate
 
 # %% auto #0
-__all__ = ['POSITIONS', 'PREDICTORS', 'TEACHERS', 'TEACHER_LABELS', 'FormOptions', 'narrowing', 'Pyramid', 'PlacedEncoder',
-           'make_guided', 'ReleaseTeacher', 'make_teacher']
+__all__ = ['POSITIONS', 'PREDICTORS', 'TEACHERS', 'TEACHER_LABELS', 'FormOptions', 'check_form', 'narrowing', 'Pyramid',
+           'PlacedEncoder', 'make_guided', 'ReleaseTeacher', 'make_teacher']
 
 # %% ../../nbs/52_mfon.release.ipynb #options
 POSITIONS, PREDICTORS = ("none", "added", "scaled"), ("common", "pyramid")
@@ -28,69 +28,59 @@ TEACHERS, TEACHER_LABELS = ("ours", "release"), ("multimodal", "own")
 @dataclass(frozen=True)
 class FormOptions:
     "How MFON is built where the paper leaves it open."
-
-    audio_layers: int = 0  # layers of prompt attention over audio; 0: attention_layers
-    vision_layers: int = 0  # the same over vision
-    feed: int = 4  # feed-forward width of these layers, in units of d
+    audio_layers: int = 0    # layers of prompt attention over audio; 0: attention_layers
+    vision_layers: int = 0   # the same over vision
+    feed: int = 4            # feed-forward width of these layers, in units of d
     positions: str = "none"  # position codes: "none", "added", "scaled" (x sqrt(d) first)
-    text_dropout: float = 0.0  # of the text in the common width, in training
-    predictor: str = "common"  # "common", or "pyramid": d, d/2, d/8 with GELU
-    teacher_form: str = "ours"  # "ours", or "release": ReLU, width d, one map, scaled positions
+    text_dropout: float = 0.0      # of the text in the common width, in training
+    predictor: str = "common"      # "common", or "pyramid": d, d/2, d/8 with GELU
+    teacher_form: str = "ours"     # "ours", or "release": ReLU, width d, one map, scaled positions
     teacher_audio_layers: int = 0  # self-attention layers of the audio teacher; 0: teacher_layers
-    teacher_vision_layers: int = 0  # the same of the vision teacher
-    teacher_audio_dropout: float | None = None  # None: dropout
+    teacher_vision_layers: int = 0 # the same of the vision teacher
+    teacher_audio_dropout: float | None = None   # None: dropout
     teacher_vision_dropout: float | None = None  # None: dropout
-    teacher_audio_lr: float | None = None  # rate of the audio teacher; None: as the main stage
+    teacher_audio_lr: float | None = None   # rate of the audio teacher; None: as the main stage
     teacher_vision_lr: float | None = None  # rate of the vision teacher
     teacher_decay: float | None = None  # weight decay of the teachers; None: as the main stage
-    teacher_optimiser: str = ""  # of the teachers' stage; "": as the main stage
-    teacher_labels: str = (
-        "multimodal"  # what trains teachers: "multimodal", or each modality's "own"
-    )
+    teacher_optimiser: str = ""         # of the teachers' stage; "": as the main stage
+    teacher_labels: str = "multimodal"  # what trains teachers: this, or each modality's "own"
 
-    def check_form(self):  # raises ValueError for what cannot be built
-        known = dict(
-            positions=POSITIONS,
-            predictor=PREDICTORS,
-            teacher_form=TEACHERS,
-            teacher_labels=TEACHER_LABELS,
-            teacher_optimiser=("", *OPTIMISERS),
-        )
-        for name, allowed in known.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
-        for name in (
-            "audio_layers",
-            "vision_layers",
-            "teacher_audio_layers",
-            "teacher_vision_layers",
-        ):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        if self.feed < 1:
-            raise ValueError(f"feed={self.feed}: the feed-forward width is at least 1 d")
-        for name in ("teacher_audio_lr", "teacher_vision_lr", "teacher_decay"):
-            check_rate(name, getattr(self, name))
-        for name in ("text_dropout", "teacher_audio_dropout", "teacher_vision_dropout"):
-            check_rate(name, getattr(self, name))
-            if (getattr(self, name) or 0) >= 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be below 1")
+    def check_form(self): # ValueError for what cannot be built
+        check_form(self)
 
     @property
-    def teaching(self):  # what the teachers' stage overrides in the options of the loop
-        said = dict(
-            audio_lr=self.teacher_audio_lr,
-            vision_lr=self.teacher_vision_lr,
-            audio_decay=self.teacher_decay,
-            vision_decay=self.teacher_decay,
-            optimiser=self.teacher_optimiser or None,
-        )
+    def teaching(self): # what the teachers' stage overrides in the options of the loop
+        said = dict(audio_lr=self.teacher_audio_lr, vision_lr=self.teacher_vision_lr,
+                    audio_decay=self.teacher_decay, vision_decay=self.teacher_decay,
+                    optimiser=self.teacher_optimiser or None)
         return {k: v for k, v in said.items() if v is not None}
+
+# %% ../../nbs/52_mfon.release.ipynb #check-form
+def check_form(
+    options: FormOptions,  # any
+) -> None:
+    "Raises ValueError for what cannot be built, and names the option."
+    known = dict(positions=POSITIONS, predictor=PREDICTORS, teacher_form=TEACHERS,
+                 teacher_labels=TEACHER_LABELS, teacher_optimiser=("", *OPTIMISERS))
+    for name, allowed in known.items():
+        if getattr(options, name) not in allowed:
+            raise ValueError(f"{name}={getattr(options, name)!r} is not one of {allowed}")
+    for name in ("audio_layers", "vision_layers", "teacher_audio_layers", "teacher_vision_layers"):
+        if getattr(options, name) < 0:
+            raise ValueError(f"{name}={getattr(options, name)} must not be negative")
+    if options.feed < 1:
+        raise ValueError(f"feed={options.feed}: the feed-forward width is at least 1 d")
+    rates = ("teacher_audio_lr", "teacher_vision_lr", "teacher_decay")
+    shares = ("text_dropout", "teacher_audio_dropout", "teacher_vision_dropout")
+    for name in (*rates, *shares): check_rate(name, getattr(options, name))
+    for name in shares:
+        if (getattr(options, name) or 0) >= 1:
+            raise ValueError(f"{name}={getattr(options, name)} must be below 1")
 
 # %% ../../nbs/52_mfon.release.ipynb #pyramid
 def narrowing(
     widths: tuple,  # of the layers, first the input's
-) -> nn.Sequential:  # [..., widths[0]] -> [..., widths[-1]]
+) -> nn.Sequential: # [..., widths[0]] -> [..., widths[-1]]
     "Linear maps, each with GELU behind it. Raises ValueError for a width below 1."
     if min(widths) < 1:
         raise ValueError(f"widths {widths}: d must be at least 8, so that d/8 is a width")
@@ -99,104 +89,86 @@ def narrowing(
 
 class Pyramid(Branch):
     "The release's predictor in the place of a branch."
-
     def __init__(
         self,
         width_in: int,  # width of what comes in
-        width: int,  # d
+        width: int,     # d
     ):
         nn.Module.__init__(self)
         self.narrow = narrowing((width_in, width, width // 2, width // 8))
         self.head = nn.Linear(width // 8, 1)
 
-    def represent(self, x):  # [N, width_in] -> [N, d / 8]
+    def represent(self, x): # [N, width_in] -> [N, d / 8]
         return self.narrow(x)
 
 # %% ../../nbs/52_mfon.release.ipynb #placed
 class PlacedEncoder(GuidedEncoder):
     "Modal prompt attention that knows positions; raises ValueError for an odd width."
-
     def __init__(
         self,
-        width: int,  # common width d
+        width: int,           # common width d
         scaled: bool = True,  # multiply by the root of d first
-        dropout: float = 0.0,  # also of query and frames, in training
-        **more,  # as GuidedEncoder
+        dropout: float = 0.0, # also of query and frames, in training
+        **more,               # as GuidedEncoder
     ):
         super().__init__(width, dropout=dropout, **more)
         self.root, self.drop = width**0.5 if scaled else 1.0, nn.Dropout(dropout)
 
-    def place(
-        self, x, length, keep
-    ):  # [N, I, d], positions there are, those kept or None -> [N, I, d]
+    def place(self, x, length, keep): # [N, I, d], positions there are, those kept -> [N, I, d]
         code = positions(length, x.shape[-1])[slice(None) if keep is None else keep]
         return self.drop(self.root * x + code.to(x))
 
-    def start(self, text, frames, mask, positions):  # as GuidedEncoder
+    def start(self, text, frames, mask, positions): # as GuidedEncoder
         kept, prompted, rows = super().start(text, frames, mask, positions)
-        return (
-            self.place(kept, text.shape[1], positions),
-            self.place(prompted, frames.shape[1], None),
-            rows,
-        )
+        placed = self.place(kept, text.shape[1], positions)
+        return placed, self.place(prompted, frames.shape[1], None), rows
 
+# %% ../../nbs/52_mfon.release.ipynb #make-guided
 def make_guided(
-    modality: str,  # "text", "audio" or "vision": whose frames are attended to
-    options,  # MFONOptions
-    dropout: float,  # in every layer, in training
+    modality: str,             # "text", "audio" or "vision": whose frames are attended to
+    options,                   # MFONOptions
+    dropout: float,            # in every layer, in training
     prompt: nn.Module | None,  # ModalPrompt, or none
-) -> GuidedEncoder:  # the attention of one modality
+) -> GuidedEncoder:            # the attention of one modality
     "Prompt attention with the layers its modality has."
     o = options
     layers = getattr(o, f"{modality}_layers", 0) or o.attention_layers
-    said: Named = dict(
-        layers=layers,
-        heads=o.heads,
-        norm=o.norm,
-        hidden=o.feed * o.common_width,
-        dropout=dropout,
-        prompt=prompt,
-        future=o.future,
-        form=o.form,
-    )
-    if o.positions == "none":
-        return GuidedEncoder(o.common_width, **said)
+    said: Named = dict(layers=layers, heads=o.heads, norm=o.norm, hidden=o.feed * o.common_width,
+                       dropout=dropout, prompt=prompt, future=o.future, form=o.form)
+    if o.positions == "none": return GuidedEncoder(o.common_width, **said)
     return PlacedEncoder(o.common_width, o.positions == "scaled", **said)
 
 # %% ../../nbs/52_mfon.release.ipynb #teacher
 class ReleaseTeacher(UnimodalTeacher):
     "A teacher as the public release builds it."
-
     def __init__(
         self,
-        width_in: int,  # features per frame
-        width: int,  # d
-        layers: int = 4,  # self-attention layers
-        heads: int = 8,  # attention heads
+        width_in: int,         # features per frame
+        width: int,            # d
+        layers: int = 4,       # self-attention layers
+        heads: int = 8,        # attention heads
         dropout: float = 0.0,  # in every layer and of the embedded frames, in training
-        how: str = "first",  # reduction, as for UnimodalTeacher
+        how: str = "first",    # reduction, as for UnimodalTeacher
         causal: bool = False,  # hide later frames
     ):
         super().__init__(width_in, width, layers, heads, dropout, how, causal)
-        one = nn.TransformerEncoderLayer(
-            width, heads, width, dropout, "relu", batch_first=True, norm_first=True
-        )
-        self.attend = nn.TransformerEncoder(
-            one, layers, nn.LayerNorm(width), enable_nested_tensor=False
-        )
+        one = nn.TransformerEncoderLayer(width, heads, width, dropout, "relu", batch_first=True,
+                                         norm_first=True)
+        self.attend = nn.TransformerEncoder(one, layers, nn.LayerNorm(width),
+                                            enable_nested_tensor=False)
         self.project, self.embedded = FrameMLP(width_in, width, 1), nn.Dropout(dropout)
-        self.head = nn.Sequential(
-            *narrowing((width, width // 2, width // 8)), nn.Linear(width // 8, 1)
-        )
+        narrow = narrowing((width, width // 2, width // 8))
+        self.head = nn.Sequential(*narrow, nn.Linear(width // 8, 1))
 
-    def embed(self, values):  # standardised frames [N, T, width_in] -> [N, T, d]
+    def embed(self, values): # standardised frames [N, T, width_in] -> [N, T, d]
         x = self.width**0.5 * self.project(values)
         return self.embedded(x + positions(x.shape[1], self.width).to(x))
 
+# %% ../../nbs/52_mfon.release.ipynb #make-teacher
 def make_teacher(
-    modality: str,  # "audio" or "vision"
-    width_in: int,  # features per frame
-    options,  # MFONOptions
+    modality: str,   # "audio" or "vision"
+    width_in: int,   # features per frame
+    options,         # MFONOptions
     dropout: float,  # the method's
 ) -> UnimodalTeacher:
     "The teacher of one modality."

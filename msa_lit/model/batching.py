@@ -21,7 +21,7 @@ from ..data.corpus import Padded, spans
 
 # %% auto #0
 __all__ = ['STEP', 'COUNTS', 'like_length', 'packed_states', 'usual_groups', 'last_states', 'all_states', 'first_fit',
-           'SharedRows', 'share_rows', 'back_to_batch', 'first_place', 'states_in_rows', 'chunks_of_tokens',
+           'SharedRows', 'share_rows', 'back_to_batch', 'first_place', 'chunks_of_tokens', 'states_in_rows',
            'foreign_to_mkl', 'OneDnnLinear', 'use_onednn', 'plain_forms']
 
 # %% ../../nbs/04_model.batching.ipynb #groups
@@ -34,7 +34,7 @@ def like_length(
     order = np.argsort(sizes, kind="stable")
     return [part.tolist() for part in np.array_split(order, groups) if len(part)]
 
-# %% ../../nbs/04_model.batching.ipynb #lstm
+# %% ../../nbs/04_model.batching.ipynb #packed
 def packed_states(
     rnn: nn.LSTM,    # one-directional, batch first
     padded: Padded,  # values [N, T, d]
@@ -51,6 +51,13 @@ def usual_groups(
     "About eight rows a group and four groups at most on a CPU, one group elsewhere."
     return min(4, -(-len(padded.lengths) // 8)) if padded.values.device.type == "cpu" else 1
 
+# %% ../../nbs/04_model.batching.ipynb #runs
+STEP = 16  # groups end at a multiple of so many frames
+
+def _check(rnn):
+    if rnn.bidirectional or not rnn.batch_first:
+        raise ValueError("groups need an LSTM that runs forwards, with the batch first")
+
 def _runs(rnn, padded, groups): # -> row numbers and their states [n, longest of them, h], by group
     if groups == 1: return [(torch.arange(len(padded.lengths), device=padded.values.device),
                              rnn(padded.values)[0])]
@@ -62,8 +69,7 @@ def _runs(rnn, padded, groups): # -> row numbers and their states [n, longest of
         runs.append((index, rnn(values[index, :frames])[0][:, :sizes[rows[-1]]]))
     return runs
 
-STEP = 16  # groups end at a multiple of so many frames
-
+# %% ../../nbs/04_model.batching.ipynb #lstm
 def last_states(
     rnn: nn.LSTM,               # one-directional, batch first
     padded: Padded,             # values [N, T, d]
@@ -88,10 +94,6 @@ def all_states(
     order = torch.cat([rows for rows, _ in runs]).argsort()
     return torch.cat(wide)[order] * padded.mask.unsqueeze(-1)
 
-def _check(rnn):
-    if rnn.bidirectional or not rnn.batch_first:
-        raise ValueError("groups need an LSTM that runs forwards, with the batch first")
-
 # %% ../../nbs/04_model.batching.ipynb #rows
 def first_fit(
     sizes: Sequence[int],  # N lengths
@@ -109,6 +111,7 @@ def first_fit(
         free[row] -= sizes[i]
     return rows
 
+# %% ../../nbs/04_model.batching.ipynb #shared
 class SharedRows(NamedTuple):
     "Sentences laid into common rows."
     ids: Tensor     # [R, W] token ids, 0 where nobody is
@@ -121,6 +124,7 @@ class SharedRows(NamedTuple):
         "True where one token may look at another; nobody's places see one another."
         return self.owner[:, None, :, None] == self.owner[:, None, None, :]
 
+# %% ../../nbs/04_model.batching.ipynb #share
 def share_rows(
     padded: Padded,  # token ids [N, T]
 ) -> SharedRows:
@@ -144,6 +148,7 @@ def _laid(padded, rows, room, at):
     return SharedRows(spread(padded.values, 0), spread(count[:frames].expand(n, -1), 0),
                       spread(count[:n, None].expand(-1, frames), -1), at)
 
+# %% ../../nbs/04_model.batching.ipynb #back
 def back_to_batch(
     states: Tensor,      # [R, W, h], computed in shared rows
     shared: SharedRows,  # how they were laid
@@ -169,6 +174,19 @@ def first_place(
     if kind is None or not usual or not masked or getattr(config, "is_decoder", False): return None
     return kind * ((config.pad_token_id or 0) + 1)
 
+# %% ../../nbs/04_model.batching.ipynb #chunks
+def chunks_of_tokens(
+    sizes: Sequence[int],  # N lengths
+    tokens: int,           # at most so many places in a chunk; a longer row has one of its own
+) -> list:                 # lists of row numbers, shortest rows first
+    "Cut rows of like length into chunks of about equal work."
+    chunks, order = [[]], np.argsort(sizes, kind="stable").tolist()
+    for row in order:  # the longest of a chunk is its last
+        if chunks[-1] and (len(chunks[-1]) + 1) * sizes[row] > tokens: chunks.append([])
+        chunks[-1].append(row)
+    return chunks
+
+# %% ../../nbs/04_model.batching.ipynb #in-rows
 def states_in_rows(
     model: nn.Module,  # a transformers encoder that `first_place` admits
     padded: Padded,    # token ids [N, T]
@@ -180,17 +198,6 @@ def states_in_rows(
     found = model(input_ids=shared.ids, position_ids=shared.places + first,
                   attention_mask=shared.mask)
     return back_to_batch(found.last_hidden_state, shared, padded)
-
-def chunks_of_tokens(
-    sizes: Sequence[int],  # N lengths
-    tokens: int,           # at most so many places in a chunk; a longer row has one of its own
-) -> list:                 # lists of row numbers, shortest rows first
-    "Cut rows of like length into chunks of about equal work."
-    chunks, order = [[]], np.argsort(sizes, kind="stable").tolist()
-    for row in order:  # the longest of a chunk is its last
-        if chunks[-1] and (len(chunks[-1]) + 1) * sizes[row] > tokens: chunks.append([])
-        chunks[-1].append(row)
-    return chunks
 
 # %% ../../nbs/04_model.batching.ipynb #linear
 @cache

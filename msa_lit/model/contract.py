@@ -22,7 +22,7 @@ from .options import ModelOptions, ModelSpec
 
 # %% auto #0
 __all__ = ['Answers', 'Features', 'Encoded', 'OFFERS', 'METHODS', 'PIECES', 'Output', 'Losses', 'Stage', 'NoOptions', 'Model',
-           'Passing', 'scaled', 'Method', 'Piece', 'wear', 'ask', 'total_losses', 'Registry', 'method', 'piece',
+           'scaled', 'Passing', 'Method', 'Piece', 'wear', 'ask', 'total_losses', 'Registry', 'method', 'piece',
            'parse', 'import_all', 'homes']
 
 # %% ../../nbs/04_model.contract.ipynb #output
@@ -116,6 +116,17 @@ class Model(nn.Module):
     def answer(self, encoded: Encoded) -> Output: # what the vectors say
         raise NotImplementedError(f"{type(self).__name__} answers nothing")
 
+# %% ../../nbs/04_model.contract.ipynb #scalers
+def scaled(
+    path: str,   # of a scaler among a method's modules, such as "encoders.audio.scaler"
+    owner: str,  # the method's class, for the message
+) -> str:        # the modality whose frames it scales
+    "Read a modality off a place. Raises ValueError where there is none, or more than one."
+    found = [part for part in path.split(".") if part in MODALITIES]
+    if len(found) == 1: return found[0]
+    raise ValueError(f"{owner}: whose frames does the scaler at {path!r} scale? Keep it under one "
+                     f"of {MODALITIES}, in an nn.ModuleDict, or override `calibrate`")
+
 # %% ../../nbs/04_model.contract.ipynb #passing
 class Passing(Model):
     "The forward pass through pieces and stages, and the scalers."
@@ -145,7 +156,7 @@ class Passing(Model):
             if self.training: self.asked.add((name, "encoded"))
         return encoded
 
-    def forward(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch) -> Output: # predictions [N] each, vectors [N, h]
         own = self.at_work.forward
         return self.answer(self.hear(batch)) if own is None else own(batch)
 
@@ -155,16 +166,6 @@ class Passing(Model):
             if isinstance(scaler, Standardise):
                 scaler.fit(rows[scaled(path, type(self).__name__)])
         return self
-
-def scaled(
-    path: str,   # of a scaler among a method's modules, such as "encoders.audio.scaler"
-    owner: str,  # the method's class, for the message
-) -> str:        # the modality whose frames it scales
-    "Read a modality off a place. Raises ValueError where there is none, or more than one."
-    found = [part for part in path.split(".") if part in MODALITIES]
-    if len(found) == 1: return found[0]
-    raise ValueError(f"{owner}: whose frames does the scaler at {path!r} scale? Keep it under one "
-                     f"of {MODALITIES}, in an nn.ModuleDict, or override `calibrate`")
 
 # %% ../../nbs/04_model.contract.ipynb #training
 class Method(Passing):
@@ -177,10 +178,10 @@ class Method(Passing):
         read = {"encoder"} if model.text == "features" else set()  # text frames pass one, too
         return {o: f"{cls.name} never reads it" for o in cls.ignores if o not in read}
 
-    def begin(self, stage: str, corpus: Corpus):
+    def begin(self, stage: Stage, corpus: Corpus):
         "When a stage starts; the corpus has no test split."
 
-    def attach(self, stage: str, corpus: Corpus): "When a stage starts, and when it is resumed."
+    def attach(self, stage: Stage, corpus: Corpus): "When a stage starts, and when it is resumed."
 
     def optimiser(self, options) -> torch.optim.Optimizer: # TrainOptions of the stage
         from msa_lit.model.optimisers import make_optimiser
@@ -196,9 +197,9 @@ class Method(Passing):
     def monitor(self, predictions: Answers, labels: Answers) -> float: # lower is better
         return float((predictions["multimodal"] - labels["multimodal"]).abs().mean())
 
-    def end(self, stage: str): "After the best weights of a stage are back."
+    def end(self, stage: Stage): "After the best weights of a stage are back."
 
-# %% ../../nbs/04_model.contract.ipynb #piece
+# %% ../../nbs/04_model.contract.ipynb #offers
 OFFERS = {
     "encoders": "an encoder per modality",
     "encoded": "vectors that pass the pieces on their way to the heads",
@@ -206,6 +207,7 @@ OFFERS = {
     "features": "features per modality through which a gradient reaches the encoders",
 }
 
+# %% ../../nbs/04_model.contract.ipynb #piece
 class Piece(nn.Module):
     "Something a method borrows from another paper."
     name: str = ""
@@ -225,7 +227,7 @@ class Piece(nn.Module):
 
     def encoded(self, method: Method, batch: Batch, encoded: Encoded) -> Encoded: return encoded
 
-    def begin(self, method: Method, stage: str, corpus: Corpus): "When a stage with pieces starts."
+    def begin(self, method: Method, stage: Stage, corpus: Corpus): "When a stage with it starts."
 
     def losses(self, method: Method, batch: Batch, out: Output) -> Mapping[str, Tensor]: return {}
 
@@ -251,6 +253,7 @@ def wear(
     piece.put_on(method)
     method.pieces[name] = piece
 
+# %% ../../nbs/04_model.contract.ipynb #asking
 def ask(
     method: Method,  # with its pieces
     hook: str,       # of the pieces: "begin", "losses", "before_step", "after_step"
@@ -276,7 +279,7 @@ def total_losses(
     raise ValueError(f"loss {broken!r} is {named[broken].item()} at utterances {batch.ids[:3]}…; "
                      "look at the inputs of this batch or lower the learning rate")
 
-# %% ../../nbs/04_model.contract.ipynb #registry
+# %% ../../nbs/04_model.contract.ipynb #who
 def _own(cls): # written in the notebook or script at hand?
     return cls.__module__ in ("__main__", "__mp_main__")
 
@@ -288,6 +291,7 @@ def _at_hand(cls, main): # does the notebook or script that defined the class st
     now = sys.modules["__main__"]
     return main in (None, now) or any(value is cls for value in vars(now).values())
 
+# %% ../../nbs/04_model.contract.ipynb #registry
 class Registry(MutableMapping):
     "Classes by name; what the notebook or script at hand defines goes before what is installed."
     def __init__(
@@ -331,8 +335,16 @@ class Registry(MutableMapping):
 
     def __len__(self): return sum(1 for _ in self)
 
+# %% ../../nbs/04_model.contract.ipynb #register
 METHODS = Registry("method")
 PIECES = Registry("piece")
+
+def _register(registry, name):
+    def mark(cls):
+        registry[name] = cls
+        cls.name = name
+        return cls
+    return mark
 
 def method(
     name: str,  # what users write
@@ -345,12 +357,6 @@ def piece(
 ):
     "Class decorator: register a piece. Raises ValueError if another class has the name."
     return _register(PIECES, name)
-def _register(registry, name):
-    def mark(cls):
-        registry[name] = cls
-        cls.name = name
-        return cls
-    return mark
 
 # %% ../../nbs/04_model.contract.ipynb #find
 def parse(
@@ -367,6 +373,7 @@ def _find(registry, name):
     if announced or name not in registry: load_module(registry.kind, name)
     return registry[name]
 
+# %% ../../nbs/04_model.contract.ipynb #homes
 def import_all() -> list:  # names of the modules imported
     "Import every module of the package, so that each can register what it offers."
     import msa_lit
@@ -383,4 +390,3 @@ def homes(
     cls, pieces = parse(name)
     def module(c): return "__main__" if _own(c) else c.__module__
     return tuple(f"{module(c)}.{c.__qualname__}" for c in (cls, *pieces.values()))
-

@@ -31,9 +31,9 @@ from ..base.notices import notice
 from ..data.soundness import CorpusError, Observation
 
 # %% auto #0
-__all__ = ['ETHIOPIC_SPACE', 'pool', 'Standardise', 'column_moments', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
+__all__ = ['ETHIOPIC_SPACE', 'pool', 'column_moments', 'Standardise', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
            'split_words', 'WordTokeniser', 'TinyText', 'PretrainedText', 'text_config', 'text_network',
-           'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'read_text', 'check_vocabulary',
+           'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'check_vocabulary', 'read_text',
            'FeatureText', 'text_states', 'roomy', 'freeze_text', 'parameter_groups']
 
 # %% ../../nbs/04_model.encoders.ipynb #pool
@@ -47,11 +47,26 @@ def pool(
     if how == "first": return states[:, 0]
     if how == "last": return states[rows, lengths - 1]
     if how == "mean":
-        # [N, T, 1]
-        real = (torch.arange(states.shape[1], device=states.device) < lengths[:, None]).unsqueeze(
-            -1)
+        frames = torch.arange(states.shape[1], device=states.device)
+        real = (frames < lengths[:, None]).unsqueeze(-1)  # [N, T, 1]
         return (states * real).sum(1) / lengths[:, None]
     raise ValueError(f"pooling {how!r} is not one of 'first', 'last', 'mean'")
+
+# %% ../../nbs/04_model.encoders.ipynb #moments
+def column_moments(
+    values: np.ndarray,   # frames, [R, d], possibly memory-mapped
+    block: int = 65536,   # rows read at a time
+) -> tuple:               # (mean [d], standard deviation [d]), float32
+    "Mean and standard deviation of every column in one pass over blocks."
+    centre = np.asarray(values[0], np.float64)
+    s1, s2 = np.zeros_like(centre), np.zeros_like(centre)
+    for start in range(0, len(values), block):
+        gap = np.asarray(values[start:start + block], np.float64) - centre
+        s1 += gap.sum(0)
+        s2 += (gap ** 2).sum(0)
+    shift = s1 / len(values)
+    spread = np.sqrt(np.maximum(s2 / len(values) - shift ** 2, 0))
+    return (centre + shift).astype(np.float32), spread.astype(np.float32)
 
 # %% ../../nbs/04_model.encoders.ipynb #standard
 class Standardise(nn.Module):
@@ -79,22 +94,6 @@ class Standardise(nn.Module):
 
     def forward(self, values):  # [N, T, width] -> [N, T, width]
         return (values - self.mean) / self.scale
-
-# %% ../../nbs/04_model.encoders.ipynb #moments
-def column_moments(
-    values: np.ndarray,   # frames, [R, d], possibly memory-mapped
-    block: int = 65536,   # rows read at a time
-) -> tuple:               # (mean [d], standard deviation [d]), float32
-    "Mean and standard deviation of every column in one pass over blocks."
-    centre = np.asarray(values[0], np.float64)
-    s1, s2 = np.zeros_like(centre), np.zeros_like(centre)
-    for start in range(0, len(values), block):
-        gap = np.asarray(values[start:start + block], np.float64) - centre
-        s1 += gap.sum(0)
-        s2 += (gap ** 2).sum(0)
-    shift = s1 / len(values)
-    spread = np.sqrt(np.maximum(s2 / len(values) - shift ** 2, 0))
-    return (centre + shift).astype(np.float32), spread.astype(np.float32)
 
 # %% ../../nbs/04_model.encoders.ipynb #base
 class Encoder(nn.Module):
@@ -314,39 +313,7 @@ class PretrainedText(Encoder):
 def _one_length(sizes): # row numbers, those of one length together
     return [[i for i, s in enumerate(sizes) if s == size] for size in sorted(set(sizes))]
 
-# %% ../../nbs/04_model.encoders.ipynb #config
-def text_config(
-    text: str,  # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
-) -> tuple:     # (transformers configuration, class that loads or builds the network)
-    "Look up an architecture by name. Raises OSError where there is none."
-    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
-    from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING as ENCODERS
-
-    if text in ("tiny", "features"):
-        raise ValueError(f"text={text!r} is no pretrained network: it cannot be frozen or loaded; "
-                         "name minilm, mpnet, a hub name or a folder")
-    kind = text.removeprefix("random:")
-    source = _source(text)
-    try:
-        if kind != text: config = AutoConfig.for_model(kind)
-        elif _is_old_bert(source): config = _old_bert_config(source)
-        else: config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except Exception as e:  # transformers, tokenizers and json each have their own
-        raise OSError(f"text={text!r} is neither a folder with a transformers model nor a hub name "
-                      f"that can be reached: {_said(e)}") from e
-    _check_layers(text, config)
-    return config, AutoModelForTextEncoding if type(config) in ENCODERS else AutoModel
-
-def _check_layers(text, config, most=500): # a line of text may ask for a billion layers
-    deep = [k for k, v in vars(config).items() if "layers" in k and isinstance(v, int) and v > most]
-    if deep: raise OSError(f"text={text!r} asks for {deep[0]} above {most}, as no text encoder has")
-
-def _outline(text, config, loader): # the network without its weights, which costs no memory
-    try:
-        with torch.device("meta"): return loader.from_config(config)
-    except Exception as e:
-        raise OSError(f"the settings of text={text!r} describe no network: {_said(e)}") from e
-
+# %% ../../nbs/04_model.encoders.ipynb #sources
 def _source(text): # what transformers is asked for
     if text in PACKAGED: return packaged_folder(text)
     folder = Path(text).expanduser()
@@ -370,17 +337,41 @@ def _old_bert_config(source):
     named = [source / n for n in ("config.json", "bert_config.json")]
     return BertConfig.from_json_file(next(p for p in named if p.is_file()))
 
-# %% ../../nbs/04_model.encoders.ipynb #network
-def text_network(
-    text: str,                    # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
-    pooling: str | None = None,   # "first", "last" or "mean"; None: as the architecture is used
-) -> PretrainedText:              # the network with its pooling, in evaluation mode
-    "Load a pretrained text encoder by name. Raises OSError where it cannot be found or read."
-    config, loader = text_config(text)
-    drawn = text.startswith("random:")
-    model = _encoder_of(text, loader.from_config(config) if drawn else _load(text, config, loader))
-    return PretrainedText(model.eval(), pooling or _usual_pooling(text, config))
+# %% ../../nbs/04_model.encoders.ipynb #bounds
+def _check_layers(text, config, most=500): # a line of text may ask for a billion layers
+    deep = [k for k, v in vars(config).items() if "layers" in k and isinstance(v, int) and v > most]
+    if deep: raise OSError(f"text={text!r} asks for {deep[0]} above {most}, as no text encoder has")
 
+def _outline(text, config, loader): # the network without its weights, which costs no memory
+    try:
+        with torch.device("meta"): return loader.from_config(config)
+    except Exception as e:
+        raise OSError(f"the settings of text={text!r} describe no network: {_said(e)}") from e
+
+# %% ../../nbs/04_model.encoders.ipynb #config
+def text_config(
+    text: str,  # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
+) -> tuple:     # (transformers configuration, class that loads or builds the network)
+    "Look up an architecture by name. Raises OSError where there is none."
+    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
+    from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING as ENCODERS
+
+    if text in ("tiny", "features"):
+        raise ValueError(f"text={text!r} is no pretrained network: it cannot be frozen or loaded; "
+                         "name minilm, mpnet, a hub name or a folder")
+    kind = text.removeprefix("random:")
+    source = _source(text)
+    try:
+        if kind != text: config = AutoConfig.for_model(kind)
+        elif _is_old_bert(source): config = _old_bert_config(source)
+        else: config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except Exception as e:  # transformers, tokenizers and json each have their own
+        raise OSError(f"text={text!r} is neither a folder with a transformers model nor a hub name "
+                      f"that can be reached: {_said(e)}") from e
+    _check_layers(text, config)
+    return config, AutoModelForTextEncoding if type(config) in ENCODERS else AutoModel
+
+# %% ../../nbs/04_model.encoders.ipynb #weights
 def _check_size(text, config, loader): # settings and weights of a folder belong together
     source = _source(text)
     if not isinstance(source, Path): return
@@ -405,6 +396,7 @@ def _load(text, config, loader): # a network with the weights of its folder
                     f"random, such as {lost[0]}")
     return model
 
+# %% ../../nbs/04_model.encoders.ipynb #usual
 def _encoder_of(text, model): # the part that reads text; raises OSError where there is none
     if model.config.is_encoder_decoder: model = model.get_encoder()
     reads = "input_ids" in inspect.signature(model.forward).parameters
@@ -420,6 +412,17 @@ def _usual_pooling(text, config): # "first" where the first token stands for the
     causal = kind in CAUSAL and kind not in MASKED  # the first token has seen nothing
     no_first = config.is_encoder_decoder or config.model_type in ("t5", "mt5", "umt5")
     return "mean" if text in PACKAGED or no_first or causal else "first"
+
+# %% ../../nbs/04_model.encoders.ipynb #network
+def text_network(
+    text: str,                    # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
+    pooling: str | None = None,   # "first", "last" or "mean"; None: as the architecture is used
+) -> PretrainedText:              # the network with its pooling, in evaluation mode
+    "Load a pretrained text encoder by name. Raises OSError where it cannot be found or read."
+    config, loader = text_config(text)
+    drawn = text.startswith("random:")
+    model = _encoder_of(text, loader.from_config(config) if drawn else _load(text, config, loader))
+    return PretrainedText(model.eval(), pooling or _usual_pooling(text, config))
 
 # %% ../../nbs/04_model.encoders.ipynb #limits
 def network_limits(
@@ -439,6 +442,16 @@ def text_limits(
     "The limits of a network that is not loaded yet. Raises OSError where it cannot be found."
     config, loader = text_config(text)
     return network_limits(_encoder_of(text, _outline(text, config, loader)))
+
+# %% ../../nbs/04_model.encoders.ipynb #loading
+def _load_tokeniser(source):
+    from transformers import AutoTokenizer, BertTokenizer
+    if _is_old_bert(source): found = BertTokenizer.from_pretrained(source)
+    else: found = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    if len(found) <= len(found.all_special_tokens):
+        raise OSError("its vocabulary is empty: the folder holds no vocab.txt, tokenizer.json or "
+                      "other tokeniser file")
+    return found
 
 # %% ../../nbs/04_model.encoders.ipynb #tokenise
 class HubTokeniser:
@@ -486,15 +499,6 @@ class HubTokeniser:
         candidates = (t.unk_token_id, t.eos_token_id, t.pad_token_id, 0)
         return next(i for i in candidates if i is not None)
 
-def _load_tokeniser(source):
-    from transformers import AutoTokenizer, BertTokenizer
-    if _is_old_bert(source): found = BertTokenizer.from_pretrained(source)
-    else: found = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    if len(found) <= len(found.all_special_tokens):
-        raise OSError("its vocabulary is empty: the folder holds no vocab.txt, tokenizer.json or "
-                      "other tokeniser file")
-    return found
-
 # %% ../../nbs/04_model.encoders.ipynb #cut
 def cut_tokens(
     tokens: Ragged,         # N sentences
@@ -510,44 +514,8 @@ def cut_tokens(
     if close: values[short.offsets[1:][long] - 1] = tokens.values[tokens.offsets[1:][long] - 1]
     return short, {int(i): int(tokens.lengths[i]) for i in long}
 
-# %% ../../nbs/04_model.encoders.ipynb #read
-def read_text(
-    corpus: Corpus,                      # any corpus with a text modality
-    text: str,                           # name of the text encoder
-    max_tokens: int = 128,               # cut longer sentences
-    words: Sequence[str] | None = None,  # a saved vocabulary; None: that of the training split
-) -> tuple:                              # (corpus with what the encoder reads as "text", words)
-    "Prepare the text form an encoder needs. Raises ValueError where the corpus has no such form."
-    if max_tokens < 1: raise ValueError(f"max_tokens={max_tokens} must be 1 or more")
-    train = corpus.splits.get("train", next(iter(corpus.splits.values())))
-    form = _form(corpus, train, text)
-    tokeniser = _tokeniser(text, form, train, words, max_tokens)
-    size, positions = _limits(text, form)
-    most = min(max_tokens, positions or max_tokens)
-    _bound(tokeniser, size, most)
-    read = {name: _rows(form, split, tokeniser, most) for name, split in corpus.splits.items()}
-    rows, cut = ({name: pair[i] for name, pair in read.items()} for i in (0, 1))
-    _say_cut(cut, corpus, most, max_tokens)
-    changed = any(cut.values())
-    if form == "features": return _with_text(corpus, rows.get) if changed else corpus, None
-    check_vocabulary(rows, size, text, form)
-    _say_unknown(rows, getattr(tokeniser, "unknown", None))
-    return _with_text(corpus, rows.get), getattr(tokeniser, "words", None)
-
-def _is_hub(text): return text not in ("tiny", "features") and not text.startswith("random:")
-
-def _with_text(corpus, rows): # rows: fold name -> Ragged
-    def text(name, s): return replace(s, sequences={**s.sequences, "text": rows(name)})
-    return replace(corpus, splits={k: text(k, s) for k, s in corpus.splits.items()})
-
 # %% ../../nbs/04_model.encoders.ipynb #forms
-def _form(corpus, train, text): # "features", "text_bert" or "transcripts"; raises ValueError
-    if text == "features":
-        if "text" in train.sequences and train.sequences["text"].width: return "features"
-        raise _no_form(corpus, text, "text feature vectors")
-    if train.text is not None: return "transcripts"
-    if "text_bert" in train.sequences and _is_hub(text): return "text_bert"
-    raise _no_form(corpus, text, "transcripts" + (" or BERT ids" if _is_hub(text) else ""))
+def _is_hub(text): return text not in ("tiny", "features") and not text.startswith("random:")
 
 def _no_form(corpus, text, form):
     first = next(iter(corpus.splits.values()))
@@ -558,6 +526,15 @@ def _no_form(corpus, text, form):
     return ValueError(f"text={text!r} needs {form}, which corpus {corpus.name!r} has not; "
                       f"it has {has}")
 
+def _form(corpus, train, text): # "features", "text_bert" or "transcripts"; raises ValueError
+    if text == "features":
+        if "text" in train.sequences and train.sequences["text"].width: return "features"
+        raise _no_form(corpus, text, "text feature vectors")
+    if train.text is not None: return "transcripts"
+    if "text_bert" in train.sequences and _is_hub(text): return "text_bert"
+    raise _no_form(corpus, text, "transcripts" + (" or BERT ids" if _is_hub(text) else ""))
+
+# %% ../../nbs/04_model.encoders.ipynb #form-rows
 def _limits(text, form): # (ids, positions) of the network, None where nothing is known
     if text in ("tiny", "features"): return None, None
     try: return text_limits(text)
@@ -601,6 +578,7 @@ def check_vocabulary(
         found.append(Observation("refused", name, field, tuple(at.tolist()), what))
     if found: raise CorpusError(found)
 
+# %% ../../nbs/04_model.encoders.ipynb #said
 def _say_cut(cut, corpus, most, max_tokens): # cut: fold -> {row: full length}
     if not any(cut.values()): return
     folds = ", ".join(f"{len(c)} of {len(corpus.splits[name])} in {name} (row {min(c)} first)"
@@ -616,6 +594,34 @@ def _say_unknown(tokens, unknown): # unknown: the id that stands for an unknown 
     bad = ", ".join(f"{100 * s:.0f} % of {name}" for name, s in shares.items() if s > 0.5)
     if bad: notice(f"text: most words are unknown to the vocabulary: {bad}; the text network can "
                    "read little from them (another language, script or spelling than in training?)")
+
+# %% ../../nbs/04_model.encoders.ipynb #read
+def read_text(
+    corpus: Corpus,                      # any corpus with a text modality
+    text: str,                           # name of the text encoder
+    max_tokens: int = 128,               # cut longer sentences
+    words: Sequence[str] | None = None,  # a saved vocabulary; None: that of the training split
+) -> tuple:                              # (corpus with what the encoder reads as "text", words)
+    "Prepare the text form an encoder needs. Raises ValueError where the corpus has no such form."
+    if max_tokens < 1: raise ValueError(f"max_tokens={max_tokens} must be 1 or more")
+    train = corpus.splits.get("train", next(iter(corpus.splits.values())))
+    form = _form(corpus, train, text)
+    tokeniser = _tokeniser(text, form, train, words, max_tokens)
+    size, positions = _limits(text, form)
+    most = min(max_tokens, positions or max_tokens)
+    _bound(tokeniser, size, most)
+    read = {name: _rows(form, split, tokeniser, most) for name, split in corpus.splits.items()}
+    rows, cut = ({name: pair[i] for name, pair in read.items()} for i in (0, 1))
+    _say_cut(cut, corpus, most, max_tokens)
+    changed = any(cut.values())
+    if form == "features": return _with_text(corpus, rows.get) if changed else corpus, None
+    check_vocabulary(rows, size, text, form)
+    _say_unknown(rows, getattr(tokeniser, "unknown", None))
+    return _with_text(corpus, rows.get), getattr(tokeniser, "words", None)
+
+def _with_text(corpus, rows): # rows: fold name -> Ragged
+    def text(name, s): return replace(s, sequences={**s.sequences, "text": rows(name)})
+    return replace(corpus, splits={k: text(k, s) for k, s in corpus.splits.items()})
 
 # %% ../../nbs/04_model.encoders.ipynb #frozen
 class FeatureText(Encoder):

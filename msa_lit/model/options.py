@@ -11,7 +11,7 @@ from ..base.catalogue import Option, near
 from ..data.corpus import Corpus
 
 # %% auto #0
-__all__ = ['ModelOptions', 'ModelSpec', 'route', 'typed', 'check_names']
+__all__ = ['ModelOptions', 'ModelSpec', 'typed', 'route', 'check_names']
 
 # %% ../../nbs/04_model.options.ipynb #model-options
 @dataclass(frozen=True)
@@ -58,20 +58,7 @@ class ModelSpec:
         known = None if words is None else tuple(words)
         return cls(corpus.modalities, widths, len(corpus.splits["train"]), corpus.rho, known, model)
 
-# %% ../../nbs/04_model.options.ipynb #route
-def route(
-    options: dict,             # flat names -> values
-    known: dict[str, Option],  # flat names -> what is declared, from `options_of`
-) -> dict[str, dict]:          # owner -> field -> value; only owners of something given
-    "Give every option to its owner. Raises ValueError for unknown names and types that differ."
-    chosen: dict[str, dict] = {}
-    for name, value in options.items():
-        if name not in known:
-            raise ValueError(f"unknown option {name!r}; {near(name, known)}")
-        option = known[name]
-        chosen.setdefault(option.owner, {})[option.field] = typed(name, value, option)
-    return chosen
-
+# %% ../../nbs/04_model.options.ipynb #typed
 _KINDS = {"bool": bool, "int": int, "float": float, "str": str, "tuple": tuple, "dict": dict}
 
 def typed(
@@ -95,6 +82,20 @@ def _asked(kinds, default):
     if kinds == ["bool"]: return "True or False"
     like = "" if default is None else f" such as {default!r}"
     return f"a {' or '.join(kinds)}{like}"
+
+# %% ../../nbs/04_model.options.ipynb #route
+def route(
+    options: dict,             # flat names -> values
+    known: dict[str, Option],  # flat names -> what is declared, from `options_of`
+) -> dict[str, dict]:          # owner -> field -> value; only owners of something given
+    "Give every option to its owner. Raises ValueError for unknown names and types that differ."
+    chosen: dict[str, dict] = {}
+    for name, value in options.items():
+        if name not in known:
+            raise ValueError(f"unknown option {name!r}; {near(name, known)}")
+        option = known[name]
+        chosen.setdefault(option.owner, {})[option.field] = typed(name, value, option)
+    return chosen
 
 # %% ../../nbs/04_model.options.ipynb #clash-code
 def check_names(

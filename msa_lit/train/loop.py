@@ -31,9 +31,10 @@ from .listeners import Listener, tell
 from .pace import clip_lengths, has_bf16, keep_weights, numbers, pooled
 
 # %% auto #0
-__all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'predict', 'autocast',
-           'Progress', 'write_checkpoint', 'read_checkpoint', 'damaged', 'Loop', 'hooks', 'train_step', 'run_epoch',
-           'epoch_steps', 'plan_rates', 'validate', 'predict_together', 'train', 'first_step']
+__all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'autocast', 'predict',
+           'Progress', 'write_checkpoint', 'read_checkpoint', 'damaged', 'Loop', 'save_place', 'restore_place', 'hooks',
+           'train_step', 'epoch_steps', 'plan_rates', 'validate', 'predict_together', 'run_epoch', 'train',
+           'first_step']
 
 # %% ../../nbs/07_train.loop.ipynb #options
 @dataclass(frozen=True)
@@ -110,6 +111,15 @@ def epoch_batches(
     if cuts[-1] - cuts[-2] < 2 and len(cuts) > 2: cuts.pop(-2)
     return [order[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
 
+# %% ../../nbs/07_train.loop.ipynb #autocast
+def autocast(
+    device: torch.device, # where the forward pass runs
+    precision: str,       # "fp32" or "bf16"
+):                        # a context manager
+    "bfloat16 where asked for and where the device has it; losses and updates stay in float32."
+    use = precision == "bf16" and has_bf16(device.type)
+    return torch.autocast(device.type, torch.bfloat16, enabled=use)
+
 # %% ../../nbs/07_train.loop.ipynb #predict
 @torch.no_grad()
 def predict(
@@ -129,14 +139,6 @@ def predict(
     method.train(was)
     return {k: torch.cat([p[k].float().cpu() for p in parts]) for k in parts[0]}
 
-def autocast(
-    device: torch.device, # where the forward pass runs
-    precision: str,       # "fp32" or "bf16"
-):                        # a context manager
-    "bfloat16 where asked for and where the device has it; losses and updates stay in float32."
-    use = precision == "bf16" and has_bf16(device.type)
-    return torch.autocast(device.type, torch.bfloat16, enabled=use)
-
 # %% ../../nbs/07_train.loop.ipynb #progress
 @dataclass
 class Progress:
@@ -154,7 +156,7 @@ class Progress:
 
     def next_stage(self): return Progress(self.stage + 1, rows=self.rows)
 
-# %% ../../nbs/07_train.loop.ipynb #checkpoint
+# %% ../../nbs/07_train.loop.ipynb #sealed
 _SEAL = b"\nmsa_lit sha256 "
 
 class _Sealed:
@@ -168,6 +170,7 @@ class _Sealed:
 
     def flush(self): self.file.flush()
 
+# %% ../../nbs/07_train.loop.ipynb #checkpoint
 def write_checkpoint(
     path: Path,     # where it goes
     content: dict,  # tensors and plain containers
@@ -185,6 +188,23 @@ def _first(error):
     "What went wrong first: torch closes its file after a full disk or Ctrl-C, and fails again."
     while error.__context__ is not None: error = error.__context__
     return error
+
+# %% ../../nbs/07_train.loop.ipynb #seal-holds
+def _seal_holds(path):
+    "Compare the digest at the end of a file; True where an earlier version wrote none."
+    length = len(_SEAL) + 64 + 1
+    body = os.path.getsize(path) - length
+    h = hashlib.sha256()
+    with open(path, "rb") as file:
+        file.seek(max(0, body))
+        seal = file.read()
+        if not seal.startswith(_SEAL): return _SEAL not in seal
+        file.seek(0)
+        while body > 0:
+            piece = file.read(min(body, 1 << 20))
+            body -= len(piece)
+            h.update(piece)
+    return seal == _SEAL + h.hexdigest().encode() + b"\n"
 
 # %% ../../nbs/07_train.loop.ipynb #checkpoint-read
 def read_checkpoint(
@@ -209,21 +229,28 @@ def damaged(
         raise OSError(f"{path} is not a readable checkpoint ({type(error).__name__}: {why}); "
                       "delete it to start this run anew") from error
 
-def _seal_holds(path):
-    "Compare the digest at the end of a file; True where an earlier version wrote none."
-    length = len(_SEAL) + 64 + 1
-    body = os.path.getsize(path) - length
-    h = hashlib.sha256()
-    with open(path, "rb") as file:
-        file.seek(max(0, body))
-        seal = file.read()
-        if not seal.startswith(_SEAL): return _SEAL not in seal
-        file.seek(0)
-        while body > 0:
-            piece = file.read(min(body, 1 << 20))
-            body -= len(piece)
-            h.update(piece)
-    return seal == _SEAL + h.hexdigest().encode() + b"\n"
+# %% ../../nbs/07_train.loop.ipynb #agreement
+def _accelerator():
+    from accelerate import Accelerator
+    team = start_team()
+    return Accelerator(cpu=on_cpu_processes()), team
+
+def _agree(loop):
+    "Several processes compare what they are about to do. Raises ValueError in all of them."
+    method, splits = loop.method, loop.corpus.splits
+    loop.team.agree("this run", {
+        "seed": loop.seed, "run": loop.run, "options": asdict(loop.options),
+        "stages": {s.name: s.train for s in loop.stages},
+        "utterances": {name: len(s) for name, s in splits.items()},
+        "labels": {name: float(np.sum(s.labels["multimodal"])) for name, s in splits.items()},
+        "shapes": {name: list(x.shape) for name, x in method.state_dict().items()}})
+    check_together(method, loop.options.batch_size, len(splits["train"]), loop.team.size)
+    whole_norms(method)
+
+def _say_precision(asked, device):
+    if asked == "bf16" and not has_bf16(device):
+        notice("precision='bf16': this processor has no instructions for it and would be slower "
+               "than in float32, so the run is computed in float32")
 
 # %% ../../nbs/07_train.loop.ipynb #loop
 class Loop:
@@ -264,83 +291,95 @@ class Loop:
     def begin(self): # a stage, from its beginning
         self.kept = None
         self.enter()
-        self.method.begin(self.stage.name, self.corpus)
+        self.method.begin(self.stage, self.corpus)
         if self.stage.begin: self.stage.begin(self.corpus)
-        ask(self.method, "begin", self.stage.name, self.corpus)
+        ask(self.method, "begin", self.stage, self.corpus)
         self.attach()
 
     def attach(self): # whatever no checkpoint holds: also for a stage that goes on
         method = self.method
         self.team.start(method)  # all processes from the same weights
-        method.attach(self.stage.name, self.corpus)
+        method.attach(self.stage, self.corpus)
         if self.stage.attach: self.stage.attach(self.corpus)
         self.optimiser = None if self.stage.steps_itself else method.optimiser(self.now)
         self.tell("after_begin")
 
     def tell(self, event, *about): tell(self.listeners, event, self, *about)
 
-    def save(self, now=False): # at most every save_seconds, unless now
-        if self.path is None or not self.team.main: return
-        if not now and time.monotonic() - self.saved < self.save_seconds: return
-        with naming(self.path): self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_checkpoint(self.path, {
-            "seed": self.seed, "run": self.run, "notices": list(self.notices),
-            "method": self.method.state_dict(), "kept": self.kept, "random": random_state(),
-            "optimiser": self.optimiser and self.optimiser.state_dict(),
-            "progress": asdict(self.progress)})
-        self.saved = time.monotonic()
+    def save(self, now=False): save_place(self, now)  # at most every save_seconds, unless now
 
-    def restore(self): # True where a checkpoint was read; all processes read the same one
-        there = self.path if self.path is not None and self.path.exists() else None
-        size = os.path.getsize(there) if there else 0
-        self.team.agree(f"the checkpoint {self.path}", {"its size": size},
-                        "give a folder that all machines share")
-        if there: self._read(there)
-        self.team.wait()  # nobody trains on, and writes, while another still reads
-        return there is not None
+    def restore(self) -> bool: return restore_place(self)  # was there a checkpoint?
 
-    def _read(self, path):
-        content = read_checkpoint(path)
-        with damaged(path): seed, run = content["seed"], content.get("run", "")
-        if seed != self.seed or (run and self.run and run != self.run):
-            other = f"seed {seed}, not {self.seed}" if seed != self.seed else "another run"
-            raise FileExistsError(f"{path} belongs to {other}; choose another folder")
-        with damaged(path):
-            self.progress, self.kept = Progress(**content["progress"]), content["kept"]
-            self.method.load_state_dict(content["method"])
-            earlier = [said for said in content.get("notices", ()) if said not in self.notices]
-        self.notices[:0] = earlier
-        self._go_on(path, content)
+# %% ../../nbs/07_train.loop.ipynb #place
+def save_place(
+    loop: Loop,        # at any moment of its run
+    now: bool = False, # even if the last checkpoint is younger than its `save_seconds`
+) -> None:
+    "Write the checkpoint of a loop, if it keeps one. Raises DiskFull."
+    if loop.path is None or not loop.team.main: return
+    if not now and time.monotonic() - loop.saved < loop.save_seconds: return
+    with naming(loop.path): loop.path.parent.mkdir(parents=True, exist_ok=True)
+    write_checkpoint(loop.path, {
+        "seed": loop.seed, "run": loop.run, "notices": list(loop.notices),
+        "method": loop.method.state_dict(), "kept": loop.kept, "random": random_state(),
+        "optimiser": loop.optimiser and loop.optimiser.state_dict(),
+        "progress": asdict(loop.progress)})
+    loop.saved = time.monotonic()
 
-    def _go_on(self, path, content):
-        if self.progress.under_way or self.progress.stage == len(self.stages):
-            self.enter()
-            self.attach()
-        if self.progress.under_way and self.optimiser:
-            with damaged(path): self.optimiser.load_state_dict(content["optimiser"])
-        with damaged(path): restore_random_state(content["random"])
+def restore_place(
+    loop: Loop,  # before it has begun
+) -> bool:       # was there a checkpoint? All processes read the same one
+    "Put a loop where its checkpoint stands. Raises OSError: damaged, or of another run."
+    there = loop.path if loop.path is not None and loop.path.exists() else None
+    size = os.path.getsize(there) if there else 0
+    loop.team.agree(f"the checkpoint {loop.path}", {"its size": size},
+                    "give a folder that all machines share")
+    if there: _read(loop, there)
+    loop.team.wait()  # nobody trains on, and writes, while another still reads
+    return there is not None
 
-def _accelerator():
-    from accelerate import Accelerator
-    team = start_team()
-    return Accelerator(cpu=on_cpu_processes()), team
+def _read(loop, path):
+    content = read_checkpoint(path)
+    with damaged(path): seed, run = content["seed"], content.get("run", "")
+    if seed != loop.seed or (run and loop.run and run != loop.run):
+        other = f"seed {seed}, not {loop.seed}" if seed != loop.seed else "another run"
+        raise FileExistsError(f"{path} belongs to {other}; choose another folder")
+    with damaged(path):
+        loop.progress, loop.kept = Progress(**content["progress"]), content["kept"]
+        loop.method.load_state_dict(content["method"])
+        earlier = [said for said in content.get("notices", ()) if said not in loop.notices]
+    loop.notices[:0] = earlier
+    _go_on(loop, path, content)
 
-def _agree(loop):
-    "Several processes compare what they are about to do. Raises ValueError in all of them."
-    method, splits = loop.method, loop.corpus.splits
-    loop.team.agree("this run", {
-        "seed": loop.seed, "run": loop.run, "options": asdict(loop.options),
-        "stages": {s.name: s.train for s in loop.stages},
-        "utterances": {name: len(s) for name, s in splits.items()},
-        "labels": {name: float(np.sum(s.labels["multimodal"])) for name, s in splits.items()},
-        "shapes": {name: list(x.shape) for name, x in method.state_dict().items()}})
-    check_together(method, loop.options.batch_size, len(splits["train"]), loop.team.size)
-    whole_norms(method)
+def _go_on(loop, path, content):
+    if loop.progress.under_way or loop.progress.stage == len(loop.stages):
+        loop.enter()
+        loop.attach()
+    if loop.progress.under_way and loop.optimiser:
+        with damaged(path): loop.optimiser.load_state_dict(content["optimiser"])
+    with damaged(path): restore_random_state(content["random"])
 
-def _say_precision(asked, device):
-    if asked == "bf16" and not has_bf16(device):
-        notice("precision='bf16': this processor has no instructions for it and would be slower "
-               "than in float32, so the run is computed in float32")
+# %% ../../nbs/07_train.loop.ipynb #gradient
+def _backward(loop, batch, weight, k):
+    "The gradient of a step's k-th batch alone, multiplied by its share of the step."
+    here, team, device = loop.progress, loop.team, loop.accelerator.device
+    key = (loop.seed, here.stage, here.epoch, here.step, k)
+    with team.part(batch, key) as part, autocast(device, loop.now.precision):
+        out = loop.method(part)
+    out = team.whole(batch, out)
+    out.predictions = {k: v.float() for k, v in out.predictions.items()}
+    terms = total_losses(loop.method, batch, out)
+    loop.optimiser.zero_grad(set_to_none=True)
+    (terms.total if weight == 1 else weight * terms.total).backward()
+    team.average(loop.method)
+    return out, terms
+
+def _put_aside(method, gathered): # id -> (parameter, sum of its gradients)
+    "Add up what the hooks have left of this batch's gradients."
+    for p in method.parameters():
+        if p.grad is None: continue
+        p_and_sum = gathered.get(id(p))
+        gathered[id(p)] = (p, p.grad if p_and_sum is None else p_and_sum[1] + p.grad)
 
 # %% ../../nbs/07_train.loop.ipynb #step
 def hooks(method, name, batch, out):
@@ -374,49 +413,7 @@ def _step(loop, batches):
     for batch, out in done: hooks(method, "after_step", batch, out)
     return sums
 
-def _backward(loop, batch, weight, k):
-    "The gradient of a step's k-th batch alone, multiplied by its share of the step."
-    here, team, device = loop.progress, loop.team, loop.accelerator.device
-    key = (loop.seed, here.stage, here.epoch, here.step, k)
-    with team.part(batch, key) as part, autocast(device, loop.now.precision):
-        out = loop.method(part)
-    out = team.whole(batch, out)
-    out.predictions = {k: v.float() for k, v in out.predictions.items()}
-    terms = total_losses(loop.method, batch, out)
-    loop.optimiser.zero_grad(set_to_none=True)
-    (terms.total if weight == 1 else weight * terms.total).backward()
-    team.average(loop.method)
-    return out, terms
-
-def _put_aside(method, gathered): # id -> (parameter, sum of its gradients)
-    "Add up what the hooks have left of this batch's gradients."
-    for p in method.parameters():
-        if p.grad is None: continue
-        p_and_sum = gathered.get(id(p))
-        gathered[id(p)] = (p, p.grad if p_and_sum is None else p_and_sum[1] + p.grad)
-
-# %% ../../nbs/07_train.loop.ipynb #epoch
-def run_epoch(
-    loop: Loop,  # set up, possibly in the middle of an epoch
-) -> dict:       # the epoch's row of history
-    "The rest of an epoch, then validation."
-    here, train, started = loop.progress, loop.corpus.splits["train"], time.monotonic()
-    steps = epoch_steps(loop)
-    for group in steps[here.step:]:
-        plan_rates(loop, len(steps))
-        batches = (loop.team.batch(train, rows, loop.accelerator.device) for rows in group)
-        terms = train_step(loop, *batches)
-        here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
-        here.step += 1
-        loop.save()
-    row = {"stage": loop.method.stage, "epoch": here.epoch}
-    row |= {f"train_{k}": v / here.step for k, v in here.sums.items()}
-    row |= validate(loop) | {"seconds": round(time.monotonic() - started, 2)}
-    here.epoch, here.step, here.sums = here.epoch + 1, 0, {}
-    here.rows.append(row)
-    loop.tell("after_epoch", row)
-    return row
-
+# %% ../../nbs/07_train.loop.ipynb #plan
 def epoch_steps(
     loop: Loop,  # set up
 ) -> list:       # for every step, the row numbers of its batches
@@ -437,6 +434,7 @@ def plan_rates(
     factor = rate_factor(here.epoch * steps + here.step, o.epochs * steps, o.schedule, o.warmup)
     set_rates(loop.optimiser, factor)
 
+# %% ../../nbs/07_train.loop.ipynb #validation
 def validate(
     loop: Loop,  # after an epoch
 ) -> dict:       # "valid_score" (what selection uses) and the MAE of every head
@@ -464,6 +462,28 @@ def predict_together(
     def work(rows): return predict(loop.method, split, 64, loop.now.precision, rows)
     return shared_rows(loop.team, len(split), work, block=64)  # blocks as one process takes them
 
+# %% ../../nbs/07_train.loop.ipynb #epoch
+def run_epoch(
+    loop: Loop,  # set up, possibly in the middle of an epoch
+) -> dict:       # the epoch's row of history
+    "The rest of an epoch, then validation."
+    here, train, started = loop.progress, loop.corpus.splits["train"], time.monotonic()
+    steps = epoch_steps(loop)
+    for group in steps[here.step:]:
+        plan_rates(loop, len(steps))
+        batches = (loop.team.batch(train, rows, loop.accelerator.device) for rows in group)
+        terms = train_step(loop, *batches)
+        here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
+        here.step += 1
+        loop.save()
+    row = {"stage": loop.method.stage, "epoch": here.epoch}
+    row |= {f"train_{k}": v / here.step for k, v in here.sums.items()}
+    row |= validate(loop) | {"seconds": round(time.monotonic() - started, 2)}
+    here.epoch, here.step, here.sums = here.epoch + 1, 0, {}
+    here.rows.append(row)
+    loop.tell("after_epoch", row)
+    return row
+
 # %% ../../nbs/07_train.loop.ipynb #run
 def train(
     loop: Loop,  # with a fresh or a half-trained method
@@ -477,16 +497,6 @@ def train(
         loop.save(now=True)
     return loop.progress.rows
 
-def first_step(
-    loop: Loop,  # with a fresh method
-) -> dict:       # loss terms
-    "Begin the first stage and take one step, as a rehearsal."
-    loop.begin()
-    steps, train = epoch_steps(loop), loop.corpus.splits["train"]
-    plan_rates(loop, len(steps))
-    return train_step(loop, *(loop.team.batch(train, rows, loop.accelerator.device)
-                              for rows in steps[0]))
-
 def _run_stage(loop):
     from tqdm import tqdm
     here = loop.progress
@@ -498,6 +508,17 @@ def _run_stage(loop):
             bar.set_postfix(valid=f"{row['valid_score']:.3f}", best=f"{here.best:.3f}")
             loop.save()
     loop.method.load_state_dict(loop.kept)
-    loop.method.end(loop.stage.name)
+    loop.method.end(loop.stage)
     if loop.stage.end: loop.stage.end()
     loop.tell("after_stage")
+
+# %% ../../nbs/07_train.loop.ipynb #rehearsal
+def first_step(
+    loop: Loop,  # with a fresh method
+) -> dict:       # loss terms
+    "Begin the first stage and take one step, as a rehearsal."
+    loop.begin()
+    steps, train = epoch_steps(loop), loop.corpus.splits["train"]
+    plan_rates(loop, len(steps))
+    return train_step(loop, *(loop.team.batch(train, rows, loop.accelerator.device)
+                              for rows in steps[0]))

@@ -4,7 +4,6 @@
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #imports
 from __future__ import annotations
-from ...base.types import Named
 
 import argparse
 import statistics
@@ -18,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...base.types import Named
 from ...data.corpus import Batch, Corpus, Padded, Split, make_batch
 from ...model.encoders import Encoder, pool
 from ...model.options import ModelSpec
@@ -95,7 +95,7 @@ def measure_features(
                              np.digitize(y_test, np.quantile(y_train, [1 / 3, 2 / 3]))))
     return row
 
-# %% ../../../nbs/54_book.experiments.mfon.ipynb #trials
+# %% ../../../nbs/54_book.experiments.mfon.ipynb #deviations
 DEVIATIONS = {  # one habit of the release at a time -> options, and the trial it is compared with
     "first, future mask": ({"reduction": "first", "future": True}, "first, teacher_first"),
     "first, causal teachers": ({"reduction": "first", "causal_teachers": True},
@@ -103,13 +103,16 @@ DEVIATIONS = {  # one habit of the release at a time -> options, and the trial i
     "uniform prompts": ({"start": "uniform"}, "mfon"),
     "one linear map": ({"frame_layers": 1}, "mfon"),
 }
-# the habits tried here
+
 FOUR = {k: RELEASE[k] for k in ("reduction", "future", "start", "frame_layers")}
+
 AUDIO_STRONG = {"kappa": {"text": 1.5, "audio": 0.3}, "noise": {"text": 1.5, "audio": 0.4}}
+
+# %% ../../../nbs/54_book.experiments.mfon.ipynb #cases
+THREE = ("text", "audio", "vision")
 
 def _mfon(modalities=(), world=None, **options):
     return Trial("mfon", options, modalities, world or {})
-THREE = ("text", "audio", "vision")
 
 CASES = {
     **{name: Trial("mfon", options) for name, options in MFON_ABLATIONS.items()},
@@ -124,8 +127,11 @@ CASES = {
        for how in ("first", "mean", "attention")
        for way in ("teacher_first", "student_first") if (how, way) != ("mean", "teacher_first")},
 }
+
+# %% ../../../nbs/54_book.experiments.mfon.ipynb #trials
 # of every trial
 MFON_SCALE: Named = dict(epochs=8, patience=4, lr=2e-3, text="minilm", freeze_text=True)
+
 SMALL_MODEL: Named = dict(attention_layers=1, teacher_epochs=6)  # of every MFON trial
 
 def measure_mfon_trial(
@@ -141,7 +147,7 @@ def measure_mfon_trial(
 
 MFON_TRIALS = Trials(CASES, measure_mfon_trial, "mfon/trials.csv")
 
-# %% ../../../nbs/54_book.experiments.mfon.ipynb #step-cost
+# %% ../../../nbs/54_book.experiments.mfon.ipynb #random-batch
 def random_batch(
     clips: int,      # N
     frames: int,     # T of audio and vision
@@ -153,6 +159,7 @@ def random_batch(
     padded = {m: Padded(x, torch.full((clips,), x.shape[1])) for m, x in inputs.items()}
     return Batch(torch.arange(clips), ("",) * clips, padded, {"multimodal": torch.randn(clips)})
 
+# %% ../../../nbs/54_book.experiments.mfon.ipynb #step-cost
 def mfon_step_cost(
     clips: int,        # N
     frames: int,       # T
