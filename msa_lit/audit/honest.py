@@ -52,18 +52,15 @@ def honest_table(
     y, rows = _labels(scheme, rng), {}
     for k in range(models):
         quality = rng.uniform(0.35, 0.85)
-        scores = pd.DataFrame(
-            [_seed_scores(y, scheme, quality, rng, collapse) for _ in range(runs)]
-        )
+        scores = pd.DataFrame([_seed_scores(y, scheme, quality, rng, collapse)
+                               for _ in range(runs)])
         mean = (
             scores.round({m: 2 if m.startswith(("acc", "f1")) else 4 for m in scores})
             if first
             else scores
         ).mean()
-        rows[f"model {k}"] = {
-            m: _printed(v, decimals if str(m).startswith(("acc", "f1")) else 3, cut)
-            for m, v in mean.items()
-        }
+        rows[f"model {k}"] = {m: _printed(v, decimals if str(m).startswith(("acc", "f1")) else 3,
+                                          cut) for m, v in mean.items()}
     return pd.DataFrame(rows).T.reindex(columns=METRICS[scheme]).rename_axis("model").reset_index()
 
 
@@ -91,22 +88,15 @@ def rates(
         raise ValueError(f"tables: {tables}; at least one is needed")
     rng, out, schemes = np.random.default_rng(seed), [], list(METRICS)
     for k in range(tables):
-        how: dict[str, Any] = dict(
-            decimals=int(rng.integers(1, 4)), cut=bool(rng.integers(2)), first=bool(rng.integers(2))
-        )
+        how: dict[str, Any] = dict(decimals=int(rng.integers(1, 4)), cut=bool(rng.integers(2)),
+                                   first=bool(rng.integers(2)))
         scheme = schemes[k % 3]
         table = honest_table(scheme, rng, models, runs, collapse=collapse, **how)
         flags = audit(table, scheme, runs=runs if told else None).flags
         held = flags.grade.value_counts()
         names = " ".join(sorted(set(flags.flag[flags.grade.isin(ALL_GRADES[:2])])))
-        out.append(
-            {
-                "scheme": scheme,
-                **how,
-                **{g: int(held.get(g, 0)) for g in ALL_GRADES},
-                "strong flags": names,
-            }
-        )
+        out.append({"scheme": scheme, **how, **{g: int(held.get(g, 0)) for g in ALL_GRADES},
+                    "strong flags": names})
     return pd.DataFrame(out)
 
 
@@ -116,9 +106,8 @@ def write_rates(
     "Write `rates` of many tables: `main([TABLES, FILE])`, or its words from a shell."
     import argparse
 
-    parser = argparse.ArgumentParser(
-        "rates", description="False alarms of the audit on honest tables."
-    )
+    parser = argparse.ArgumentParser("rates",
+                                     description="False alarms of the audit on honest tables.")
     parser.add_argument("tables", type=int, help="how many")
     parser.add_argument("file", help="CSV file to write")
     parser.add_argument("--seed", type=int, default=0)

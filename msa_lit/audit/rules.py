@@ -58,10 +58,8 @@ class TestSplit:
         if self.counts is None:
             return f"{self.clips} test clips ({self.source})"
         above, zero, below = self.counts
-        return (
-            f"{self.clips} test clips: {above} above zero, {zero} at zero, {below} "
-            f"below ({self.source})"
-        )
+        return (f"{self.clips} test clips: {above} above zero, {zero} at zero, {below} "
+                f"below ({self.source})")
 
 
 def _two_classes(counts, kind):
@@ -104,9 +102,8 @@ def split_of_labels(
         raise ValueError(
             f"labels: {y[np.abs(y).argmax()]:g} lies beyond -{bound} .. {bound} of {scheme}"
         )
-    return TestSplit(
-        scheme, len(y), (int((y > 0).sum()), int((y == 0).sum()), int((y < 0).sum())), y, source
-    )
+    return TestSplit(scheme, len(y), (int((y > 0).sum()), int((y == 0).sum()), int((y < 0).sum())),
+                     y, source)
 
 
 def test_split(
@@ -119,11 +116,8 @@ def test_split(
     if scheme not in METRICS:
         raise ValueError(f"scheme: {scheme!r} is unknown; choose one of {', '.join(METRICS)}")
     if labels is not None:
-        y, source = (
-            (read_label_list(labels), f"labels in {Path(labels).name}")
-            if isinstance(labels, (str, Path))
-            else (labels, "given labels")
-        )
+        y, source = ((read_label_list(labels), f"labels in {Path(labels).name}")
+                     if isinstance(labels, (str, Path)) else (labels, "given labels"))
         return split_of_labels(y, scheme, source)
     if classes is not None:
         above, zero, below = _three(classes)
@@ -138,12 +132,8 @@ def test_split(
 
 
 def _three(classes):
-    if (
-        len(classes) != 3
-        or min(classes) < 0
-        or sum(classes) < 1
-        or any(int(c) != c for c in classes)
-    ):
+    if (len(classes) != 3 or min(classes) < 0 or sum(classes) < 1
+        or any(int(c) != c for c in classes)):
         raise ValueError(f"classes: {classes}; pass three counts, labels above, at and below zero")
     return (int(c) for c in classes)
 
@@ -181,9 +171,8 @@ def _constants(scheme, counts, labels):
         return _two_class_constants(scheme, counts)
     y = np.array(labels)
     ends = np.unique(y)
-    middles = np.concatenate(
-        [ends, (ends[1:] + ends[:-1]) / 2, np.arange(-6, 7) / 2 + 1e-3, [1e-3, -1e-3, np.median(y)]]
-    )
+    middles = np.concatenate([ends, (ends[1:] + ends[:-1]) / 2, np.arange(-6, 7) / 2 + 1e-3,
+                              [1e-3, -1e-3, np.median(y)]])
     bound = 1 if scheme == "sims" else 3
     tried = np.unique(np.clip(np.concatenate([middles, [0.09, -0.09, 0.5, -0.5]]), -bound, bound))
     rows = pd.DataFrame([evaluate(np.full(len(y), c), y, scheme) for c in tried]).drop(
@@ -284,11 +273,8 @@ def row_digits(
         return [digits] * len(table)
     found = []
     for i in range(len(table)):
-        held = [
-            (table.values[m].iloc[i], int(table.decimals[m].iloc[i]))
-            for m in table.values
-            if is_percent(m)
-        ]
+        held = [(table.values[m].iloc[i], int(table.decimals[m].iloc[i])) for m in table.values
+                if is_percent(m)]
         found.append(max((_shown(v, d) for v, d in held if d >= 0), default=0))
     return found
 
@@ -299,9 +285,8 @@ def check_range(job: Job):  # -> iterator of Flag
         for m, v in held.items():
             low, high = (0, 100) if is_percent(m) else (-1, 1) if m == "corr" else (0, np.inf)
             if not low <= v <= high:
-                yield Flag(
-                    name, m, "out-of-range", GRADES[0], f"{m} {v:g} lies outside {low} .. {high:g}"
-                )
+                yield Flag(name, m, "out-of-range", GRADES[0],
+                           f"{m} {v:g} lies outside {low} .. {high:g}")
 
 # %% ../../nbs/03_audit.rules.ipynb #rows-code
 def _equals_constant(held, rows, digits):
@@ -334,26 +319,18 @@ def check_constant(job: Job):  # -> iterator of Flag
     for i, name, held in job.rows():
         same = _equals_constant(held, rows, job.digits[i])
         if same:
-            says = (
-                f"{', '.join(f'{m} {held[m]:g}' for m in same[1])}: what the constant "
-                f"answer {same[0]} scores here"
-            )
+            says = (f"{', '.join(f'{m} {held[m]:g}' for m in same[1])}: what the constant "
+                    f"answer {same[0]} scores here")
             yield Flag(name, " ".join(same[1]), "constant", GRADES[3], says)
         for kind in () if same else kinds(job.split.scheme):
-            says = _constant_pair(
-                held.get("acc2" + kind, 0), held.get("f1" + kind, 0), job.digits[i]
-            )
+            says = _constant_pair(held.get("acc2" + kind, 0), held.get("f1" + kind, 0),
+                                  job.digits[i])
             if says:
                 says += ": a constant answer, on a split with that share in one class"
                 yield Flag(name, f"acc2{kind} f1{kind}", "constant", GRADES[3], says)
         if "corr" in held and held["corr"] == 0:
-            yield Flag(
-                name,
-                "corr",
-                "constant",
-                GRADES[3],
-                "a correlation of 0: predictions that do not vary, or at random",
-            )
+            yield Flag(name, "corr", "constant", GRADES[3],
+                       "a correlation of 0: predictions that do not vary, or at random")
 
 
 def check_pairs(job: Job):  # -> iterator of Flag
@@ -361,11 +338,8 @@ def check_pairs(job: Job):  # -> iterator of Flag
     flat = {(f.row, f.metrics) for f in job.constant}
     for i, name, held in job.rows():
         for kind in kinds(job.split.scheme):
-            acc, f1, sizes = (
-                held.get("acc2" + kind, -1),
-                held.get("f1" + kind, -1),
-                job.split.classes(kind),
-            )
+            acc, f1, sizes = (held.get("acc2" + kind, -1), held.get("f1" + kind, -1),
+                              job.split.classes(kind))
             apart = _similar(job, i, "acc2" + kind)
             metrics = f"acc2{kind} f1{kind}"
             if sizes is None or not (0 <= acc <= 100 and 0 <= f1 <= 100):
@@ -379,10 +353,8 @@ def _similar(job, i, metric):
     "How far from their mean the runs of a row may lie: SIMILAR, or what its printed spread says."
     if job.runs == 1:
         return 0
-    runs, spread = (
-        job.runs or 5,
-        job.table.spreads[metric].iloc[i] if metric in job.table.spreads else np.nan,
-    )
+    runs, spread = (job.runs or 5, job.table.spreads[metric].iloc[i] if metric in job.table.spreads
+                    else np.nan)
     return max(SIMILAR, np.nan_to_num(spread) * (runs - 1) / runs**0.5)
 
 
@@ -411,11 +383,9 @@ def _no_hits(value, n, runs, digits):
     if 100 * k / (n * runs) >= low:
         return ""
     below, above = (100 * h / (n * runs) for h in (k, k + 1))
-    return (
-        f"{value:g} of {n} clips in {runs} run{'s' * (runs > 1)}: {k} hits are "
-        f"{below:.4f}, {k + 1} are {above:.4f}; "
-        "neither prints so, rounded or cut off"
-    )
+    return (f"{value:g} of {n} clips in {runs} run{'s' * (runs > 1)}: {k} hits are "
+            f"{below:.4f}, {k + 1} are {above:.4f}; "
+            "neither prints so, rounded or cut off")
 
 # %% ../../nbs/03_audit.rules.ipynb #together-code
 def check_zeros(job: Job):  # -> iterator of Flag
@@ -430,11 +400,9 @@ def check_zeros(job: Job):  # -> iterator of Flag
         assert m is not None, "a split with counts knows them"
         least, most = (a * n - d * m) / 100, (b * n - c * m) / 100
         if most < 0 or least > zeros:
-            says = (
-                f"{held['acc2_has0']:g} of {n} clips less {held['acc2_non0']:g} of "
-                f"{m} leaves {least:.1f} to {most:.1f} hits "
-                f"on the {zeros} clips labelled 0: predictions of exactly 0, or other clips"
-            )
+            says = (f"{held['acc2_has0']:g} of {n} clips less {held['acc2_non0']:g} of "
+                    f"{m} leaves {least:.1f} to {most:.1f} hits "
+                    f"on the {zeros} clips labelled 0: predictions of exactly 0, or other clips")
             yield Flag(name, "acc2_has0 acc2_non0", "zeros", GRADES[2], says)
 
 
@@ -443,14 +411,10 @@ def check_order(job: Job):  # -> iterator of Flag
     for i, name, held in job.rows():
         several = [m for m in ("acc7", "acc5", "acc3") if m in held]
         for fine, coarse in zip(several, several[1:], strict=False):
-            if (
-                print_range(held[fine], job.digits[i])[0]
-                > print_range(held[coarse], job.digits[i])[1]
-            ):
-                says = (
-                    f"{fine} {held[fine]:g} exceeds {coarse} {held[coarse]:g}; a hit in "
-                    f"{fine[3:]} classes is one in {coarse[3:]}"
-                )
+            if (print_range(held[fine], job.digits[i])[0] > print_range(held[coarse],
+                                                                        job.digits[i])[1]):
+                says = (f"{fine} {held[fine]:g} exceeds {coarse} {held[coarse]:g}; a hit in "
+                        f"{fine[3:]} classes is one in {coarse[3:]}")
                 yield Flag(name, f"{fine} {coarse}", "order", GRADES[2], says)
 
 
@@ -469,12 +433,10 @@ def check_copies(job: Job):  # -> iterator of Flag
                 continue
             sure = {"mae", "corr"} & set(equal) or (len(equal) == len(shared) and len(equal) > 4)
             rest = [m for m in shared if m not in equal]
-            says = f"equals {other!r} in {', '.join(equal)}" + (
-                f"; differs in {', '.join(rest)}" if rest else ""
-            )
-            yield Flag(
-                name, " ".join(equal), "copied" if sure else "alike", GRADES[1 if sure else 3], says
-            )
+            says = f"equals {other!r} in {', '.join(equal)}" + (f"; differs in {', '.join(rest)}"
+                                                                if rest else "")
+            yield Flag(name, " ".join(equal), "copied" if sure else "alike",
+                       GRADES[1 if sure else 3], says)
 
 
 _MEAN = ("average", "mean", "avg")
@@ -501,11 +463,8 @@ def check_averages(job: Job):  # -> iterator of Flag
         for m in job.table.values if len(parts) > 1 else ():
             values, mean = job.table.values[m].iloc[parts], job.table.values[m].iloc[i]
             digits = [10.0 ** -job.table.decimals[m].iloc[k] for k in (i, *parts)]
-            if (
-                mean == mean
-                and values.notna().all()
-                and abs(values.mean() - mean) > digits[0] + max(digits[1:]) + 1e-9
-            ):
+            if (mean == mean and values.notna().all() and abs(values.mean() - mean) > digits[0]
+                + max(digits[1:]) + 1e-9):
                 says = (
                     f"{m} {mean:g} is called the mean of {len(parts)} rows "
                     f"({', '.join(f'{v:g}' for v in values[:6])}), which is {values.mean():.4g}"
@@ -587,27 +546,13 @@ def _lead(job, m, rows, gap):
         said += f" = {gap * n / 100:.1f} of {n} clips"
     if seen is not None:
         said += f"; these clips show a difference from {seen:.{digits}f} on"
-    return Flag(
-        first,
-        m,
-        "lead",
-        REMARK,
-        f"{said}; at a spread of {sd:g} over seeds ({how}) it needs "
-        f"{seeds or 'over 10000'} seeds each",
-    )
+    return Flag(first, m, "lead", REMARK,
+                f"{said}; at a spread of {sd:g} over seeds ({how}) it needs "
+                f"{seeds or 'over 10000'} seeds each")
 
 # %% ../../nbs/03_audit.rules.ipynb #audit-code
-CHECKS = (
-    check_range,
-    check_pairs,
-    check_counts,
-    check_averages,
-    check_copies,
-    check_zeros,
-    check_order,
-    check_constant,
-    check_leads,
-)
+CHECKS = (check_range, check_pairs, check_counts, check_averages, check_copies, check_zeros,
+          check_order, check_constant, check_leads)
 
 
 @dataclass
@@ -640,24 +585,17 @@ class Audit:
 def _facts(job):
     "What the checks stand on, in words."
     best = best_constants(job.split)
-    floor = ", ".join(
-        f"{m} {v:.4g}" if m == "mae" else f"{m} {v:.2f}" for m, (v, _) in best.items()
-    )
-    runs = (
-        f"means of {job.runs} runs"
-        if job.runs
-        else "number of runs unknown, counts tried for one to five"
-    )
-    return [
-        str(job.split),
-        f"an answer that ignores the clip reaches at best: "
-        f"{floor or 'unknown without labels or counts'}",
-        f"{len(job.table)} rows, {int(job.table.values.notna().sum().sum())} numbers; {runs}; "
-        f"similar runs: within {SIMILAR:g} points of their mean",
-        f"leads: of two files just one is right on {DISAGREE[2]:.0%} of the clips "
-        f"(two classes), {DISAGREE[7]:.0%} (more); "
-        "80 % power",
-    ]
+    floor = ", ".join(f"{m} {v:.4g}" if m == "mae" else f"{m} {v:.2f}"
+                      for m, (v, _) in best.items())
+    runs = (f"means of {job.runs} runs" if job.runs
+            else "number of runs unknown, counts tried for one to five")
+    return [str(job.split), f"an answer that ignores the clip reaches at best: "
+            f"{floor or 'unknown without labels or counts'}",
+            f"{len(job.table)} rows, {int(job.table.values.notna().sum().sum())} numbers; {runs}; "
+            f"similar runs: within {SIMILAR:g} points of their mean",
+            f"leads: of two files just one is right on {DISAGREE[2]:.0%} of the clips "
+            f"(two classes), {DISAGREE[7]:.0%} (more); "
+            "80 % power"]
 
 
 def audit(
@@ -692,9 +630,8 @@ def audit_file(
     args,  # table, scheme, runs, labels, classes, clips, digits and out
 ) -> int:  # 0; 1 where something is wrong for certain
     "msa_lit audit TABLE: print what a table shows."
-    result = audit(
-        args.table, args.scheme, args.runs, args.labels, args.classes, args.clips, args.digits
-    )
+    result = audit(args.table, args.scheme, args.runs, args.labels, args.classes, args.clips,
+                   args.digits)
     print(result)
     if args.out:
         result.flags.to_csv(args.out, index=False)

@@ -35,29 +35,11 @@ class Cell:
     percent: bool = False  # whether a percent sign was there
 
 
-NOTHING = {
-    "",
-    "-",
-    "--",
-    "---",
-    "–",
-    "—",
-    "−",
-    "/",
-    "\\",
-    ".",
-    "n/a",
-    "na",
-    "nan",
-    "none",
-    "null",
-    "?",
-}
-_DROPPED = re.compile(
-    r"[*_†‡§¶#↑↓$\s\u00a0\u2009⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜ]|</?[a-z]+>"
-    r"|\\(?:text)?(?:bf|it|rm|bm|underline|mathbf)\b"
-    r"|\\(?:dagger|ddagger|ast|star)|\\[,;! ]|\^(?:[a-z]|(?=[^0-9]|$))|[{}]"
-)
+NOTHING = {"", "-", "--", "---", "–", "—", "−", "/", "\\", ".", "n/a", "na", "nan", "none", "null",
+           "?"}
+_DROPPED = re.compile(r"[*_†‡§¶#↑↓$\s\u00a0\u2009⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜ]|</?[a-z]+>"
+                      r"|\\(?:text)?(?:bf|it|rm|bm|underline|mathbf)\b"
+                      r"|\\(?:dagger|ddagger|ast|star)|\\[,;! ]|\^(?:[a-z]|(?=[^0-9]|$))|[{}]")
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?"
 _CELL = re.compile(rf"({_NUMBER})(%?)(?:(?:±|\+/-|\+-)({_NUMBER})%?|\(±?({_NUMBER})%?\))?(%?)")
 
@@ -95,24 +77,17 @@ def _digits(number):
 
 def _why_not(plain, text):
     if re.fullmatch(rf"{_NUMBER}[/|;&]{_NUMBER}", plain):
-        return (
-            f"{str(text)[:40]!r} holds two numbers; make two columns, such as acc2_has0 "
-            f"and acc2_non0"
-        )
+        return (f"{str(text)[:40]!r} holds two numbers; make two columns, such as acc2_has0 "
+                f"and acc2_non0")
     if "inf" in plain.lower():
         return f"{str(text)[:40]!r} is not finite; leave the cell empty"
-    return (
-        f"{str(text)[:40]!r} is no number; leave the cell empty or write one such as "
-        f"83.6 or 83.6 ± 0.3"
-    )
+    return (f"{str(text)[:40]!r} is no number; leave the cell empty or write one such as "
+            f"83.6 or 83.6 ± 0.3")
 
 # %% ../../nbs/03_audit.table.ipynb #names-code
-_ALIASES = {
-    "corr": ("pearson", "pearsonr", "correlation", "pcc", "r"),
-    "mae": ("l1",),
-    **{f"acc{k}": (f"accuracy{k}", f"{k}classacc", f"mult_acc_{k}") for k in (2, 3, 5, 7)},
-    "f1": ("f1score", "weightedf1", "wf1"),
-}
+_ALIASES = {"corr": ("pearson", "pearsonr", "correlation", "pcc", "r"), "mae": ("l1",),
+            **{f"acc{k}": (f"accuracy{k}", f"{k}classacc", f"mult_acc_{k}") for k in (2, 3, 5, 7)},
+            "f1": ("f1score", "weightedf1", "wf1")}
 _NAMES = ("model", "method", "methods", "models", "name", "system", "approach", "row")
 
 
@@ -126,21 +101,17 @@ def metric_name(
 ) -> str:  # one of METRICS[scheme], "" for a column that is none
     "The metric a column holds. Raises ValueError for an Acc-2 or F1 that does not say which clips."
     known = {_squeezed(m): m for m in METRICS[scheme]}
-    known |= {
-        _squeezed(a): m for m, names in _ALIASES.items() for a in names if m in METRICS[scheme]
-    }
+    known |= {_squeezed(a): m for m, names in _ALIASES.items() for a in names
+              if m in METRICS[scheme]}
     plain = _squeezed(column)
     if plain in known:
         return known[plain]
-    two = re.fullmatch(
-        r"(?:binary|weighted)?(acc2|acc|accuracy2|f1|f1score)(percent|has0|non0)?", plain
-    )
+    two = re.fullmatch(r"(?:binary|weighted)?(acc2|acc|accuracy2|f1|f1score)(percent|has0|non0)?",
+                       plain)
     if two and scheme != "sims":
         kind = "f1" if two[1].startswith("f1") else "acc2"
-        raise ValueError(
-            f"column {column!r} does not say whether clips labelled 0 count; "
-            f"call it {kind}_has0 (they do) or {kind}_non0 (they are left out)"
-        )
+        raise ValueError(f"column {column!r} does not say whether clips labelled 0 count; "
+                         f"call it {kind}_has0 (they do) or {kind}_non0 (they are left out)")
     if two and two[1] != "acc":
         raise ValueError(
             f"column {column!r}: SIMS has one Acc-2 and one F1, with 0 as negative; call it "
@@ -158,10 +129,8 @@ def read_lines(
     "Fields of a delimited file. Raises OSError or ValueError, with the line, for what is no table."
     path = Path(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
-        raise ValueError(
-            f"{path}: {path.stat().st_size} bytes; a table of results is smaller, "
-            f"is this the right file?"
-        )
+        raise ValueError(f"{path}: {path.stat().st_size} bytes; a table of results is smaller, "
+                         f"is this the right file?")
     raw = path.read_bytes()
     if raw[:2] == b"PK" or b"\0" in raw:
         raise ValueError(f"{path} is no text file; save the table as CSV (UTF-8)")
@@ -174,11 +143,8 @@ def read_lines(
     first = text.partition("\n")[0]
     delimiter = max(",;\t|", key=first.count)
     try:
-        lines = [
-            (n, [f.strip() for f in row])
-            for n, row in _numbered(text, delimiter)
-            if any(f.strip() for f in row)
-        ]
+        lines = [(n, [f.strip() for f in row]) for n, row in _numbered(text, delimiter)
+                 if any(f.strip() for f in row)]
     except csv.Error as e:
         raise ValueError(f"{path}: {e}; is a quotation mark left open?") from None
     if len(lines) < 2:
@@ -227,23 +193,18 @@ def _scaled(metric, cells, names):
     small = {n for n, c in held.items() if abs(c.value) <= 1 and not c.percent}
     if is_percent(metric) and held and small:
         if len(small) < len(held):
-            raise ValueError(
-                f"column {metric}: {', '.join(map(repr, sorted(small)[:5]))} at "
-                f"most 1 among percents; "
-                "give all as percent or all as fractions"
-            )
+            raise ValueError(f"column {metric}: {', '.join(map(repr, sorted(small)[:5]))} at "
+                             f"most 1 among percents; "
+                             "give all as percent or all as fractions")
         notice(
             f"column {metric}: no value above 1, read as fractions; write percent if it is not so"
         )
-        return [
-            c and Cell(100 * c.value, max(0, c.decimals - 2), c.spread and 100 * c.spread)
-            for c in cells
-        ]
+        return [c and Cell(100 * c.value, max(0, c.decimals - 2), c.spread and 100 * c.spread)
+                for c in cells]
     if metric == "corr" and held and all(2 < abs(c.value) <= 100 for c in held.values()):
         notice("column corr: all values above 2, read as percent; write fractions if it is not so")
-        return [
-            c and Cell(c.value / 100, c.decimals + 2, c.spread and c.spread / 100) for c in cells
-        ]
+        return [c and Cell(c.value / 100, c.decimals + 2, c.spread and c.spread / 100)
+                for c in cells]
     return cells
 
 
@@ -252,18 +213,11 @@ def _assemble(scheme, names, columns, groups):
     import pandas as pd
 
     scaled = {m: _scaled(m, cells, names) for m, cells in columns.items()}
-    def get(pick, none): return pd.DataFrame(
-           {m: [none if c is None else pick(c) for c in cells] for m, cells in scaled.items()}
-       )
+    def get(pick, none): return pd.DataFrame({m: [none if c is None else pick(c) for c in cells]
+                                              for m, cells in scaled.items()})
     def spread(c): return np.nan if c.spread is None else c.spread
-    return ResultTable(
-        scheme,
-        list(names),
-        get(lambda c: c.value, np.nan),
-        get(lambda c: c.decimals, -1),
-        get(spread, np.nan),
-        list(groups),
-    )
+    return ResultTable(scheme, list(names), get(lambda c: c.value, np.nan),
+                       get(lambda c: c.decimals, -1), get(spread, np.nan), list(groups))
 
 
 def _cells(column, texts, names):
@@ -300,15 +254,11 @@ def read_table(
 
 def _from_frame(frame):
     "Header and texts of a DataFrame; an index with names is a column."
-    frame = (
-        frame.reset_index()
-        if frame.index.dtype == object or str(frame.index.dtype).startswith("str")
-        else frame
-    )
+    frame = (frame.reset_index() if frame.index.dtype == object
+             or str(frame.index.dtype).startswith("str") else frame)
     def text(v): return "" if v is None or v != v else str(v)
-    return [str(c) for c in frame.columns], [
-        [text(v) for v in row] for row in frame.itertuples(index=False)
-    ]
+    return [str(c) for c in frame.columns], [[text(v) for v in row]
+                                             for row in frame.itertuples(index=False)]
 
 
 def _read_wide(header, rows, scheme):
@@ -332,13 +282,10 @@ def _read_wide(header, rows, scheme):
     if unused:
         notice(f"columns not checked: {', '.join(map(repr, unused[:12]))}")
     at = {c: i for i, c in enumerate(header)}
-    names = [
-        row[at[named]] or f"row {k}" if named is not None else f"row {k}"
-        for k, row in enumerate(rows, 1)
-    ]
-    order = sorted(
-        (c for c in header if metrics[c]), key=lambda c: METRICS[scheme].index(metrics[c])
-    )
+    names = [row[at[named]] or f"row {k}" if named is not None else f"row {k}"
+             for k, row in enumerate(rows, 1)]
+    order = sorted((c for c in header if metrics[c]),
+                   key=lambda c: METRICS[scheme].index(metrics[c]))
     columns = {metrics[c]: _cells(c, [row[at[c]] for row in rows], names) for c in order}
     return _assemble(scheme, names, columns, [""] * len(rows))
 
@@ -350,17 +297,11 @@ def _read_records(header, rows, scheme):
     kept, groups = {}, {}
     for row in rows:
         metric, where = get(row, "metric"), f"{get(row, 'paper')} {get(row, 'table')}".strip()
-        if (
-            get(row, "dataset").lower() != scheme
-            or metric not in METRICS[scheme]
-            or get(row, "table") == "text"
-        ):
+        if (get(row, "dataset").lower() != scheme or metric not in METRICS[scheme]
+            or get(row, "table") == "text"):
             continue
-        model = (
-            f"{get(row, 'model')} ({get(row, 'variant')})"
-            if get(row, "variant")
-            else get(row, "model")
-        )
+        model = (f"{get(row, 'model')} ({get(row, 'variant')})" if get(row, "variant")
+                 else get(row, "model"))
         name = f"{where}: {model}" if where else model
         groups[name] = where
         if metric in kept.setdefault(name, {}):

@@ -64,9 +64,8 @@ def meaning(
     "What the comment beside a declaration says."
     line = node.end_lineno or node.lineno
     said = [notes[k][0] for k in range(node.lineno, line + 1) if k in notes]
-    while (
-        said and line + 1 in notes and notes[line + 1][2] and notes[line + 1][1] > node.col_offset
-    ):
+    while (said and line + 1 in notes and notes[line + 1][2]
+           and notes[line + 1][1] > node.col_offset):
         line += 1
         said.append(notes[line][0])
     return " ".join(said)
@@ -180,16 +179,8 @@ def constant(
         if here is None or isinstance(value, (ast.ClassDef, ast.FunctionDef)):
             raise NotLiteral(node.id)
         return constant(here.module, value)
-    plain = (
-        ast.Constant,
-        ast.BinOp,
-        ast.UnaryOp,
-        ast.Tuple,
-        ast.List,
-        ast.operator,
-        ast.unaryop,
-        ast.Load,
-    )
+    plain = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.operator, ast.unaryop,
+             ast.Load)
     if isinstance(node, ast.expr) and all(isinstance(n, plain) for n in ast.walk(node)):
         return eval(
             compile(ast.Expression(node), module, "eval"), {"__builtins__": {}}
@@ -218,13 +209,8 @@ def declared(
         field = ast.unparse(line.target)
         if line.value is None:
             raise NotLiteral(f"{name}.{field} has no default")
-        found[field] = Option(
-            owner,
-            field,
-            constant(here.module, line.value),
-            ast.unparse(line.annotation),
-            meaning(line, here.notes),
-        )
+        found[field] = Option(owner, field, constant(here.module, line.value),
+                              ast.unparse(line.annotation), meaning(line, here.notes))
     return found
 
 
@@ -242,13 +228,8 @@ def of_class(
         if callable(f.default_factory):  # a class sent to another process has its own MISSING
             default = f.default_factory()
         kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", str(f.type))
-        found[f.name] = Option(
-            owner,
-            f.name,
-            default,
-            kind,
-            f.metadata.get("meaning") or said.get(f.name, ""),
-        )
+        found[f.name] = Option(owner, f.name, default, kind, f.metadata.get("meaning")
+                               or said.get(f.name, ""))
     return found
 
 
@@ -259,11 +240,8 @@ def _meanings(cls):
         return {}  # typed at a prompt or in a notebook: no file to read
     [node], notes = ast.parse(text).body, comments(text)
     lines = node.body if isinstance(node, ast.ClassDef) else []
-    return {
-        ast.unparse(line.target): meaning(line, notes)
-        for line in lines
-        if isinstance(line, ast.AnnAssign)
-    }
+    return {ast.unparse(line.target): meaning(line, notes) for line in lines
+            if isinstance(line, ast.AnnAssign)}
 
 # %% ../../nbs/00_base.catalogue.ipynb #entries
 PAPER_FOLDERS = {  # folder of the package -> paper
@@ -392,9 +370,8 @@ def entry_of(
         return entries()[kind, name]
     load_module(kind, name)
     cls = registry(kind)[name]
-    return Entry(
-        kind, name, cls.__module__, cls.__qualname__, "", (cls.__doc__ or "").partition("\n")[0]
-    )
+    return Entry(kind, name, cls.__module__, cls.__qualname__, "",
+                 (cls.__doc__ or "").partition("\n")[0])
 
 # %% ../../nbs/00_base.catalogue.ipynb #options-of
 SHARED = {
@@ -504,12 +481,8 @@ def arguments(
     pairs += [(arg, value)
               for arg, value in zip(a.kwonlyargs, a.kw_defaults, strict=True) if value is not None]
     def kind(arg): return ast.unparse(arg.annotation) if arg.annotation else ""
-    return {
-        arg.arg: Option(
-            owner, arg.arg, constant(here.module, value), kind(arg), _beside(arg, here.notes)
-        )
-        for arg, value in pairs
-    }
+    return {arg.arg: Option(owner, arg.arg, constant(here.module, value), kind(arg),
+                            _beside(arg, here.notes)) for arg, value in pairs}
 
 
 def _beside(arg, notes):
@@ -521,9 +494,8 @@ def reading_options(
     function: str = "read_corpus",  # of the readers; "convert" has one more
 ) -> dict[str, Option]:  # name -> Option
     "Every way to read a corpus from files."
-    return arguments(home(function), function, "reading") | declared(
-        home("Reading"), "Reading", "reading"
-    )
+    return arguments(home(function), function, "reading") | declared(home("Reading"), "Reading",
+                                                                     "reading")
 
 
 @cache
@@ -534,9 +506,8 @@ def run_options(
     elsewhere = ("seed", "seeds", "folder", "progress", "jobs", "score", "listeners")
     found = arguments(home("fit"), "fit", "run")
     if function != "fit":
-        found = arguments(home(function), function, "run") | {
-            k: o for k, o in found.items() if k == "preset"
-        }
+        found = arguments(home(function), function, "run") | {k: o for k, o in found.items()
+                                                              if k == "preset"}
     return {k: o for k, o in found.items() if k not in elsewhere}
 
 # %% ../../nbs/00_base.catalogue.ipynb #places
@@ -573,11 +544,8 @@ def no_corpus(
 def simulated_presets() -> tuple:  # names; empty where the source does not list them
     "The simulator's presets."
     _, node = follow(f"{PACKAGE}.simulate.world", "WORLD_PRESETS")
-    return (
-        tuple(k.value for k in node.keys if isinstance(k, ast.Constant))
-        if isinstance(node, ast.Dict)
-        else ()
-    )
+    return (tuple(k.value for k in node.keys if isinstance(k, ast.Constant))
+            if isinstance(node, ast.Dict) else ())
 
 # %% ../../nbs/00_base.catalogue.ipynb #claims
 @cache

@@ -61,9 +61,8 @@ def open_corpus(
         more = [as_flag(k) for k in how if k != "modalities"]
         if more:
             raise ValueError(f"{more[0]} is about reading files; {args.corpus!r} is made, not read")
-        corpus = load_corpus(
-            args.corpus, seed=args.corpus_seed or 0, **({"n": tuple(args.n)} if args.n else {})
-        )
+        corpus = load_corpus(args.corpus, seed=args.corpus_seed or 0,
+                             **({"n": tuple(args.n)} if args.n else {}))
     else:
         unfit = "--n" if args.n else "--corpus-seed" if args.corpus_seed is not None else None
         if unfit:
@@ -76,11 +75,8 @@ def guessed(
     notes: Iterable[str],  # of a corpus
 ) -> list:  # lines to print
     "What was guessed while reading, and with it every number that follows."
-    return [
-        f"note: {note.removeprefix('noted: ')}; --scheme sets it"
-        for note in notes
-        if "guessed" in note
-    ]
+    return [f"note: {note.removeprefix('noted: ')}; --scheme sets it" for note in notes
+            if "guessed" in note]
 
 # %% ../../nbs/93_cli.commands.ipynb #fit
 def _said(args, corpus, run):
@@ -109,9 +105,8 @@ def run_fit(args):  # msa_lit fit METHOD -> 0
     check_preset(options.get("preset"))
     from msa_lit.train.runs import choose, fit
 
-    choose(
-        args.method, {k: v for k, v in options.items() if k not in run_options() or k == "preset"}
-    )
+    choose(args.method,
+           {k: v for k, v in options.items() if k not in run_options() or k == "preset"})
     corpus = open_corpus(args, how)
     run = fit(args.method, corpus, args.seed, args.out, progress=not args.quiet, **options)
     print("\n".join(_said(args, corpus, run)))
@@ -123,9 +118,8 @@ def fresh_folder(
     name: str,  # what the folder is about
 ) -> Path:  # a new, empty folder
     "Make a folder that nobody has used, named by date and content. Raises OSError."
-    plain = (
-        "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:40].strip("-") or "corpus"
-    )
+    plain = ("".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:40].strip("-")
+             or "corpus")
     stem = f"compare-{datetime.now():%Y%m%d-%H%M%S}-{plain}"
     Path(parent).mkdir(parents=True, exist_ok=True)
     for k in range(1, 1000):
@@ -155,10 +149,8 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
         raise ValueError("several processes need one folder for their results: give --out FOLDER")
     if made:
         args.out = fresh_folder("results", corpus.name)
-        print(
-            f"results go to {args.out}; the same command with --out {args.out} continues them",
-            file=sys.stderr,
-        )
+        print(f"results go to {args.out}; the same command with --out {args.out} continues them",
+              file=sys.stderr)
     given = corpus, args.seeds, args.out, args.jobs, not args.quiet
     try:
         results = compare(args.methods, *given, **options)
@@ -230,9 +222,8 @@ def find_run(
     if not folder.is_dir():
         raise FileNotFoundError(f"no run at {folder}; fit keeps one with --out FOLDER")
     below = [str(p.parent) for p in sorted(folder.glob("*/*/run.json"))[:3]]
-    more = (
-        f"; runs below it: {', '.join(below)}" if below else "; fit keeps a run with --out FOLDER"
-    )
+    more = (f"; runs below it: {', '.join(below)}" if below
+            else "; fit keeps a run with --out FOLDER")
     raise FileNotFoundError(f"{folder} holds no run.json{more}")
 
 
@@ -303,10 +294,8 @@ def _rows(path, *wanted):
     sheet = read_sheet(Path(path), Log(Path(path).name), ("id", "split", *wanted))
     rows = zip(*([cell.strip() for cell in column] for column in sheet.columns.values()),
                strict=True)
-    return list(sheet.columns), [
-        (line, dict(zip(sheet.columns, row, strict=True)))
-        for line, row in zip(sheet.lines, rows, strict=True)
-    ]
+    return list(sheet.columns), [(line, dict(zip(sheet.columns, row, strict=True)))
+                                 for line, row in zip(sheet.lines, rows, strict=True)]
 
 
 def _once(path, rows):
@@ -348,14 +337,10 @@ def run_score(args):  # msa_lit score FILE -> 0
     if args.scheme not in (None, *METRICS):
         raise ValueError(f"--scheme: {args.scheme!r} is unknown; {near(args.scheme, METRICS)}")
     pred, label, said = read_predictions(args.file, args.prediction, args.label, args.split)
-    scheme, note = (
-        (args.scheme, "")
-        if args.scheme
-        else (_scheme_of(label), ", guessed from the labels; --scheme sets it")
-    )
-    print(
-        "; ".join([f"{Path(args.file).name}: {len(label)} clips", *said, f"scheme {scheme}{note}"])
-    )
+    scheme, note = ((args.scheme, "") if args.scheme
+                    else (_scheme_of(label), ", guessed from the labels; --scheme sets it"))
+    print("; ".join([f"{Path(args.file).name}: {len(label)} clips", *said,
+                     f"scheme {scheme}{note}"]))
     print("  ".join(f"{k} {v:.3f}" for k, v in evaluate(pred, label, scheme).items()))
     print(passport(pred, label, scheme))
     return 0
@@ -374,18 +359,10 @@ def _scheme_of(label):
 def _about(entry):
     from msa_lit.papers.equations import PAPERS
 
-    title = (
-        catalogue.SELF_MM
-        if entry.paper == "Self-MM"
-        else PAPERS[entry.paper].title
-        if entry.paper in PAPERS
-        else ""
-    )
-    return (
-        f"{entry.kind} {entry.name}"
-        + (f" ({entry.paper}: {title})" if title else "")
-        + f"\n  {entry.says}"
-    )
+    title = (catalogue.SELF_MM if entry.paper == "Self-MM" else PAPERS[entry.paper].title
+             if entry.paper in PAPERS else "")
+    return (f"{entry.kind} {entry.name}" + (f" ({entry.paper}: {title})" if title else "")
+            + f"\n  {entry.says}")
 
 
 def run_methods(args):  # msa_lit methods [NAME ...] -> 0
@@ -445,13 +422,11 @@ def _finding(line):
     if line.get("border") in (None, ""):
         return [f"{head}, {line['state']}"]
     level = 100 * float(line["level"])
-    return [
-        f"{head} [{get('low')}, {get('high')}], {line['state']}",
-        f"      {level:.1f} % interval, {line['seeds']} seeds; no effect is {get('no effect')}",
-        f"      border {get('border')}: {line['why']}",
-        f"      power: {get('seen at 80 %')} is seen at 80 %; the border needs "
-        f"{line['seeds needed']} seeds",
-    ]
+    return [f"{head} [{get('low')}, {get('high')}], {line['state']}",
+            f"      {level:.1f} % interval, {line['seeds']} seeds; no effect is {get('no effect')}",
+            f"      border {get('border')}: {line['why']}",
+            f"      power: {get('seen at 80 %')} is seen at 80 %; the border needs "
+            f"{line['seeds needed']} seeds"]
 
 
 def run_equations(args):  # msa_lit equations [ID or PAPER] -> 0

@@ -96,12 +96,8 @@ def _list(text):
     return tuple(w.strip() for w in text.split(",") if w.strip())
 
 
-_READ = {
-    "bool": lambda text: TRUTH_WORDS[text.lower()],
-    "int": int,
-    "float": float,
-    "Sequence[str]": _list,
-}
+_READ = {"bool": lambda text: TRUTH_WORDS[text.lower()], "int": int, "float": float,
+         "Sequence[str]": _list}
 _CALLED = {"bool": "True or False", "int": "a whole number", "float": "a number"}
 
 # %% ../../nbs/92_cli.flags.ipynb #share
@@ -128,20 +124,16 @@ def _unknown(name, known, reading, training):
     if name in reading and name in training:
         both = [as_flag(f"reading.{name}"), as_flag(f"{training[name].owner}.{name}")]
         return f"{as_flag(name)} can be two things: write {' or '.join(both)}"
-    owners = (
-        sorted(n for kind, n in entries() if kind == "method" and name in own_options(kind, n))
-        if training
-        else []
-    )
+    owners = (sorted(n for kind, n in entries() if kind == "method"
+                     and name in own_options(kind, n)) if training else [])
     piece = name.partition(".")[0]
     if training and ("piece", piece) in entries():
         return f"{as_flag(name)} is for the piece {piece}: write METHOD+{piece}"
     if owners:
         whose = f"{as_flag(name)} is an option of {', '.join(owners)}"
         return f"{whose}; what you train has no such option"
-    plain = [
-        k for k in known if not k.startswith(("reading.", "model.", "train.", "method.", "run."))
-    ]
+    plain = [k for k in known
+             if not k.startswith(("reading.", "model.", "train.", "method.", "run."))]
     return f"unknown option {as_flag(name)}; {near(as_flag(name), map(as_flag, plain))}"
 
 # %% ../../nbs/92_cli.flags.ipynb #help
@@ -177,16 +169,13 @@ def training_groups(
 
     asked = [split_name(n) for n in names] or [(n, []) for n in every("method")]
     groups = {"options of the run": run} if run else {}
-    groups |= {
-        f"options of {owner}, shared by all methods": {
-            k: o for k, o in shared_options().items() if o.owner == owner
-        }
-        for owner in ("model", "train")
-    }
+    groups |= {f"options of {owner}, shared by all methods": {k: o
+                                                              for k, o in shared_options().items()
+                                                              if o.owner == owner}
+               for owner in ("model", "train")}
     groups |= {f"options of the method {m}": own_options("method", m) for m, _ in asked}
     pieces = [p for _, ps in asked for p in ps] if names else every("piece")
-    groups |= {
-        f"options of the piece {p}": {f"{p}.{k}": o for k, o in own_options("piece", p).items()}
-        for p in pieces
-    }
+    groups |= {f"options of the piece {p}": {f"{p}.{k}": o
+                                             for k, o in own_options("piece", p).items()}
+               for p in pieces}
     return list(groups.items())

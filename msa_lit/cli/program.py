@@ -37,10 +37,8 @@ class Grammar(argparse.ArgumentParser):
         raise ValueError(f"{message} ({self.prog} --help)")
 
     def format_help(self):
-        return (
-            "\n\n".join([super().format_help().rstrip(), *(help_group(*g) for g in self.groups())])
-            + "\n"
-        )
+        return ("\n\n".join([super().format_help().rstrip(),
+                             *(help_group(*g) for g in self.groups())]) + "\n")
 
 
 def word_list(
@@ -87,9 +85,8 @@ def at_least_one(
 
 # %% ../../nbs/91_cli.program.ipynb #parts
 def _training(p):
-    p.add_argument(
-        "--corpus", default="simulated", help="simulated, simulated:PRESET or a path [simulated]"
-    )
+    p.add_argument("--corpus", default="simulated",
+                   help="simulated, simulated:PRESET or a path [simulated]")
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
     p.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -97,27 +94,20 @@ def _training(p):
 
 def _fit(p):
     p.add_argument("method", help="a name such as self_mm, pieces after plus signs: self_mm+dgm")
-    p.add_argument(
-        "--seed", type=int, default=1111, help="fixes initial weights, order and dropout [1111]"
-    )
+    p.add_argument("--seed", type=int, default=1111,
+                   help="fixes initial weights, order and dropout [1111]")
     p.add_argument("--out", help="folder for checkpoint and result; called again, it continues")
     _training(p)
 
 
 def _compare(p):
     p.add_argument("--methods", type=word_list, required=True, help="names, separated by commas")
-    p.add_argument(
-        "--seeds",
-        type=number_list,
-        default=[1111, 1112, 1113, 1114, 1115],
-        help="[1111,1112,1113,1114,1115]",
-    )
+    p.add_argument("--seeds", type=number_list, default=[1111, 1112, 1113, 1114, 1115],
+                   help="[1111,1112,1113,1114,1115]")
     p.add_argument("--jobs", type=at_least_one, default=1, help="runs at a time [1]")
-    p.add_argument(
-        "--out",
-        help="folder for runs, results.csv and report.html; called again, it continues "
-        "[a new folder results/compare-DATE-CORPUS]",
-    )
+    p.add_argument("--out",
+                   help="folder for runs, results.csv and report.html; called again, it continues "
+                   "[a new folder results/compare-DATE-CORPUS]")
     p.add_argument(
         "--verdicts",
         help="folder with rows of claims, such as results/claims: adds the verdicts to the report",
@@ -126,41 +116,31 @@ def _compare(p):
 
 
 def _predict(p):
-    p.add_argument(
-        "folder", metavar="RUN", help="folder of a run with weights, as fit --out FOLDER keeps it"
-    )
-    p.add_argument(
-        "corpus",
-        metavar="CORPUS",
-        help="a path, simulated or simulated:PRESET; labels are not needed",
-    )
-    p.add_argument(
-        "--split", dest="splits", type=word_list, help="folds to predict, separated by commas [all]"
-    )
+    p.add_argument("folder", metavar="RUN",
+                   help="folder of a run with weights, as fit --out FOLDER keeps it")
+    p.add_argument("corpus", metavar="CORPUS",
+                   help="a path, simulated or simulated:PRESET; labels are not needed")
+    p.add_argument("--split", dest="splits", type=word_list,
+                   help="folds to predict, separated by commas [all]")
     p.add_argument("--out", help="a new CSV file [the screen]")
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
 
 def _score(p):
-    p.add_argument(
-        "file", metavar="FILE.csv", help="a row per clip, with the columns id, prediction, label"
-    )
+    p.add_argument("file", metavar="FILE.csv",
+                   help="a row per clip, with the columns id, prediction, label")
     p.add_argument("--scheme", help="mosi, mosei or sims [guessed from the labels]")
-    p.add_argument(
-        "--prediction",
-        help="column of predictions [prediction, or multimodal as in a run's own file]",
-    )
+    p.add_argument("--prediction",
+                   help="column of predictions [prediction, or multimodal as in a run's own file]")
     p.add_argument("--label", default="label", help="column of true labels [label]")
-    p.add_argument(
-        "--split", help="one fold, if there is a column split [test where it has several]"
-    )
+    p.add_argument("--split",
+                   help="one fold, if there is a column split [test where it has several]")
 
 
 def _verdict(p):
-    p.add_argument(
-        "ids", nargs="*", help="claims such as U4 M10, shown with their evidence; all if left out"
-    )
+    p.add_argument("ids", nargs="*",
+                   help="claims such as U4 M10, shown with their evidence; all if left out")
     p.add_argument(
         "--folder",
         help="judge anew from this folder, such as results/claims [the table in the package]",
@@ -172,9 +152,8 @@ def _methods(p):
 
 
 def _equations(p):
-    p.add_argument(
-        "which", nargs="?", help="an id such as UGF-4 or a paper such as UGF; all if left out"
-    )
+    p.add_argument("which", nargs="?",
+                   help="an id such as UGF-4 or a paper such as UGF; all if left out")
 
 
 def _check(p):
@@ -184,14 +163,11 @@ def _check(p):
 def _import(p):
     p.add_argument("path", help="a file or folder of any form: npz, csv, parquet, csd, pickle")
     p.add_argument("store", help="folder to make")
-    p.add_argument(
-        "--neutral", type=float, default=0.0, help="label that is neither good nor bad [0]"
-    )
+    p.add_argument("--neutral", type=float, default=0.0,
+                   help="label that is neither good nor bad [0]")
     p.add_argument("--folds", help="for .csd: a JSON file, fold -> videos")
-    for role, says in (
-        ("label", "labels"), ("text", "transcripts"), ("split", "folds, or three shares"),
-        ("id", "names"), ("video", "videos"),
-    ):
+    for role, says in (("label", "labels"), ("text", "transcripts"),
+                       ("split", "folds, or three shares"), ("id", "names"), ("video", "videos")):
         p.add_argument(f"--{role}", help=f"for tables: the column of {says} [found by its name]")
 
 
@@ -239,11 +215,8 @@ COMMANDS = {  # name -> (what it does, its own words, its function, what reads, 
 
 
 def _groups(words, reads, trains):
-    read = (
-        [("options of reading, for corpora from files", catalogue.reading_options(reads))]
-        if reads
-        else []
-    )
+    read = ([("options of reading, for corpora from files", catalogue.reading_options(reads))]
+            if reads else [])
     return read + (training_groups(named(words), catalogue.run_options(trains)) if trains else [])
 
 
@@ -251,18 +224,14 @@ def parser(
     words: list | None = None,  # the call; methods it names narrow the help
 ) -> Grammar:  # knows all commands
     "The command line's grammar."
-    top = Grammar(
-        "msa_lit",
-        description="A literate library for multimodal sentiment analysis.",
-        allow_abbrev=False,
-        epilog="msa_lit COMMAND --help lists every option of a command; "
-        "msa_lit fit METHOD --help those of one method.",
-    )
+    top = Grammar("msa_lit", description="A literate library for multimodal sentiment analysis.",
+                  allow_abbrev=False,
+                  epilog="msa_lit COMMAND --help lists every option of a command; "
+                  "msa_lit fit METHOD --help those of one method.")
     top.add_argument("--version", action="version", version=f"msa_lit {__version__}")
     tree = {"": top.add_subparsers(dest="command", required=True, metavar="COMMAND")}
-    data = tree[""].add_parser(
-        "data", help="look after corpora: check, import, convert", allow_abbrev=False
-    )
+    data = tree[""].add_parser("data", help="look after corpora: check, import, convert",
+                               allow_abbrev=False)
     tree["data"] = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, (says, own, run, reads, trains) in COMMANDS.items():
         parent, _, word = name.rpartition(" ")
@@ -283,9 +252,8 @@ def named(
 # %% ../../nbs/91_cli.program.ipynb #audit
 def _audit(p):
     p.add_argument("table", metavar="TABLE.csv", help="a row per model, a column per metric")
-    p.add_argument(
-        "--scheme", required=True, choices=("mosi", "mosei", "sims"), help="of the metrics"
-    )
+    p.add_argument("--scheme", required=True, choices=("mosi", "mosei", "sims"),
+                   help="of the metrics")
     p.add_argument("--runs", type=at_least_one, help="runs behind each number [unknown]")
     p.add_argument("--labels", help="own test labels: a file, one per line or with a column label")
     p.add_argument("--classes", type=number_list, help="own labels above,at,below zero: 277,30,379")

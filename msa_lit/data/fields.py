@@ -43,9 +43,8 @@ def as_numbers(
         array = np.asarray(value)
         if array.dtype == object: array = np.asarray(array.tolist())
     except (ValueError, OverflowError, TypeError):
-        log.stop(
-            split, name, "rows of unequal shape: pad them to one length, or give a list of clips"
-        )
+        log.stop(split, name,
+                 "rows of unequal shape: pad them to one length, or give a list of clips")
     if array.dtype.kind not in "biuf":
         log.stop(split, name, f"numbers are needed, these are of type {array.dtype}")
     return array
@@ -59,9 +58,8 @@ def as_labels(
 ) -> np.ndarray:    # [N] float32, NaN where a label is blank
     "Make a field one number per row; raises CorpusError, with rows, when it is something else."
     cells = value.reshape(-1).tolist() if isinstance(value, np.ndarray) else value
-    if isinstance(cells, (list, tuple)) and any(
-        isinstance(c, (str, bytes)) or c is None for c in cells
-    ):
+    if isinstance(cells, (list, tuple)) and any(isinstance(c, (str, bytes)) or c is None
+                                                for c in cells):
         return label_cells([_text(c) for c in cells], split, name, log)
     array = as_numbers(value, split, name, log)
     if array.ndim == 0 or array.size != len(array):
@@ -292,11 +290,6 @@ def as_strings(
     if ids: out = [_string(v, split, name, i, log, True) for i, v in enumerate(value)]
     else: out = [_joined(v, split, name, i, log) for i, v in enumerate(value)]
     odd = [i for i, v in enumerate(value) if not isinstance(v, (str, bytes)) and np.ndim(v) < 2]
-    log.add(
-        "noted",
-        split,
-        name,
-        odd,
-        "numbers, taken as their digits" if ids else "words, joined by spaces",
-    )
+    log.add("noted", split, name, odd, "numbers, taken as their digits" if ids
+            else "words, joined by spaces")
     return whole_characters(out, split, name, log)

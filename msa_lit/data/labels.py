@@ -74,12 +74,9 @@ def settle_labels(
     rho, y = SCHEMES[scheme], all_labels(tables)
     if how.labels == "refuse" or not len(y): return tables
     if beyond(y, rho).mean() > 0.5:
-        log.stop(
-            "",
-            "label",
-            f"most labels lie beyond ±{rho:g} ({y.min():g} to {y.max():g}): they are "
-            f"on another scale than scheme {scheme!r}; rescale them",
-        )
+        log.stop("", "label",
+                 f"most labels lie beyond ±{rho:g} ({y.min():g} to {y.max():g}): they are "
+                 f"on another scale than scheme {scheme!r}; rescale them")
     settle = _clip_labels if how.labels == "clip" else _drop_labels
     return {k: settle(t, k, rho, log) for k, t in tables.items()}
 

@@ -69,9 +69,8 @@ def without_bad(
     for name, windows in table.windows.items():
         if holds_ids(name, windows): continue
         odd = bad_rows(windows, how.fence)
-        log.add(
-            "repaired", split, name, table.rows[odd], f"left out, {_bad_words(how)} in these rows"
-        )
+        log.add("repaired", split, name, table.rows[odd],
+                f"left out, {_bad_words(how)} in these rows")
         bad |= odd
     return table.take(np.flatnonzero(~bad)) if bad.any() else table
 
@@ -167,9 +166,8 @@ def locate(
     if path.is_file(): return locate_file(path)
     if (path / "manifest.json").is_file() and not file: return "store", path
     if find_table(path) is not None and not file: return "folder", path
-    found = [
-        p for p in (*sorted(path.iterdir()), *sorted(path.glob("Processed/*"))) if is_pickle(p)
-    ]
+    found = [p for p in (*sorted(path.iterdir()), *sorted(path.glob("Processed/*")))
+             if is_pickle(p)]
     named = [p for p in found if p.name == file] or [p for p in found if file in p.name]
     if len(named) == 1: return "pickle", named[0]
     names = ", ".join(p.name for p in (named or found)[:20])
@@ -310,9 +308,8 @@ def read_store(
     kept = [m for m in corpus.modalities if m in how.modalities]
     if not kept: log.stop("", "", f"it has {corpus.modalities}, none of {tuple(how.modalities)}")
     notes = (*corpus.notes, *map(str, log.findings))
-    corpus = replace(
-        corpus.only(*kept), name=name or corpus.name, scheme=scheme or corpus.scheme, notes=notes
-    )
+    corpus = replace(corpus.only(*kept), name=name or corpus.name, scheme=scheme or corpus.scheme,
+                     notes=notes)
     return corpus, log.findings + apply_rules(corpus, log, {})
 
 # %% ../../nbs/01_data.readers.ipynb #refuse

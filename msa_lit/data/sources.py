@@ -82,9 +82,8 @@ def check_fold(
     odd = {k: n for k, n in counts.items() if n != counts["id"]}
     if odd:
         others = ", ".join(f"{k} {'none' if n < 0 else n}" for k, n in odd.items())
-        log.stop(
-            split, next(iter(odd)), f"rows differ between fields: id has {counts['id']}, {others}"
-        )
+        log.stop(split, next(iter(odd)),
+                 f"rows differ between fields: id has {counts['id']}, {others}")
     return counts["id"]
 
 def _rows(value):
@@ -110,9 +109,8 @@ def mmsa_table(
     if "raw_text" in raw and "raw_text" in wanted:
         text = as_strings(raw["raw_text"], split, "raw_text", log)
     windows = mmsa_windows(raw, split, log, how)
-    return FoldTable(
-        as_strings(raw["id"], split, "id", log, ids=True), text, labels, windows, np.arange(n)
-    )
+    return FoldTable(as_strings(raw["id"], split, "id", log, ids=True), text, labels, windows,
+                     np.arange(n))
 
 def mmsa_windows(
     raw: dict,     # a fold of the pickle
@@ -183,9 +181,8 @@ def loose_fold(
 ) -> dict:          # {"test": fold}
     "Read a dictionary of fields as the fold test."
     single = not isinstance(content.get("id"), (list, tuple, np.ndarray))
-    if single and any(
-        isinstance(content.get(m), np.ndarray) and content[m].ndim > 2 for m in SEQUENCES
-    ):
+    if single and any(isinstance(content.get(m), np.ndarray) and content[m].ndim > 2
+                      for m in SEQUENCES):
         log.stop("", "id", "there are no ids; a list of one name per row is needed")
     what = "the fields of one clip" if single else "fields without folds"
     log.note("", f"{what}: read as the fold test")
@@ -237,13 +234,8 @@ def mmsa_tables(
     return {k: mmsa_table(folds[k], k, log, how, labelled) for k in SPLITS if k in folds}
 
 # %% ../../nbs/01_data.sources.ipynb #values
-LABEL_COLUMNS = (
-    "video_id",
-    "clip_id",
-    "text",
-    "mode",
-    *(f"label{e}".lower() for e in LABEL_FIELDS.values()),
-)
+LABEL_COLUMNS = ("video_id", "clip_id", "text", "mode",
+                 *(f"label{e}".lower() for e in LABEL_FIELDS.values()))
 
 def check_columns(
     sheet: Sheet,  # label.csv
@@ -308,19 +300,15 @@ def folder_files(
     out = {}
     for path in sorted(p for p in folder.iterdir() if p.is_file()):
         stem, plain = path.stem.lower(), path.suffix.lower() == ".npy"
-        name = next(
-            (k for k in ("text_bert", *MODALITIES) if stem == k or stem.startswith(f"{k}_")), None
-        )
+        name = next((k for k in ("text_bert", *MODALITIES) if stem == k
+                     or stem.startswith(f"{k}_")), None)
         if plain and name is None: log.note(path.name, "not read: the name begins with no modality")
         if name and not plain: log.note(path.name, "not read: arrays are .npy files")
         if name is None or not plain: continue
         role = next((r for r in ("offsets", "lengths") if stem.endswith(f"_{r}")), "values")
         if role in out.setdefault(name, {}):
-            log.stop(
-                "",
-                name,
-                f"both {out[name][role].name} and {path.name} could be its {role}: remove one",
-            )
+            log.stop("", name,
+                     f"both {out[name][role].name} and {path.name} could be its {role}: remove one")
         out[name][role] = path
     for name, files in out.items():
         if "values" not in files:
@@ -337,9 +325,8 @@ def load_array(
     except ValueError as error:
         what = name_file(path)[0]
         other = f" (the file is {what})" if what not in ("pickle", "one numpy array") else ""
-        log.stop(
-            "", path.name, f"numbers are needed, it cannot be read as a plain array: {error}{other}"
-        )
+        log.stop("", path.name,
+                 f"numbers are needed, it cannot be read as a plain array: {error}{other}")
 
 # %% ../../nbs/01_data.sources.ipynb #windows
 def array_windows(

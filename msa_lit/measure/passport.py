@@ -36,13 +36,10 @@ def outward_classes(
     return np.sign(x) * np.minimum(np.ceil(np.abs(x)), np.float32(3))
 
 # %% ../../nbs/03_measure.passport.ipynb #f1-average-code
-F1_AVERAGES = {
-    "true": "weighted by the classes of the labels",
-    "predicted": "weighted by the classes of the predictions, as when the two "
-    "arguments are exchanged",
-    "macro": "both classes weigh the same",
-    "positive": "the positive class alone",
-}
+F1_AVERAGES = {"true": "weighted by the classes of the labels",
+               "predicted": "weighted by the classes of the predictions, as when the two "
+               "arguments are exchanged", "macro": "both classes weigh the same",
+               "positive": "the positive class alone"}
 
 
 def f1_average(
@@ -59,12 +56,9 @@ def f1_average(
         return 100 * float(weighted_f1(pred, target))
     if average == "predicted":
         return 100 * float(weighted_f1(target, pred))
-    by_class = {
-        c: 200
-        * np.sum((pred == c) & (target == c))
-        / max(np.sum(pred == c) + np.sum(target == c), 1)
-        for c in (True, False)
-    }
+    by_class = {c: 200 * np.sum((pred == c) & (target == c)) / max(np.sum(pred == c)
+                                                                   + np.sum(target == c), 1)
+                for c in (True, False)}
     if average == "positive":
         return float(by_class[True])
     return float(np.mean([by_class[c] for c in np.union1d(pred, target)]))
@@ -72,16 +66,8 @@ def f1_average(
 # %% ../../nbs/03_measure.passport.ipynb #f1-lines-code
 def _f1_lines(guess, true, ours, view):
     "Four lines for one two-class view."
-    return [
-        (
-            "F1",
-            f"{view}, {name}",
-            f1_average(guess, true, name),
-            ours,
-            "ours" if name == "true" else words,
-        )
-        for name, words in F1_AVERAGES.items()
-    ]
+    return [("F1", f"{view}, {name}", f1_average(guess, true, name), ours, "ours" if name == "true"
+             else words) for name, words in F1_AVERAGES.items()]
 
 
 def _share(hit):
@@ -90,117 +76,59 @@ def _share(hit):
 # %% ../../nbs/03_measure.passport.ipynb #mosi-lines-code
 def _mosi_lines(p, y, ours):
     p32, y32, kept = np.asarray(p, np.float32), np.asarray(y, np.float32), y != 0
-    lines = [
-        ("Acc-2", "has0", ours["acc2_has0"], "acc2_has0", "ours"),
-        ("Acc-2", "non0", ours["acc2_non0"], "acc2_non0", "ours"),
-        (
-            "Acc-2",
-            "zero is negative",
-            _share((p32 > 0) == (y32 > 0)),
-            "acc2_has0",
-            "labels and predictions of 0 count as negative",
-        ),
-        (
-            "Acc-2",
-            "non0, prediction 0 is positive",
-            _share((p32 >= 0)[kept] == (y32 > 0)[kept]),
-            "acc2_non0",
-            "a prediction of exactly 0 counts as positive",
-        ),
-    ]
+    lines = [("Acc-2", "has0", ours["acc2_has0"], "acc2_has0", "ours"),
+             ("Acc-2", "non0", ours["acc2_non0"], "acc2_non0", "ours"),
+             ("Acc-2", "zero is negative", _share((p32 > 0) == (y32 > 0)), "acc2_has0",
+              "labels and predictions of 0 count as negative"),
+             ("Acc-2", "non0, prediction 0 is positive",
+              _share((p32 >= 0)[kept] == (y32 > 0)[kept]), "acc2_non0",
+              "a prediction of exactly 0 counts as positive")]
     lines += _f1_lines(p32 >= 0, y32 >= 0, "f1_has0", "has0") + _f1_lines(
         (p32 > 0)[kept], (y32 > 0)[kept], "f1_non0", "non0"
     )
     for name, b in (("acc7", 3), ("acc5", 2)):
         measure, inner, label = f"Acc-{2 * b + 1}", np.clip(p, -b, b), np.clip(y, -b, b)
-        lines += [
-            (measure, "clipped, ties to even", ours[name], name, "ours"),
-            (
-                measure,
-                "clipped, ties away from zero",
-                _share(half_away(inner) == half_away(label)),
-                name,
-                "ties such as 0.5 go to the outer class",
-            ),
-            (
-                measure,
-                "not clipped",
-                _share(np.rint(p32) == np.rint(y32)),
-                name,
-                f"values beyond ±{b} keep classes of their own",
-            ),
-        ]
+        lines += [(measure, "clipped, ties to even", ours[name], name, "ours"),
+                  (measure, "clipped, ties away from zero",
+                   _share(half_away(inner) == half_away(label)), name,
+                   "ties such as 0.5 go to the outer class"),
+                  (measure, "not clipped", _share(np.rint(p32) == np.rint(y32)), name,
+                   f"values beyond ±{b} keep classes of their own")]
     q = np.clip(p, -3, 3)
-    return lines + [
-        ("MAE", "raw", ours["mae"], "mae", "ours"),
-        (
-            "MAE",
-            "clipped",
-            float(np.abs(q - y).mean()),
-            "mae",
-            "predictions are clipped to ±3 first",
-        ),
-        ("Corr", "raw", ours["corr"], "corr", "ours"),
-        ("Corr", "clipped", float(pearson(q, y)), "corr", "predictions are clipped to ±3 first"),
-    ]
+    return lines + [("MAE", "raw", ours["mae"], "mae", "ours"),
+                    ("MAE", "clipped", float(np.abs(q - y).mean()), "mae",
+                     "predictions are clipped to ±3 first"),
+                    ("Corr", "raw", ours["corr"], "corr", "ours"),
+                    ("Corr", "clipped", float(pearson(q, y)), "corr",
+                     "predictions are clipped to ±3 first")]
 
 
 def _outward_line(p, y):
     same = _share(outward_classes(p) == outward_classes(y))
-    return (
-        "Acc-7",
-        "MOSEI's own classes",
-        same,
-        "acc7",
-        "outward to the next whole number; only 0 is class 0",
-    )
+    return ("Acc-7", "MOSEI's own classes", same, "acc7",
+            "outward to the next whole number; only 0 is class 0")
 
 # %% ../../nbs/03_measure.passport.ipynb #sims-lines-code
 def _sims_lines(p, y, ours):
     raw_p, raw_y, p, y = p, y, np.clip(p, -1, 1), np.clip(y, -1, 1)
     p32, y32, kept = np.asarray(p, np.float32), np.asarray(y, np.float32), y != 0
-    lines = [
-        ("Acc-2", "zero is negative", ours["acc2"], "acc2", "ours"),
-        (
-            "Acc-2",
-            "zero is positive",
-            _share((p32 >= 0) == (y32 >= 0)),
-            "acc2",
-            "labels and predictions of 0 count as non-negative",
-        ),
-        (
-            "Acc-2",
-            "non0",
-            _share((p32 > 0)[kept] == (y32 > 0)[kept]),
-            "acc2",
-            "clips labelled 0 are left out",
-        ),
-    ]
+    lines = [("Acc-2", "zero is negative", ours["acc2"], "acc2", "ours"),
+             ("Acc-2", "zero is positive", _share((p32 >= 0) == (y32 >= 0)), "acc2",
+              "labels and predictions of 0 count as non-negative"),
+             ("Acc-2", "non0", _share((p32 > 0)[kept] == (y32 > 0)[kept]), "acc2",
+              "clips labelled 0 are left out")]
     lines += _f1_lines(p32 > 0, y32 > 0, "f1", "zero is negative")
     for k in (3, 5):
         below = bin_classes(-p, k) == bin_classes(-y, k)  # closed below: ours in the mirror
-        lines += [
-            (f"Acc-{k}", "bins closed above", ours[f"acc{k}"], f"acc{k}", "ours"),
-            (
-                f"Acc-{k}",
-                "bins closed below",
-                _share(below),
-                f"acc{k}",
-                "values on an edge go to the upper bin",
-            ),
-        ]
-    return lines + [
-        ("MAE", "clipped", ours["mae"], "mae", "ours"),
-        (
-            "MAE",
-            "raw",
-            float(np.abs(raw_p - raw_y).mean()),
-            "mae",
-            "predictions are not clipped to ±1",
-        ),
-        ("Corr", "clipped", ours["corr"], "corr", "ours"),
-        ("Corr", "raw", float(pearson(raw_p, raw_y)), "corr", "predictions are not clipped to ±1"),
-    ]
+        lines += [(f"Acc-{k}", "bins closed above", ours[f"acc{k}"], f"acc{k}", "ours"),
+                  (f"Acc-{k}", "bins closed below", _share(below), f"acc{k}",
+                   "values on an edge go to the upper bin")]
+    return lines + [("MAE", "clipped", ours["mae"], "mae", "ours"),
+                    ("MAE", "raw", float(np.abs(raw_p - raw_y).mean()), "mae",
+                     "predictions are not clipped to ±1"),
+                    ("Corr", "clipped", ours["corr"], "corr", "ours"),
+                    ("Corr", "raw", float(pearson(raw_p, raw_y)), "corr",
+                     "predictions are not clipped to ±1")]
 
 # %% ../../nbs/03_measure.passport.ipynb #facts-code
 def _facts(p, y, scheme):
@@ -210,19 +138,11 @@ def _facts(p, y, scheme):
        )
     if scheme == "sims":
         def edges(x): return np.isin(x, np.asarray([-0.7, -0.1, 0.1, 0.7], np.float32))
-        return [
-            f"{len(y)} clips",
-            both("exactly 0", lambda x: x == 0),
-            both("on a bin edge", edges),
-            both("beyond ±1", lambda x: np.abs(x) > 1),
-        ]
+        return [f"{len(y)} clips", both("exactly 0", lambda x: x == 0),
+                both("on a bin edge", edges), both("beyond ±1", lambda x: np.abs(x) > 1)]
     def ties(x): return np.abs(x) % 1 == 0.5
-    return [
-        f"{len(y)} clips",
-        both("exactly 0", lambda x: x == 0),
-        both("on a rounding tie", ties),
-        both("beyond ±3", lambda x: np.abs(x) > 3),
-    ]
+    return [f"{len(y)} clips", both("exactly 0", lambda x: x == 0), both("on a rounding tie", ties),
+            both("beyond ±3", lambda x: np.abs(x) > 3)]
 
 # %% ../../nbs/03_measure.passport.ipynb #printed-code
 def _show(measure, value, sign=""):
@@ -233,11 +153,8 @@ def _printed(table):
     "The table of a passport with every number as text."
     lines = list(table.itertuples())
     difference = ["" if r.words == "ours" else _show(r.measure, r.difference, "+") for r in lines]
-    return table.assign(
-        value=[_show(r.measure, r.value) for r in lines],
-        difference=difference,
-        words=table.words.str.ljust(table.words.str.len().max()),
-    )
+    return table.assign(value=[_show(r.measure, r.value) for r in lines], difference=difference,
+                        words=table.words.str.ljust(table.words.str.len().max()))
 
 # %% ../../nbs/03_measure.passport.ipynb #passport-class-code
 @dataclass(frozen=True, repr=False)
@@ -251,27 +168,18 @@ class Passport:
     def spread(self):  # DataFrame, one row per measure: lowest, highest, range, conventions
         "How far the measures move with the convention alone."
         by = self.table.groupby("measure", sort=False).value
-        return by.agg(
-            lowest="min", highest="max", range=lambda v: v.max() - v.min(), conventions="count"
-        )
+        return by.agg(lowest="min", highest="max", range=lambda v: v.max() - v.min(),
+                      conventions="count")
 
     def sentences(self) -> list:  # one sentence per measure that moves
         "The spread in words."
-        return [
-            f"{m} runs from {_show(m, r.lowest)} to {_show(m, r.highest)} over "
-            f"{int(r.conventions)} conventions."
-            for m, r in self.spread().iterrows()
-            if r.range > 1e-9
-        ]
+        return [f"{m} runs from {_show(m, r.lowest)} to {_show(m, r.highest)} over "
+                f"{int(r.conventions)} conventions." for m, r in self.spread().iterrows()
+                if r.range > 1e-9]
 
     def __repr__(self):
-        return "\n".join(
-            [
-                f"Passport ({self.scheme}): {'; '.join(self.facts)}.",
-                _printed(self.table).to_string(index=False),
-                *self.sentences(),
-            ]
-        )
+        return "\n".join([f"Passport ({self.scheme}): {'; '.join(self.facts)}.",
+                          _printed(self.table).to_string(index=False), *self.sentences()])
 
     def _repr_html_(self):
         def items(lines):
@@ -298,10 +206,8 @@ def _plot(table, ax=None):
         ax.plot(t.away.iloc[rows[ours]], rows[ours], "o", mfc="white", mec=f"C{k}")
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(range(len(t)), t.measure + ": " + t.convention, fontsize=7)
-    ax.set(
-        xlabel="away from the first line of the measure (points; hollow: ours)",
-        title="Same predictions, other conventions",
-    )
+    ax.set(xlabel="away from the first line of the measure (points; hollow: ours)",
+           title="Same predictions, other conventions")
     return ax
 
 # %% ../../nbs/03_measure.passport.ipynb #passport-code

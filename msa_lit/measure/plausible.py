@@ -94,10 +94,8 @@ def f1_mean_bounds(
     n, reach = n_pos + n_neg, 100 if apart is None else apart
     first, last = floor(n * (low - reach) / 100), ceil(n * (high + reach) / 100)
     k = np.arange(max(0, first), min(n, last) + 1)
-    (a, f), (b, g) = (
-        _hull_side(k, side, low, high, n)
-        for side in zip(_frontier(n_pos, n_neg), (1, -1), strict=True)
-    )
+    (a, f), (b, g) = (_hull_side(k, side, low, high, n)
+                      for side in zip(_frontier(n_pos, n_neg), (1, -1), strict=True))
     ranges = {"true": (f.min(), g.max()), "predicted": ((2 * b - g).min(), (2 * a - f).max())}
     return {name: (float(least), float(most)) for name, (least, most) in ranges.items()}
 
@@ -194,9 +192,8 @@ def rounded_first(
     apart: float = SIMILAR,  # points a run may lie from the mean
 ) -> list:  # the numbers of runs that can
     "Whether similar runs, rounded one by one, average to this print (rounded or cut off)."
-    near = np.arange(
-        max(0, ceil(n * (value - apart) / 100)), min(n, floor(n * (value + apart) / 100)) + 1
-    )
+    near = np.arange(max(0, ceil(n * (value - apart) / 100)),
+                     min(n, floor(n * (value + apart) / 100)) + 1)
     units = np.unique(np.round(10**RUN_DECIMALS * 100 * near / n).astype(int))
     low, high = (10**RUN_DECIMALS * v for v in print_range(value, decimals, averaged=False))
     one = np.zeros(units[-1] - units[0] + 1)

@@ -96,22 +96,16 @@ def _part(o, modality, pretrained):
     "text, audio, vision or other: the group whose rate and decay count."
     if pretrained or modality == "text" and o.text_covers == "encoder":
         return "text"
-    asked = modality in ("audio", "vision") and (
-        getattr(o, f"{modality}_lr") is not None or getattr(o, f"{modality}_decay") is not None
-    )
+    asked = modality in ("audio", "vision") and (getattr(o, f"{modality}_lr") is not None
+                                                 or getattr(o, f"{modality}_decay") is not None)
     return modality if asked else "other"
 
 def _group(o, part, params, decayed):
     rate = o.lr if part == "other" else getattr(o, f"{part}_lr")
     decay = o.weight_decay if part == "other" else getattr(o, f"{part}_decay")
     rate, decay = o.lr if rate is None else rate, o.weight_decay if decay is None else decay
-    return {
-        "name": f"{part}{'' if decayed else ', no decay'}",
-        "params": params,
-        "lr": rate,
-        "rate": rate,
-        "weight_decay": decay if decayed or o.decay_all else 0.0,
-    }
+    return {"name": f"{part}{'' if decayed else ', no decay'}", "params": params, "lr": rate,
+            "rate": rate, "weight_decay": decay if decayed or o.decay_all else 0.0}
 
 # %% ../../nbs/07_model.optimisers.ipynb #optimiser
 def make_optimiser(

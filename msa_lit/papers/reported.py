@@ -12,16 +12,8 @@ from importlib import resources
 
 import numpy as np
 
-from msa_lit.measure.plausible import (
-    SIMILAR,
-    constant_f1,
-    f1_apart,
-    f1_mean_bounds,
-    f1_weightings,
-    print_range,
-    reachable_counts,
-    rounded_first,
-)
+from ..measure.plausible import (SIMILAR, constant_f1, f1_apart, f1_mean_bounds,
+                                       f1_weightings, print_range, reachable_counts, rounded_first)
 
 # %% auto #0
 __all__ = ['KEYS', 'PERCENT', 'TEST_CLASSES', 'TEST_CLIPS', 'BLOCK', 'SAME', 'QUANTITY', 'READ_AS', 'OTHER_WORDS', 'STATED_GAIN',
@@ -65,9 +57,8 @@ def row_decimals(
     row,  # a row of wide(): metric -> characters
 ) -> int:  # decimals of its accuracies and F1, zeros at the end not counted
     "Decimals with which a row was really printed."
-    return max(
-        (len(row[m].partition(".")[2].rstrip("0")) for m in PERCENT if row.get(m)), default=0
-    )
+    return max((len(row[m].partition(".")[2].rstrip("0")) for m in PERCENT if row.get(m)),
+               default=0)
 
 # %% ../../nbs/03_papers.reported.ipynb #sizes-code
 TEST_CLASSES = {  # (dataset, ending of the metric) -> clips of the positive class, of the other
@@ -96,9 +87,8 @@ def f1_pairs(
             low, high = f1_mean_bounds(print_range(acc, digits), *sizes)["true"]
             fits = " ".join(f1_weightings(acc, f1, *sizes, decimals=digits))
             found.append((*key, kind, acc, f1, digits, low, high, fits))
-    return pd.DataFrame(
-        found, columns=[*KEYS, "kind", "acc2", "f1", "decimals", "low", "high", "fits"]
-    )
+    return pd.DataFrame(found,
+                        columns=[*KEYS, "kind", "acc2", "f1", "decimals", "low", "high", "fits"])
 
 # %% ../../nbs/03_papers.reported.ipynb #f1-marks-code
 def _key(row):
@@ -136,16 +126,12 @@ def explain_pair(
     ranges = f1_mean_bounds((low, high), *classes, apart)
     truth, guess = (f"{low:.2f} to {high:.2f}" for low, high in ranges.values())
     runs = f"similar runs (within {apart:g} points of their mean) have" if apart else "one run has"
-    said = (
-        f"Acc-2 {acc2} and F1 {f1} on {classes[0]} against {classes[1]} clips: with "
-        f"the truth first "
-        f"{runs} an F1 of {truth}"
-    )
+    said = (f"Acc-2 {acc2} and F1 {f1} on {classes[0]} against {classes[1]} clips: with "
+            f"the truth first "
+            f"{runs} an F1 of {truth}")
     if fits:
-        return (
-            "f1-predicted",
-            f"{said}; with the predictions first, as in older public code, {guess}",
-        )
+        return ("f1-predicted",
+                f"{said}; with the predictions first, as in older public code, {guess}")
     k, n = split_of_constant(acc2, f1, sum(classes), decimals), sum(classes)
     if k is not None and k not in classes:
         return "constant-split", (
@@ -153,11 +139,8 @@ def explain_pair(
             f"p = {k}/{n}, F1 = 2p^2/(1 + p)"
         )
     far = f1_apart(acc2, f1, *classes, decimals=decimals)
-    runs = (
-        "no runs at all fit"
-        if far is None
-        else f"some run would have to lie {far} points from the mean"
-    )
+    runs = ("no runs at all fit" if far is None
+            else f"some run would have to lie {far} points from the mean")
     return "f1-impossible", f"{said}, with the predictions first {guess}; {runs}"
 
 
@@ -183,11 +166,8 @@ def explain_count(
     "What a printed accuracy shows about how it was formed; raises ValueError as reachable does."
     if reachable_counts(value, n, runs, decimals):
         return "", ""
-    some = (
-        f"{min(runs)} to {max(runs)} runs"
-        if len(runs) > 1
-        else f"{min(runs)} run" + "s" * (min(runs) > 1)
-    )
+    some = (f"{min(runs)} to {max(runs)} runs" if len(runs) > 1 else f"{min(runs)} run"
+            + "s" * (min(runs) > 1))
     said = f"{value} of {n} clips is no rounded mean of {some}"
     cut = reachable_counts(value, n, runs, decimals, truncated=True)
     if cut:
@@ -202,11 +182,8 @@ def explain_count(
         )
     more = reachable_counts(value, n, range(max(runs) + 1, 101), decimals)
     r, hits = next(iter(more.items()), (100, None))
-    reach = (
-        "no number of runs up to 100 reaches it"
-        if hits is None
-        else f"{r} runs reach it ({hits} hits)"
-    )
+    reach = ("no number of runs up to 100 reaches it" if hits is None
+             else f"{r} runs reach it ({hits} hits)")
     return "no-count", f"{said}, cut off or rounded first neither; {reach}"
 
 
@@ -217,11 +194,8 @@ def count_marks(
     "Marks truncated, rounded-first and no-count for accuracies of the three test splits."
     for key, row in wide(cells).iterrows():
         for metric in [m for m in PERCENT if m.startswith("acc") and row.get(m)]:
-            some = (
-                sum(TEST_CLASSES[key[2], "_non0"])
-                if metric.endswith("_non0")
-                else TEST_CLIPS[key[2]]
-            )
+            some = (sum(TEST_CLASSES[key[2], "_non0"]) if metric.endswith("_non0")
+                    else TEST_CLIPS[key[2]])
             mark, says = explain_count(float(row[metric]), some, runs, row_decimals(row))
             if mark:
                 yield key, metric, mark, says
@@ -241,9 +215,8 @@ def copied_rows(
         keys = list(same.index)
         for i, a in enumerate(keys):
             for b in keys[i + 1 :]:
-                equal = [
-                    m for m in table.columns if table.at[a, m] and table.at[a, m] == table.at[b, m]
-                ]
+                equal = [m for m in table.columns if table.at[a, m]
+                         and table.at[a, m] == table.at[b, m]]
                 pairs.append((*a[:2], a[2:], b[2:], equal))
     return pairs
 
@@ -284,9 +257,8 @@ READ_AS = {
 def _thing(row):
     "What a cell is a number of."
     if row.model == "dataset":
-        quantity = READ_AS.get(
-            (row.dataset, row.metric, row.value), QUANTITY.get(row.metric, row.metric)
-        )
+        quantity = READ_AS.get((row.dataset, row.metric, row.value),
+                               QUANTITY.get(row.metric, row.metric))
         return f"corpus {row.dataset} {quantity}"
     return f"{row.paper} {row.dataset} {SAME.get((row.paper, row.model), row.model)} {row.metric}"
 
@@ -302,9 +274,8 @@ def conflicts(
         10.0 ** -len(p.partition(".")[2]) for p in used.printed
     ]  # one number cut off and rounded
     by = used.groupby("thing")
-    wide_apart = (
-        by.value.transform("max") - by.value.transform("min") > by.step.transform("max") + 1e-9
-    )
+    wide_apart = (by.value.transform("max") - by.value.transform("min") > by.step.transform("max")
+                  + 1e-9)
     return used[wide_apart].drop(columns="step")
 
 # %% ../../nbs/03_papers.reported.ipynb #delta-code
@@ -334,13 +305,10 @@ def stated_differences(
             return own[own.source == "quoted"].value.max()
         return own[own.model == OTHER_WORDS.get(name, name)].value.iloc[0]
 
-    sides = [
-        (row, *row.model.split(" minus "), row.metric.removeprefix("delta_"))
-        for row in stated.itertuples()
-    ]
-    stated["computed"] = [
-        value(row, a, metric) - value(row, b, metric) for row, a, b, metric in sides
-    ]
+    sides = [(row, *row.model.split(" minus "), row.metric.removeprefix("delta_"))
+             for row in stated.itertuples()]
+    stated["computed"] = [value(row, a, metric) - value(row, b, metric)
+                          for row, a, b, metric in sides]
     return stated
 
 # %% ../../nbs/03_papers.reported.ipynb #conflict-marks-code
@@ -394,11 +362,9 @@ def line_marks(
     "Mark out-of-line for MAE and Corr of a row."
     residuals = mae_residuals(cells)
     for row in residuals[residuals.z.abs() > OUT_OF_LINE].itertuples():
-        says = (
-            f"MAE {row.mae:g} with Corr {row.corr:g}: the rows of {row.Index[2]} "
-            f"with that Corr lie near "
-            f"{row.line:.3f}, {abs(row.z):.1f} robust deviations away"
-        )
+        says = (f"MAE {row.mae:g} with Corr {row.corr:g}: the rows of {row.Index[2]} "
+                f"with that Corr lie near "
+                f"{row.line:.3f}, {abs(row.z):.1f} robust deviations away")
         for metric in ("mae", "corr"):
             yield row.Index, metric, "out-of-line", says
 
@@ -455,10 +421,8 @@ def _marked():
     cells, held = records(), {}
     for row in _found().itertuples(index=False):
         held.setdefault(row[:6], dict())[row.mark] = None  # a mark found twice counts once
-    names = [
-        " ".join(held.get(key, ()))
-        for key in cells[[*KEYS, "metric"]].itertuples(index=False, name=None)
-    ]
+    names = [" ".join(held.get(key, ()))
+             for key in cells[[*KEYS, "metric"]].itertuples(index=False, name=None)]
     return cells.assign(mark=names, grade=[grade_of(name) for name in names])
 
 
@@ -503,9 +467,8 @@ def cell(
     variant: str | None = None,  # needed only if several rows have this model
 ):  # -> Series: the fields of one cell
     "One printed cell; raises ValueError for a name that is not there or if several rows answer."
-    wanted = dict(
-        paper=paper, table=table, dataset=dataset, model=model, metric=metric, variant=variant
-    )
+    wanted = dict(paper=paper, table=table, dataset=dataset, model=model, metric=metric,
+                  variant=variant)
     found = _choose(load(), **wanted)
     if len(found) > 1:
         choice = ", ".join(map(repr, found.variant))
@@ -528,12 +491,8 @@ def quotes(
     rows = rows[rows.metric.isin(metrics) & (rows.status == "printed") & ~own]
     rows = rows.assign(model=rows.model.replace(ALIASES))
     by = rows.groupby(["model", "dataset", "metric"], sort=False)
-    found = by.agg(
-        papers=("paper", "nunique"),
-        versions=("value", "nunique"),
-        lowest=("value", "min"),
-        highest=("value", "max"),
-    )
+    found = by.agg(papers=("paper", "nunique"), versions=("value", "nunique"),
+                   lowest=("value", "min"), highest=("value", "max"))
     return found[found.papers > 1]
 
 # %% ../../nbs/03_papers.reported.ipynb #hyper-code
@@ -566,25 +525,16 @@ def hyperparameters(
     "What a paper states about its settings and leaves out; raises ValueError for unknown names."
     import pandas as pd
 
-    known = {
-        p: block for p, block in settings().items() if isinstance(block, dict) and "common" in block
-    }
+    known = {p: block for p, block in settings().items() if isinstance(block, dict)
+             and "common" in block}
     for field, value, allowed in (("paper", paper, known), ("dataset", dataset, TEST_CLIPS)):
         if value not in (None, *allowed):
             raise ValueError(
                 f"{field}: {value!r} is not there; choose one of {', '.join(map(repr, allowed))}"
             )
-    rows = [
-        row
-        for name, block in known.items()
-        if paper in (None, name)
-        for row in _statements(name, block)
-    ]
-    frame = pd.DataFrame(
-        rows, columns=["paper", "dataset", "name", "value", "where", "note", "kind"]
-    )
-    return (
-        frame
-        if dataset is None
-        else frame[frame.dataset.isin(["", dataset])].reset_index(drop=True)
-    )
+    rows = [row for name, block in known.items() if paper in (None, name)
+            for row in _statements(name, block)]
+    frame = pd.DataFrame(rows,
+                         columns=["paper", "dataset", "name", "value", "where", "note", "kind"])
+    return (frame if dataset is None
+            else frame[frame.dataset.isin(["", dataset])].reset_index(drop=True))

@@ -112,48 +112,35 @@ OPEN = {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #mug
-STATED["MUG"] = {
-    "optimizer": Means("AdamW", {"optimiser": "adamw"}),
-    "framework": "software, no setting; the bi-level step is msa_lit.mug.meta",
-    "gpu": HARDWARE,
-    "seeds": IN_TABLES,
-    "n_runs": IN_TABLES,
-    "hyperparameter_search": "msa_lit.book.tables.search, trials=50",
-    "early_stop_patience_epochs": ("patience",),
-    "b": ("b",),
-    "epsilon_m": Means("N(0, I)", {"noise": 1.0}),
-    "epsilon_m_prime": Means("N(0, I)", {"noise": 1.0}),
-    "loss": "built in: MUG-6, 9, 14, 25, 26",
-    "contrastive_stop_gradient": Means("on the unimodal representation", {"stop": "unimodal"}),
-    "target_switch": "built in: half of meta_epochs",
-    "lambda_rule": "built in: MUG-18",
-    "stage3_initialisation": "built in: stage 3 starts anew",
-    "stages_1_and_2": "built in: vectors and labels are kept",
-    "language_network": Means(["BERT", "T5"], {"text": BERT}),
-    "audio_visual_network": Means("LSTM", {"encoder": "lstm"}),
-    "unimodal_networks": "built in: the common model",
-    "neutral_utterances": SCORES,
-    "acc7": SCORES,
-    "text_dim": "built in: the width of the text network",
-    "batch_size": ("batch_size",),
-    "learning_rate": ("lr", "text_lr"),
-    "pretraining_epochs": ("pretrain_epochs",),
-    "meta_training_epochs": ("meta_epochs",),
-    "alpha_meta_training_lr": ("inner_lr",),
-    "alpha_prime_meta_testing_lr": ("outer_lr",),
-    "gamma_contrastive_weight": ("gamma",),
-    "eta_projected_predictive_weight": ("eta",),
-    "d_fusion": ("fusion_width",),
-    "d_a": ("audio_hidden", "audio_width"),
-    "d_v": ("vision_hidden", "vision_width"),
-    "d_l": ("text_width",),
-    "beta_unimodal_weight": ("beta",),
-    "rho": "built in: the largest |label| of the corpus's scheme",
-    "input_dims": FROM_FILES,
-    "aligned": FROM_FILES,
-    "visual_features": FROM_FILES,
-    "acoustic_features": FROM_FILES,
-}
+STATED["MUG"] = {"optimizer": Means("AdamW", {"optimiser": "adamw"}),
+                 "framework": "software, no setting; the bi-level step is msa_lit.mug.meta",
+                 "gpu": HARDWARE, "seeds": IN_TABLES, "n_runs": IN_TABLES,
+                 "hyperparameter_search": "msa_lit.book.tables.search, trials=50",
+                 "early_stop_patience_epochs": ("patience",), "b": ("b",),
+                 "epsilon_m": Means("N(0, I)", {"noise": 1.0}),
+                 "epsilon_m_prime": Means("N(0, I)", {"noise": 1.0}),
+                 "loss": "built in: MUG-6, 9, 14, 25, 26",
+                 "contrastive_stop_gradient": Means("on the unimodal representation",
+                                                    {"stop": "unimodal"}),
+                 "target_switch": "built in: half of meta_epochs",
+                 "lambda_rule": "built in: MUG-18",
+                 "stage3_initialisation": "built in: stage 3 starts anew",
+                 "stages_1_and_2": "built in: vectors and labels are kept",
+                 "language_network": Means(["BERT", "T5"], {"text": BERT}),
+                 "audio_visual_network": Means("LSTM", {"encoder": "lstm"}),
+                 "unimodal_networks": "built in: the common model", "neutral_utterances": SCORES,
+                 "acc7": SCORES, "text_dim": "built in: the width of the text network",
+                 "batch_size": ("batch_size",), "learning_rate": ("lr", "text_lr"),
+                 "pretraining_epochs": ("pretrain_epochs",),
+                 "meta_training_epochs": ("meta_epochs",), "alpha_meta_training_lr": ("inner_lr",),
+                 "alpha_prime_meta_testing_lr": ("outer_lr",),
+                 "gamma_contrastive_weight": ("gamma",),
+                 "eta_projected_predictive_weight": ("eta",), "d_fusion": ("fusion_width",),
+                 "d_a": ("audio_hidden", "audio_width"), "d_v": ("vision_hidden", "vision_width"),
+                 "d_l": ("text_width",), "beta_unimodal_weight": ("beta",),
+                 "rho": "built in: the largest |label| of the corpus's scheme",
+                 "input_dims": FROM_FILES, "aligned": FROM_FILES, "visual_features": FROM_FILES,
+                 "acoustic_features": FROM_FILES}
 
 OPEN["MUG"] = {
     "tau of eq 11": Ours(left=("temperature",)),
@@ -176,24 +163,16 @@ OPEN["MUG"] = {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #mfon
-STATED["MFON"] = {
-    "optimizer": Means("Adam", {"optimiser": "adam"}),
-    "batch_size": ("batch_size",),
-    "gpu": HARDWARE,
-    "hyperparameter_search": "msa_lit.book.tables.search, trials=100",
-    "n_runs": IN_TABLES,
-    "acoustic_features": FROM_FILES,
-    "visual_features": FROM_FILES,
-    "feature_extraction": FROM_FILES,
-    "text_encoder": ("text",),
-    "loss": "built in: MFON-13",
-    "task_loss": "built in: MFON-12",
-    "contrastive_temperature": ("temperature",),
-    "guide_modality": Means("text is the query", {"guide": "text"}),
-    "frozen_parts": "built in: msa_lit.mfon.distillation",
-    "unimodal_network": "built in: msa_lit.mfon.distillation",
-    "f1": SCORES,
-}
+STATED["MFON"] = {"optimizer": Means("Adam", {"optimiser": "adam"}), "batch_size": ("batch_size",),
+                  "gpu": HARDWARE,
+                  "hyperparameter_search": "msa_lit.book.tables.search, trials=100",
+                  "n_runs": IN_TABLES, "acoustic_features": FROM_FILES,
+                  "visual_features": FROM_FILES, "feature_extraction": FROM_FILES,
+                  "text_encoder": ("text",), "loss": "built in: MFON-13",
+                  "task_loss": "built in: MFON-12", "contrastive_temperature": ("temperature",),
+                  "guide_modality": Means("text is the query", {"guide": "text"}),
+                  "frozen_parts": "built in: msa_lit.mfon.distillation",
+                  "unimodal_network": "built in: msa_lit.mfon.distillation", "f1": SCORES}
 
 OPEN["MFON"] = {
     "alpha and beta of eq 13": Ours(left=("alpha", "beta")),
@@ -405,17 +384,13 @@ FACTS["Self-MM"] = {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #peers
-COMMON = {
-    "optimiser": ("Adam", Means("Adam", {"optimiser": "adam"})),
-    "decay of biases": (True, ("decay_all",)),
-    "early_stop": (8, ("patience",)),
-    "epochs": ("until early_stop", Means("until early_stop", {"epochs": 100})),
-    "KeyEval": ("validation loss", "all methods here keep the epoch with the best validation MAE"),
-}
-VECTORS = {
-    "text": ("vectors of the file", Means("vectors of the file", {"text": "features"})),
-    "loss": ("L1", Means("L1", {"loss": "mae"})),
-}
+COMMON = {"optimiser": ("Adam", Means("Adam", {"optimiser": "adam"})),
+          "decay of biases": (True, ("decay_all",)), "early_stop": (8, ("patience",)),
+          "epochs": ("until early_stop", Means("until early_stop", {"epochs": 100})),
+          "KeyEval": ("validation loss",
+                      "all methods here keep the epoch with the best validation MAE")}
+VECTORS = {"text": ("vectors of the file", Means("vectors of the file", {"text": "features"})),
+           "loss": ("L1", Means("L1", {"loss": "mae"}))}
 _HIDDEN = ("text_hidden", "audio_hidden", "vision_hidden")
 _ONE_DROPOUT = "one dropout for all parts, that of the row above"
 
@@ -542,62 +517,36 @@ FACTS["Graph-MFN"] = COMMON | VECTORS | {
 
 # %% ../../nbs/09_train.presets.ipynb #own-code
 BEST_TEST = "all methods here keep the epoch with the best validation MAE"
-_ADAMW = {
-    "optimiser": ("AdamW", Means("AdamW", {"optimiser": "adamw"})),
-    "text network": (BERT, ("text",)),
-    "loss": ("mean squared error", Means("mean squared error", {"loss": "mse"})),
-}
+_ADAMW = {"optimiser": ("AdamW", Means("AdamW", {"optimiser": "adamw"})),
+          "text network": (BERT, ("text",)),
+          "loss": ("mean squared error", Means("mean squared error", {"loss": "mse"}))}
 
-FACTS["ALMT"] = _ADAMW | {
-    "decay of biases": (True, ("decay_all",)),
-    "lr": (1e-4, ("lr", "text_lr")),
-    "weight_decay": (1e-4, ("weight_decay",)),
-    "batch_size": (64, ("batch_size",)),
-    "n_epochs, none of them left out": (200, ("epochs", "patience")),
-    "schedule": ("warm-up for a tenth, then cosine",
-                 Means("warm-up for a tenth, then cosine", {"schedule": "cosine", "warmup": 0.1})),
-    "token_len": (8, ("tokens",)),
-    "token_dim": (128, ("common_width",)),
-    "proj_depth": (1, ("reader_layers",)),
-    "AHL_depth": (3, ("layers",)),
-    "fusion_layer_depth": (_each(2, 4, 4), ("fusion_layers",)),
-    "heads": (8, ("heads",)),
-    "ahl_dim_head": (16, "built in: d / heads"),
-    "dim_head of the transformers": (64, "heads here are d / heads wide, 16"),
-    "mlp_dim": (128, "built in: d"),
-    "dropout": (0.0, ("dropout",)),
-    "norm before each addition": (True, ("renorm",)),
-    "input lengths": ("fixed", "a clip of any length is read to its end"),
-    "selection": ("the best test epoch of each metric", BEST_TEST),
-}
+FACTS["ALMT"] = _ADAMW | {"decay of biases": (True, ("decay_all",)),
+                          "lr": (1e-4, ("lr", "text_lr")),
+                          "weight_decay": (1e-4, ("weight_decay",)),
+                          "batch_size": (64, ("batch_size",)),
+                          "n_epochs, none of them left out": (200, ("epochs", "patience")),
+                          "schedule": ("warm-up for a tenth, then cosine",
+                                       Means("warm-up for a tenth, then cosine",
+                                             {"schedule": "cosine", "warmup": 0.1})),
+                          "token_len": (8, ("tokens",)), "token_dim": (128, ("common_width",)),
+                          "proj_depth": (1, ("reader_layers",)), "AHL_depth": (3, ("layers",)),
+                          "fusion_layer_depth": (_each(2, 4, 4), ("fusion_layers",)),
+                          "heads": (8, ("heads",)), "ahl_dim_head": (16, "built in: d / heads"),
+                          "dim_head of the transformers": (64, "heads here are d / heads wide, 16"),
+                          "mlp_dim": (128, "built in: d"), "dropout": (0.0, ("dropout",)),
+                          "norm before each addition": (True, ("renorm",)),
+                          "input lengths": ("fixed", "a clip of any length is read to its end"),
+                          "selection": ("the best test epoch of each metric", BEST_TEST)}
 
 # %% ../../nbs/09_train.presets.ipynb #presets
-FOR = {
-    "UGF": ("ugf",),
-    "MUG": ("mug", "mug_mlc"),
-    "MFON": ("mfon",),
-    "MFON release": ("mfon",),
-    "SPIL": ("spil",),
-    "Self-MM": ("self_mm", "late_fusion"),
-    "TFN": ("tfn",),
-    "MFN": ("mfn",),
-    "Graph-MFN": ("graph_mfn",),
-    "LMF": ("lmf",),
-    "LF-DNN": ("lf_dnn",),
-    "EF-LSTM": ("ef_lstm",),
-    "MISA": ("misa",),
-    "MulT": ("mult",),
-    "ALMT": ("almt",),
-}
+FOR = {"UGF": ("ugf",), "MUG": ("mug", "mug_mlc"), "MFON": ("mfon",), "MFON release": ("mfon",),
+       "SPIL": ("spil",), "Self-MM": ("self_mm", "late_fusion"), "TFN": ("tfn",), "MFN": ("mfn",),
+       "Graph-MFN": ("graph_mfn",), "LMF": ("lmf",), "LF-DNN": ("lf_dnn",), "EF-LSTM": ("ef_lstm",),
+       "MISA": ("misa",), "MulT": ("mult",), "ALMT": ("almt",)}
 PRESETS = tuple(f"{paper} {dataset}" for paper in FOR for dataset in DATASETS)
-WIDTHS = (
-    "audio_hidden",
-    "vision_hidden",
-    "text_width",
-    "audio_width",
-    "vision_width",
-    "fusion_width",
-)
+WIDTHS = ("audio_hidden", "vision_hidden", "text_width", "audio_width", "vision_width",
+          "fusion_width")
 WINS = ("Self-MM", "open", "stated", "release")  # kinds of statements, the strongest last
 
 def split_preset(
@@ -619,11 +568,8 @@ def statements(
         return rows
     said = reported.hyperparameters(paper.removesuffix(" release"), dataset).astype(object)
     kinds = {"stated": "stated"} | ({"outside": "release"} if paper.endswith("release") else {})
-    printed = [
-        (kinds[r.kind], r.name, r.value, r.where, _rule(paper, r.name))
-        for r in said.itertuples(index=False)
-        if r.kind in kinds
-    ]
+    printed = [(kinds[r.kind], r.name, r.value, r.where, _rule(paper, r.name))
+               for r in said.itertuples(index=False) if r.kind in kinds]
     silent = [("open", k, None, "", rule) for k, rule in OPEN.get(paper, {}).items()]
     return printed + rows + silent + _borrowed(paper, dataset)
 
@@ -665,11 +611,8 @@ def _known(method):
 
 def _not_for(name, method, dataset):
     others = [f"{p} {dataset}" for p, methods in FOR.items() if method in methods]
-    advice = (
-        f"for {method!r} there is {' and '.join(map(repr, others))}"
-        if others
-        else f"no preset is for {method!r}"
-    )
+    advice = (f"for {method!r} there is {' and '.join(map(repr, others))}" if others
+              else f"no preset is for {method!r}")
     return f"preset {name!r} holds the settings of {FOR[split_preset(name)[0]][0]!r}; {advice}"
 
 # %% ../../nbs/09_train.presets.ipynb #with-preset
@@ -711,9 +654,8 @@ def _became(rule, value, dataset, method, final):
     if isinstance(rule, str):
         return (rule, "") if rule.startswith("built in") else ("", rule)
     if isinstance(rule, Ours):
-        found = {k: here(v, dataset) for k, v in rule.options.items()} | {
-            k: _default(method, k) for k in rule.left
-        }
+        found = {k: here(v, dataset) for k, v in rule.options.items()} | {k: _default(method, k)
+                                                                          for k in rule.left}
         found = {k: final.get(k, v) for k, v in found.items()}
         return "ours: " + "; ".join(part for part in (rule.says, _text(found)) if part), ""
     found = apply(rule, value, dataset)
@@ -721,9 +663,8 @@ def _became(rule, value, dataset, method, final):
     return ("", f"overruled: {_text({k: final[k] for k in lost})}") if lost else (_text(found), "")
 
 def _text(options):
-    return ", ".join(
-        f"{k}={v:g}" if isinstance(v, float) else f"{k}={v!r}" for k, v in options.items()
-    )
+    return ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v!r}"
+                     for k, v in options.items())
 
 def _default(method, option):
     from msa_lit.model.options import ModelOptions

@@ -25,15 +25,8 @@ __all__ = ['PRESET_OF', 'SEEDS', 'TABLE_METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_T
            'videos', 'pairwise', 'seeds_for']
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #settings
-PRESET_OF = {
-    "late_fusion": "Self-MM",
-    "self_mm": "Self-MM",
-    "ugf": "UGF",
-    "spil": "SPIL",
-    "mug": "MUG",
-    "mug_mlc": "MUG",
-    "mfon": "MFON release",
-}
+PRESET_OF = {"late_fusion": "Self-MM", "self_mm": "Self-MM", "ugf": "UGF", "spil": "SPIL",
+             "mug": "MUG", "mug_mlc": "MUG", "mfon": "MFON release"}
 
 def preset_of(
     method: str,  # "method" or "method+piece"
@@ -82,13 +75,8 @@ class Setup:
     def options(self, method: str, found: dict | None = None) -> dict:  # for `fit`
         "Preset, then what a search found, then the common ones as far as the method knows them."
         name = self.preset(method)
-        base = (
-            preset_options(name, method)
-            if name
-            else {"text": BERT[self.dataset]}
-            if self.full
-            else {}
-        )
+        base = (preset_options(name, method) if name else {"text": BERT[self.dataset]} if self.full
+                else {})
         wanted = {k: v for k, v in self.common.items() if knows(method, k, v)}
         return base | (found or {}) | wanted
 
@@ -131,12 +119,10 @@ def run_table(
     import pandas as pd
 
     corpus, options = plan.corpus(), {m: plan.options(m, searched(m, found)) for m in methods}
-    parts = [
-        compare([m], corpus, plan.seeds, folder, jobs, progress, **options[m]) for m in methods
-    ]
-    results = pd.concat(parts).drop_duplicates(
-        [c for c in COLUMNS if c != "value"], ignore_index=True
-    )
+    parts = [compare([m], corpus, plan.seeds, folder, jobs, progress, **options[m])
+             for m in methods]
+    results = pd.concat(parts).drop_duplicates([c for c in COLUMNS if c != "value"],
+                                               ignore_index=True)
     if folder is not None:
         write_results(results, Path(folder))
     return results
@@ -165,26 +151,20 @@ def settings_caption(
     said = f"Settings: {base}."
     if found is not None:
         best = {m: search_trials(m, found) for m in methods}
-        said += (
-            " Over them the best of a search by validation MAE: "
-            + "; ".join(f"{m}, {len(t)} trials, {t.valid_mae[0]:.3f}" for m, t in best.items())
-            + "."
-        )
+        said += (" Over them the best of a search by validation MAE: "
+                 + "; ".join(f"{m}, {len(t)} trials, {t.valid_mae[0]:.3f}" for m, t in best.items())
+                 + ".")
     if plan.common:
         said += " For all methods: " + ", ".join(f"{k}={v!r}" for k, v in plan.common.items()) + "."
     return said
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #beside
-COLUMNS_OF = {
-    "MOSI": ("acc7", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "mae", "corr"),
-    "SIMS": ("acc5", "acc3", "acc2", "f1", "mae", "corr"),
-}
+COLUMNS_OF = {"MOSI": ("acc7", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "mae", "corr"),
+              "SIMS": ("acc5", "acc3", "acc2", "f1", "mae", "corr")}
 COLUMNS_OF["MOSEI"] = COLUMNS_OF["MOSI"]
-MAIN_TABLES = {
-    "MOSI": (("UGF", "1"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")),
-    "MOSEI": (("UGF", "2"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")),
-    "SIMS": (("UGF", "3"), ("MUG", "4"), ("MFON", "3"), ("SPIL", "I")),
-}
+MAIN_TABLES = {"MOSI": (("UGF", "1"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")),
+               "MOSEI": (("UGF", "2"), ("MUG", "3"), ("MFON", "2"), ("SPIL", "III")),
+               "SIMS": (("UGF", "3"), ("MUG", "4"), ("MFON", "3"), ("SPIL", "I"))}
 
 def printed_rows(
     dataset: str,  # "MOSI", "MOSEI" or "SIMS"
@@ -222,11 +202,8 @@ def beside(
 
     def cell(method, m):
         mean, sd, n = (s.loc[method, (m, k)] for k in ("mean", "std", "count"))
-        return (
-            "–"
-            if np.isnan(mean)
-            else f"{mean:.{digits[m]}f}" + (f" ± {sd:.{digits[m]}f}" if n > 1 else "")
-        )
+        return ("–" if np.isnan(mean) else f"{mean:.{digits[m]}f}"
+                + (f" ± {sd:.{digits[m]}f}" if n > 1 else ""))
 
     ours = {
         f"ours: {method} "
@@ -284,9 +261,8 @@ def clip_intervals(
     for method in dict.fromkeys(r.method for r in runs):
         tests = [r.predictions[r.predictions.split == "test"] for r in runs if r.method == method]
         guess, first = np.mean([t.multimodal for t in tests], axis=0), tests[0]
-        found = bootstrap(
-            guess, first.label, scheme=runs[0].corpus["scheme"], groups=videos(first.id)
-        )
+        found = bootstrap(guess, first.label, scheme=runs[0].corpus["scheme"],
+                          groups=videos(first.id))
         rows[method] = found.loc[metric, ["value", "low", "high"]].astype(float)
     return pd.DataFrame(rows).T
 
@@ -317,16 +293,11 @@ def pairwise(
             f"{metric}: not every method has every seed: {wide.isna().sum().to_dict()} missing"
         )
     names = list(dict.fromkeys(test.method))
-    pairs = (
-        [(m, reference) for m in names if m != reference]
-        if reference
-        else [(a, b) for i, a in enumerate(names) for b in names[:i]]
-    )
-    rows = [
-        {"a": a, "b": b}
-        | {k: across_seeds(wide[a], wide[b])[k] for k in ("difference", "low", "high", "sd", "p_t")}
-        for a, b in pairs
-    ]
+    pairs = ([(m, reference) for m in names if m != reference] if reference
+             else [(a, b) for i, a in enumerate(names) for b in names[:i]])
+    rows = [{"a": a, "b": b} | {k: across_seeds(wide[a], wide[b])[k]
+                                for k in ("difference", "low", "high", "sd", "p_t")}
+            for a, b in pairs]
     table = pd.DataFrame(rows)
     return table.assign(p_holm=holm(table.p_t.fillna(1.0)))
 
@@ -354,10 +325,8 @@ def seeds_for(
     while not reached(high):
         low, high = high, 2 * high
         if high > most:
-            raise ValueError(
-                f"more than {most} seeds; the difference {difference:g} is too small "
-                f"beside sd {sd:g}"
-            )
+            raise ValueError(f"more than {most} seeds; the difference {difference:g} is too small "
+                             f"beside sd {sd:g}")
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)

@@ -16,13 +16,8 @@ from .protocol import knows
 __all__ = ['SEARCH_COMMON', 'SPACES', 'space_of', 'suggest', 'search', 'search_trials', 'best_options', 'expected_best']
 
 # %% ../../../nbs/80_book.tables.search.ipynb #space
-SEARCH_COMMON = {
-    "lr": (3e-4, 5e-3),
-    "text_lr": (1e-5, 2e-4),
-    "weight_decay": [0.0, 0.001, 0.01],
-    "dropout": (0.0, 0.3),
-    "fusion_width": [16, 32, 64, 128],
-}
+SEARCH_COMMON = {"lr": (3e-4, 5e-3), "text_lr": (1e-5, 2e-4), "weight_decay": [0.0, 0.001, 0.01],
+                 "dropout": (0.0, 0.3), "fusion_width": [16, 32, 64, 128]}
 SPACES = {
     "late_fusion": {},
     "self_mm": {"unimodal_weight": (0.1, 1.0)},
@@ -83,9 +78,8 @@ def search(
     if unknown:
         raise ValueError(f"{unknown}: {method!r} has no such options")
     study, hidden = _open(method, folder), corpus.without("test")
-    for k in tqdm(
-        range(len(_finished(study)), trials), desc=f"search {method}", disable=not progress
-    ):
+    for k in tqdm(range(len(_finished(study)), trials), desc=f"search {method}",
+                  disable=not progress):
         study.sampler = optuna.samplers.RandomSampler(seed=seed + k)
         trial = study.ask()
         point = suggest(trial, space)
@@ -101,12 +95,8 @@ def _open(method, folder):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(folder).mkdir(parents=True, exist_ok=True)
     journal = JournalFileBackend(str(Path(folder) / f"{method}.journal"))
-    return optuna.create_study(
-        study_name=method,
-        storage=optuna.storages.JournalStorage(journal),
-        direction="minimize",
-        load_if_exists=True,
-    )
+    return optuna.create_study(study_name=method, storage=optuna.storages.JournalStorage(journal),
+                               direction="minimize", load_if_exists=True)
 
 def _finished(study):
     return [t for t in study.get_trials(deepcopy=False) if t.value is not None]
@@ -120,10 +110,8 @@ def search_trials(
 
     if not (Path(folder) / f"{method}.journal").exists():
         raise FileNotFoundError(f"no search for {method!r} in {folder}")
-    rows = [
-        {"trial": k, "valid_mae": t.value} | t.params
-        for k, t in enumerate(_finished(_open(method, folder)))
-    ]
+    rows = [{"trial": k, "valid_mae": t.value} | t.params
+            for k, t in enumerate(_finished(_open(method, folder)))]
     return pd.DataFrame(rows).sort_values("valid_mae", ignore_index=True)
 
 def best_options(
