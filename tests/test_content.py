@@ -589,10 +589,14 @@ SHORT = {
     "ugf": dict(pretrain_epochs=1),
     "mult": dict(common_width=8, heads=2, layers=1, memory_layers=1),
     "misa": dict(common_width=8),
-    "almt": dict(common_width=8, heads=2, tokens=2, reader_layers=1, layers=1, fusion_layers=1),
     "mfn": dict(memory=8),
     "graph_mfn": dict(memory=8, node=6),
 }
+LATER = {  # baselines that came after MMSA's
+    "almt": dict(common_width=8, heads=2, tokens=2, reader_layers=1, layers=1, fusion_layers=1),
+    "cubemlp": dict(steps=4, common_width=8, middle_steps=3, last_steps=2, last_width=4),
+}
+SHORT |= LATER
 FLIPS = dict(
     text_hidden=8,
     audio_hidden=8,
@@ -631,7 +635,7 @@ FLIPS = dict(
 
 @pytest.mark.parametrize(
     "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon", "tfn", "lmf",
-               "ef_lstm", "misa", "mult", "almt", "mfn", "graph_mfn"]
+               "ef_lstm", "misa", "mult", "mfn", "graph_mfn", *LATER]
 )
 def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}

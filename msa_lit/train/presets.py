@@ -14,8 +14,9 @@ from ..base.types import Named
 
 # %% auto #0
 __all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FROM_FILES', 'SCORES', 'IN_TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'COMMON',
-           'VECTORS', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply',
-           'split_preset', 'statements', 'preset_options', 'with_preset', 'suits', 'preset_table', 'preset_differences']
+           'VECTORS', 'ONLY', 'LATER', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours',
+           'here', 'apply', 'split_preset', 'statements', 'preset_options', 'with_preset', 'suits', 'preset_table',
+           'preset_differences']
 
 # %% ../../nbs/09_train.presets.ipynb #rules
 DATASETS = ("MOSI", "MOSEI", "SIMS")
@@ -516,6 +517,8 @@ FACTS["Graph-MFN"] = COMMON | VECTORS | {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #own-code
+ONLY: dict = {}  # paper -> the corpora it has settings for, where not all
+LATER: dict = {"ALMT": ("almt",)}
 BEST_TEST = "all methods here keep the epoch with the best validation MAE"
 _ADAMW = {"optimiser": ("AdamW", Means("AdamW", {"optimiser": "adamw"})),
           "text network": (BERT, ("text",)),
@@ -539,12 +542,32 @@ FACTS["ALMT"] = _ADAMW | {"decay of biases": (True, ("decay_all",)),
                           "input lengths": ("fixed", "a clip of any length is read to its end"),
                           "selection": ("the best test epoch of each metric", BEST_TEST)}
 
+# %% ../../nbs/09_train.presets.ipynb #own-cubemlp
+LATER["CubeMLP"] = ("cubemlp",)
+ONLY["CubeMLP"] = ("MOSI",)  # of the command in its README; what it leaves out is the default
+FACTS["CubeMLP"] = {
+    "optm": ("Adam", Means("Adam", {"optimiser": "adam"})),
+    "decay of biases": (True, ("decay_all",)), "weight_decay": (0.0, ("weight_decay",)),
+    "text network": (BERT, ("text",)), "loss": ("MAE", Means("MAE", {"loss": "mae"})),
+    "learning_rate": (4e-3, ("lr",)), "bert_lr_rate, times learning_rate": (4e-5, ("text_lr",)),
+    "bert_freeze": ("part", "the lower nine layers; here all of a network is trained, or none"),
+    "batch_size": (128, ("batch_size",)),
+    "epochs_num, none of them left out": (70, ("epochs", "patience")),
+    "lr_decrease": ("a tenth after 60 epochs", "no such schedule; `schedule` has two others"),
+    "gradient_clip": (1.0, "of each entry of the gradient; `clip` is of the norm"),
+    "time_len": (100, ("steps",)), "d_outs, steps": ([50, 10], ("middle_steps", "last_steps")),
+    "d_outs, features": ([128, 32], ("common_width", "last_width")),
+    "d_hiddens": ("as d_outs", "built in: hidden layers as long as what comes out"),
+    "res_project, ln_first, bias": (True, "built in: AxisUnit"),
+    "dropout, dropout_mlp": (0.1, ("dropout",)),
+}
+
 # %% ../../nbs/09_train.presets.ipynb #presets
 FOR = {"UGF": ("ugf",), "MUG": ("mug", "mug_mlc"), "MFON": ("mfon",), "MFON release": ("mfon",),
        "SPIL": ("spil",), "Self-MM": ("self_mm", "late_fusion"), "TFN": ("tfn",), "MFN": ("mfn",),
        "Graph-MFN": ("graph_mfn",), "LMF": ("lmf",), "LF-DNN": ("lf_dnn",), "EF-LSTM": ("ef_lstm",),
-       "MISA": ("misa",), "MulT": ("mult",), "ALMT": ("almt",)}
-PRESETS = tuple(f"{paper} {dataset}" for paper in FOR for dataset in DATASETS)
+       "MISA": ("misa",), "MulT": ("mult",)} | LATER
+PRESETS = tuple(f"{paper} {d}" for paper in FOR for d in ONLY.get(paper, DATASETS))
 WIDTHS = ("audio_hidden", "vision_hidden", "text_width", "audio_width", "vision_width",
           "fusion_width")
 WINS = ("Self-MM", "open", "stated", "release")  # kinds of statements, the strongest last
@@ -685,8 +708,8 @@ def preset_differences(
 
     if paper not in FOR:
         raise ValueError(f"paper={paper!r}: {near(paper, FOR)}")
-    each = {d: preset_options(f"{paper} {d}") for d in DATASETS}
-    rows = {k: [each[d].get(k) for d in DATASETS] for k in each["MOSI"]}
+    each = {d: preset_options(f"{paper} {d}") for d in ONLY.get(paper, DATASETS)}
+    rows = {k: [values.get(k) for values in each.values()] for k in each["MOSI"]}
     return pd.DataFrame(
-        {k: v for k, v in rows.items() if any(x != v[0] for x in v)}, index=DATASETS
+        {k: v for k, v in rows.items() if any(x != v[0] for x in v)}, index=list(each)
     ).T
