@@ -18,7 +18,7 @@ from ..measure.statistics import across_seeds, holm
 
 # %% auto #0
 __all__ = ['arena_facts', 'arena_runs', 'arena_epochs', 'complaints', 'standings', 'budgets', 'arena_caption', 'visible',
-           'versus', 'needed']
+           'versus', 'seeds_to_see']
 
 # %% ../../nbs/87_book.standings.ipynb #read
 def arena_facts(
@@ -94,7 +94,7 @@ def standings(
         raise ValueError(f"budgets differ: {sorted(runs.trials.unique())} trials; choose one")
     rows = {}
     for name, part in runs.groupby("method"):
-        cell = {"seeds": len(part)}
+        cell: Named = {"seeds": len(part)}
         for m in metrics:
             d = 3 if m in ("mae", "corr") else 1
             spread = f" ± {part[m].std():.{d}f}" if len(part) > 1 else ""
@@ -168,7 +168,7 @@ def versus(
     table["verdict"] = np.where(table.p_holm < 0.05, word, "not seen")
     return table.sort_values("difference", ascending=sign < 0)
 
-def needed(
+def seeds_to_see(
     gains: dict,   # name -> a printed gain, above zero
     sd: float,     # standard deviation of paired differences, measured
 ) -> dict:         # name -> seeds
