@@ -24,6 +24,7 @@ from .tables.protocol import knows
 from .tables.search import SEARCH_COMMON, SPACES, best_options, search, search_trials
 from ..data.corpus import Corpus
 from ..base.notices import hushed
+from ..measure.metrics import constant_row
 from ..train.aside import ScoresAside
 from ..train.runs import Run, environment, facts_of, reads, rehearse
 from ..train.series import lacking, read_series, run_missing, write_rows
@@ -33,7 +34,7 @@ from ..train.trials import Trial
 __all__ = ['CONTROLS', 'RECIPE', 'FROZEN_MPNET', 'FINE_MPNET', 'FINE_MINILM', 'TWO', 'TEXT_ALONE', 'OTHER_CHOICES',
            'PAPERS_METHODS', 'ARENAS', 'ANSWER_STEPS', 'FIRST', 'Arena', 'registered', 'measure', 'about', 'add_epochs',
            'add_answers', 'read_answers', 'space_in', 'search_all', 'write_trials', 'tuned', 'jobs_of', 'ready',
-           'hours_left', 'run_arena', 'run_arenas']
+           'flat_scores', 'hours_left', 'run_arena', 'run_arenas']
 
 # %% ../../nbs/86_book.arenas.ipynb #arena
 @dataclass(frozen=True)
@@ -276,12 +277,20 @@ def ready(
     path = folder / "arena.json"
     known = json.loads(path.read_text(encoding="utf8"))["refused"] if path.exists() else {}
     facts = {"name": arena.name, "corpus": facts_of(corpus), "recipe": arena.options,
-             "own": arena.own, "refused": {k: v for k, v in (known | refused).items()
-                                           if k not in there},
-             "environment": environment()}
+             "own": arena.own,
+             "refused": {k: v for k, v in (known | refused).items() if k not in there},
+             "constant": flat_scores(corpus), "environment": environment()}
     write_text(path, json.dumps(facts, indent=1) + "\n")
     for name, why in refused.items(): print(f"{arena.name}: {name} is refused: {why}")
     return [n for n in (asked or entrants) if n not in refused]
+
+def flat_scores(
+    corpus: Corpus,  # with train and test
+) -> dict:           # metric -> value, None where it is undefined
+    "What the median of the training labels scores on test."
+    y = {k: corpus.splits[k].labels["multimodal"] for k in ("train", "test")}
+    found = constant_row(y["train"], y["test"], corpus.scheme)
+    return {k: None if np.isnan(v) else v for k, v in found.items()}
 
 def hours_left(
     arena: Arena,
