@@ -595,6 +595,7 @@ SHORT = {
 LATER = {  # baselines that came after MMSA's
     "almt": dict(common_width=8, heads=2, tokens=2, reader_layers=1, layers=1, fusion_layers=1),
     "cubemlp": dict(steps=4, common_width=8, middle_steps=3, last_steps=2, last_width=4),
+    "confede": dict(common_width=8),
 }
 SHORT |= LATER
 FLIPS = dict(

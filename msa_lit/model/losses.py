@@ -14,7 +14,7 @@ from torch import Tensor
 from ..papers.equations import equation, register
 
 # %% auto #0
-__all__ = ['l2_normalise', 'log_score', 'score', 'info_nce', 'score_contrast', 'info_nce_floor']
+__all__ = ['l2_normalise', 'log_score', 'score', 'info_nce', 'score_contrast', 'info_nce_floor', 'pair_contrast']
 
 # %% ../../nbs/06_model.losses.ipynb #errors
 for _id in ("MUG-6", "MUG-9", "MUG-25", "MUG-26", "SPIL-30"):
@@ -100,3 +100,16 @@ def info_nce_floor(
     if n < 2: raise ValueError(f"n is {n}; a contrast needs at least 2 samples")
     if not temperature > 0: raise ValueError(f"temperature is {temperature}; it must be above 0")
     return math.log1p((n - 1) * math.exp(-(1 + 1 / (n - 1)) / temperature))
+
+# %% ../../nbs/06_model.losses.ipynb #pairs
+def pair_contrast(
+    anchors: Tensor,     # [A, d]
+    others: Tensor,      # [B, d]
+    positive: Tensor,    # [A, B]
+    negative: Tensor,    # [A, B]
+    temperature: float,  # tau
+) -> Tensor:             # scalar; 0 without any positive
+    "Each positive pair against the negatives of its anchor, mean over pairs."
+    cosines = l2_normalise(anchors) @ l2_normalise(others).T / temperature
+    against = torch.where(negative, cosines, -1e4).logsumexp(1, keepdim=True)
+    return torch.where(positive, F.softplus(against - cosines), 0).sum() / positive.sum().clamp(1)

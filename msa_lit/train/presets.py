@@ -562,6 +562,32 @@ FACTS["CubeMLP"] = {
     "dropout, dropout_mlp": (0.1, ("dropout",)),
 }
 
+# %% ../../nbs/09_train.presets.ipynb #own-confede
+LATER["ConFEDE"] = ("confede",)
+_ALONE = "trained alone first; here all parts are trained together"
+FACTS["ConFEDE"] = _ADAMW | {
+    "text vector": ("pooler_output", Means("pooler_output", {"pooling": "first"})),
+    "encoder_fea_dim": (768, ("audio_hidden", "vision_hidden")),
+    "encoders of voice and face": ("transformers", Means("transformers",
+                                                         {"encoder": "transformer"})),
+    "tf_num_layers, nhead": ("1 to 3 of 8 heads", "one layer of two heads here"),
+    "text_drop_out and the others": (0.5, ("dropout",)),
+    "uni_fea_dim, half of encoder_fea_dim": (384, ("common_width",)),
+    "weights of the contrast and of single parts": ([0.1, 0.01], ("contrast", "alone")),
+    "const_heat": (0.5, ("temperature",)), "pairs of a kind": (2, ("neighbours",)),
+    "classes": (_each("rounded", "rounded", "equal"), "a class is a label rounded to `grain`"),
+    "grain of equal labels": (_each(1.0, 1.0, 0.2), ("grain",)),
+    "TVAExp_fusion.lr": (1e-4, ("lr",)), "decay, not of biases": (1e-3, ("weight_decay",)),
+    "TVAExp_fusion.batch_size": (_each(16, 8, 32), ("batch_size",)),
+    "TVAExp_fusion.epoch, none left out": (
+        _each([25, 25], [6, 6], [50, 50]), ("epochs", "patience")),
+    "schedule": ("linear", Means("linear", {"schedule": "linear"})),
+    "num_warm_up, one epoch of those": (_each(1 / 25, 1 / 6, 1 / 50), ("warmup",)),
+    "textPretrain.lr": (_each(1e-4, 1e-5, 1e-5), ("text_lr",)),
+    "textPretrain, visionPretrain, audioPretrain": ("100 to 300 epochs", _ALONE),
+    "selection": ("validation MAE", "built in: the epoch with the best validation MAE"),
+}
+
 # %% ../../nbs/09_train.presets.ipynb #presets
 FOR = {"UGF": ("ugf",), "MUG": ("mug", "mug_mlc"), "MFON": ("mfon",), "MFON release": ("mfon",),
        "SPIL": ("spil",), "Self-MM": ("self_mm", "late_fusion"), "TFN": ("tfn",), "MFN": ("mfn",),
