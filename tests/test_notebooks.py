@@ -159,3 +159,33 @@ def test_one_name_has_one_meaning(tmp_path):
     (tmp_path / "m.py").write_text("__all__ = ['A', 'B', 'C', 'f', 'g']\nA, B = 1, 2\n"
                                    "C: int = 3\ndef f(): pass\nfrom x import g\n")
     assert public_names(tmp_path / "m.py") == {"A", "B", "C", "f"}
+
+
+def bare_dicts(module):
+    "Where public signatures and fields of a module say `dict` and not of what."
+    def annotations(node, public=True, owner=""):
+        for n in ast.iter_child_nodes(node):
+            if isinstance(n, (ast.FunctionDef, ast.ClassDef)):
+                open_ = public and (not n.name.startswith("_") or n.name == "__init__")
+                if open_ and isinstance(n, ast.FunctionDef):
+                    given = n.args.posonlyargs + n.args.args + n.args.kwonlyargs
+                    yield from ((owner + n.name, a.annotation) for a in given)
+                    yield owner + n.name, n.returns
+                if isinstance(n, ast.ClassDef):
+                    if open_:
+                        fields = (x for x in n.body if isinstance(x, ast.AnnAssign))
+                        yield from ((n.name, x.annotation) for x in fields)
+                    yield from annotations(n, open_, f"{n.name}.")
+    for name, annotation in annotations(ast.parse(module)):
+        nodes = [] if annotation is None else list(ast.walk(annotation))
+        told = {id(n.value) for n in nodes if isinstance(n, ast.Subscript)}
+        names = (n for n in nodes if isinstance(n, ast.Name) and id(n) not in told)
+        if any(n.id in ("dict", "Dict") for n in names): yield name
+
+
+def test_public_signatures_say_what_a_dict_holds():
+    assert list(bare_dicts("def f(x: dict | None, y: dict[str, int]) -> list[dict]: pass")) == ["f"] * 2
+    assert list(bare_dicts("class C:\n    x: dict\n    def f(self, y: Row): pass")) == ["C"]
+    found = {str(p.relative_to(ROOT)): names for p in sorted((ROOT / "msa_lit").rglob("*.py"))
+             if (names := list(bare_dicts(p.read_text(encoding="utf8"))))}
+    assert not found, f"say what is inside, with a name of msa_lit.base.types: {found}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from ..base.types import ByName, Numbers
 from .table import ResultTable, is_percent, read_lines, read_table
 from ..measure.metrics import METRICS, as_vector, evaluate, higher_is_better
 from ..base.notices import collect
@@ -206,7 +207,7 @@ def constant_answers(
 
 def best_constants(
     split: TestSplit,
-) -> dict:  # metric -> (best value, what is answered)
+) -> ByName: # metric -> (best value, what is answered)
     "The best constant answer for each metric that is known."
     rows, best = constant_answers(split), {}
     for m in [m for m in METRICS[split.scheme] if m in rows]:
@@ -238,7 +239,7 @@ class Job:
     split: TestSplit
     digits: list  # decimals of each row's percents
     runs: int | None = None  # runs behind each number; None: unknown
-    seed_sd: dict = field(
+    seed_sd: Numbers = field(
         default_factory=dict
     )  # metric -> spread over seeds, where the table gives none
 
@@ -606,7 +607,7 @@ def audit(
     classes: tuple | None = None,  # own counts: labels above, at and below zero
     clips: int | None = None,  # own number of clips
     digits: int | None = None,  # decimals of the percents; None: as the table shows
-    seed_sd: dict | None = None,  # metric -> spread over seeds
+    seed_sd: Numbers | None = None, # metric -> spread over seeds
 ) -> Audit:
     "Check a table of results. Raises OSError or ValueError, in words, for what cannot be read."
     import pandas as pd

@@ -22,6 +22,8 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import NamedTuple
 
+from .types import ByName
+
 # %% auto #0
 __all__ = ['PACKAGE', 'PAPER_FOLDERS', 'SELF_MM', 'SHARED', 'near', 'comments', 'meaning', 'Source', 'files', 'source', 'follow',
            'home', 'Option', 'NotLiteral', 'constant', 'declared', 'of_class', 'Entry', 'entries', 'plugins',
@@ -47,7 +49,7 @@ def near(
 # %% ../../nbs/00_base.catalogue.ipynb #meaning
 def comments(
     source: str,  # Python source
-) -> dict:  # line number, from 1 -> (text of the comment, column, whether it stands alone)
+) -> dict[int, tuple]:  # line, from 1 -> (text of the comment, column, does it stand alone?)
     "All comments of a source."
     found = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -59,7 +61,7 @@ def comments(
 
 def meaning(
     node: ast.stmt | ast.arg,  # a declaration
-    notes: dict,  # from `comments`
+    notes: dict[int, tuple], # from `comments`
 ) -> str:  # "" where nobody said anything
     "What the comment beside a declaration says."
     line = node.end_lineno or node.lineno
@@ -107,7 +109,7 @@ class Source:
 
 # %% ../../nbs/00_base.catalogue.ipynb #files
 @cache
-def files() -> dict:  # dotted name -> Path, all modules of the package
+def files() -> ByName: # dotted name -> Path, all modules of the package
     "The package's source files, wherever it is installed."
     root = Path(importlib.import_module(PACKAGE).__path__[0])
     found = {}
@@ -272,7 +274,7 @@ _MARK = re.compile(r"^@(?:\w+\.)?(method|piece)\(", re.M)
 
 
 @cache
-def entries() -> dict:  # (kind, name) -> Entry
+def entries() -> dict[tuple, Entry]: # (kind, name) -> Entry
     "All methods and pieces that the package's source announces."
     found = {}
     for module, path in files().items():
@@ -300,7 +302,7 @@ def _announced(module, node):
 # %% ../../nbs/00_base.catalogue.ipynb #others
 def plugins(
     kind: str,  # "method" or "piece"
-) -> dict:  # name -> module that registers it
+) -> ByName: # name -> module that registers it
     "What other installed packages offer. Raises ValueError where two offer one name."
     return _offered(f"{PACKAGE}.{kind}s", tuple(sys.path))
 
@@ -320,7 +322,7 @@ def _offered(group, path):  # looked up once, and again when Python looks elsewh
 
 def registry(
     kind: str,  # "method" or "piece"
-) -> dict:  # name -> class, as far as modules have been imported
+) -> ByName: # name -> class, as far as modules have been imported
     "What is registered in this process."
     living = sys.modules.get(f"{PACKAGE}.model.contract")
     return getattr(living, f"{kind.upper()}S", {}) if living else {}
@@ -416,7 +418,7 @@ def _of_shared(owner):
     return declared(home(SHARED[owner]), SHARED[owner], owner)
 
 
-def shared_options() -> dict:  # name -> Option
+def shared_options() -> dict[str, Option]: # name -> Option
     "The options that all methods have."
     return {k: o for owner in SHARED for k, o in _of_shared(owner).items()}
 
@@ -550,7 +552,7 @@ def simulated_presets() -> tuple:  # names; empty where the source does not list
 # %% ../../nbs/00_base.catalogue.ipynb #claims
 @cache
 def claims() -> (
-    dict
+    ByName
 ):  # id -> {"claim", "paper", "kind", "says", "verdict", "worlds", "seeds", "page", ...}, text
     "The verdicts as packaged; treat them as read-only."
     text = resources.files(PACKAGE).joinpath("book", "claims", "verdicts.csv").read_bytes()
@@ -559,7 +561,7 @@ def claims() -> (
 
 
 @cache
-def claim_findings() -> dict:  # id -> list of {"world", "finding", "state", ...}, all text
+def claim_findings() -> ByName: # id -> list of {"world", "finding", "state", ...}, all text
     "What the verdicts rest on, as packaged; treat it as read-only."
     found = {}
     text = resources.files(PACKAGE).joinpath("book", "claims", "findings.csv").read_bytes()

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .types import Named
+
 # %% auto #0
 __all__ = ['DiskFull', 'lacks_room', 'naming', 'aside_of', 'sweep', 'replace_files', 'write_text', 'held', 'csv_style']
 
@@ -135,7 +137,7 @@ def held(
 # %% ../../nbs/00_base.files.ipynb #cells-code
 def csv_style(
     cells: Iterable,  # everything in the table that is not a number
-) -> dict:            # for `csv.DictWriter` or `DataFrame.to_csv`
+) -> Named:           # for `csv.DictWriter` or `DataFrame.to_csv`
     "Line ends, and quotation marks where a cell holds a line break of its own."
     broken = any(isinstance(c, str) and ("\n" in c or "\r" in c) for c in cells)
     return {"lineterminator": "\n",

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     import torch
 
 # %% auto #0
-__all__ = ['Tensors', 'Arrays', 'Widths', 'Named', 'Row']
+__all__ = ['Tensors', 'Arrays', 'Widths', 'Numbers', 'Named', 'Row', 'Facts', 'ByName']
 
 # %% ../../nbs/00_base.types.ipynb #names-code
 Tensors = dict[str, "torch.Tensor"]  # by head, modality or parameter
 Arrays = dict[str, "np.ndarray"]     # by label, modality or field
 Widths = dict[str, int]              # by modality
+Numbers = dict[str, float]           # by metric, loss term or quantity
 Named = dict[str, Any]               # options by name, each of its own type
 Row = dict[str, Any]                 # one line of a table, by column
+Facts = dict[str, Any]               # what a file or a record says, by field
+ByName = dict[str, Any]              # one thing per modality, fold or name

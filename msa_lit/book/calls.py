@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 
-from ..base.types import Named
+from ..base.types import ByName, Named, Numbers
 from ..data.corpus import Batch, Corpus
 from ..papers.equations import EQUATIONS
 from ..train.listeners import Listener
@@ -75,7 +75,7 @@ class StepCounts(Listener):
     def before_step(self, loop: Loop, batches: Sequence[Batch]):
         self.start = Counter(self.calls.counts)
 
-    def after_step(self, loop: Loop, batches: Sequence[Batch], terms: dict):
+    def after_step(self, loop: Loop, batches: Sequence[Batch], terms: Numbers):
         used = Counter(self.calls.counts)
         used.subtract(self.start)
         self.steps.setdefault(loop.stage.name, []).append(used)
@@ -99,7 +99,7 @@ class CountedRun:
     "A method that is trained while calls are counted."
     paper: str                                   # whose equations it should call
     method: str                                  # by name
-    options: dict = field(default_factory=dict)  # of the method
+    options: Named = field(default_factory=dict) # of the method
     note: str = ""                               # what is special about it
     bert: bool = False                           # read the text with a BERT of toy size
 
@@ -138,7 +138,7 @@ def counted_calls(
     run: CountedRun,  # what is trained
     corpus: Corpus,   # a small one
     folder: Path,     # for the toy BERT
-) -> list[dict]:      # id, function, run, stage, calls per step; stage "" holds the rest
+) -> list[ByName]:    # id, function, run, stage, calls per step; stage "" holds the rest
     "Train and count."
     options = dict(run.options)
     if run.bert: options["text"] = toy_bert(folder / "bert", corpus.splits["train"].text or ())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..base.types import ByName
 from ..data.corpus import Corpus
 from ..mug.denoising import denoiser_weights
 from ..mug.method import label_table
@@ -108,7 +109,7 @@ def plot_trajectories(
 
 # %% ../../nbs/46_book.microscope.ipynb #cases
 def case_table(
-    tables: dict,    # generator -> table with a column "truth"
+    tables: ByName,  # generator -> table with a column "truth"
     corpus: Corpus,  # for the words
     clips: int = 2,  # of the most contradictory, and as many at random
     seed: int = 0,   # of the random ones

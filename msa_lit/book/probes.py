@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..base.types import ByName, Named, Row
 from ..data.corpus import Split, make_batch
 from ..model.losses import info_nce
 from ..model.contract import Method, method
@@ -31,7 +32,7 @@ def encode_split(
     model: Method,          # trained or not
     split: Split,           # N utterances whose text form the model reads
     batch_size: int = 256,  # utterances at a time
-) -> dict:                  # modality -> float64 [N, h]
+) -> Row:                   # modality -> float64 [N, h]
     "Encoder outputs of a whole split."
     model.eval()
     parts = [model(make_batch(split, range(i, min(i + batch_size, len(split))))).encoded
@@ -48,10 +49,10 @@ def linear_cka(
     return float(((a.T @ v) ** 2).sum() / (np.linalg.norm(a.T @ a) * np.linalg.norm(v.T @ v)))
 
 def probe_latents(
-    train: dict,   # modality -> [N, h] features
-    test: dict,    # modality -> [M, h]
+    train: Named,  # modality -> [N, h] features
+    test: ByName,  # modality -> [M, h]
     truth: tuple,  # the simulator's truth of both splits
-) -> dict:         # "shared_audio", "private_text", ... -> R^2
+) -> Row:          # "shared_audio", "private_text", ... -> R^2
     "What each modality's features know of the shared latent and of their own private one."
     known, asked = truth
     shared = {f"shared_{m}": r_squared(linear_probe(x, known["shared"], test[m]), asked["shared"])
@@ -88,7 +89,7 @@ def measure_arm(
     seed: int,                       # of corpus and training
     sizes: tuple = (400, 100, 800),  # utterances in train, valid, test
     epochs: int = 10,                # at most
-) -> dict:                           # one value per column
+) -> Row:                            # one value per column
     "Train one arm on one simulated corpus and examine its features."
     corpus = trial.simulate(seed, n=sizes)
     run = trial.fit(corpus, seed, epochs=epochs)
@@ -104,7 +105,7 @@ def measure_arm(
 def arm_key(
     name: str,     # of an arm: a mode, perhaps with a weight
     trial: Trial,  # from `weighted`
-) -> dict:         # "modes" and "weight" as in the file
+) -> Row:          # "modes" and "weight" as in the file
     "What tells the rows of an arm."
     weight = trial.options.get("shared_weight", 1.0)
     return {"modes": name.partition(", weight")[0], "weight": weight}

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from ..base.types import Named, Row
 from ..base import catalogue
 from ..base.catalogue import Option, near, options_of, reading_options, run_options
 from ..base.files import csv_style
@@ -51,7 +52,7 @@ def reading_for(
 
 def open_corpus(
     args: argparse.Namespace,  # with corpus, n, corpus_seed
-    how: dict,  # reading options
+    how: Named, # reading options
 ):  # a Corpus
     "Open the corpus of a command."
     from msa_lit.train.runs import load_corpus
@@ -400,7 +401,7 @@ def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
 
 
 def verdict_card(
-    row: dict,  # of the table of verdicts
+    row: Row,   # of the table of verdicts
     lines: list,  # its findings, dicts
 ) -> list:  # of lines
     "Estimate, interval, border and why, seeds, world, positive control and power of a verdict."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.catalogue import near
-from ..base.types import Named
+from ..base.types import ByName, Named
 from .corpus import MODALITIES, SPLITS, Corpus
 from .fields import (as_labels, clip_windows, feature_windows, given_lengths,
                                  token_windows)
@@ -114,7 +114,7 @@ def own_folds(
     videos: Sequence[str], # [N] the video of each clip
     labelled: bool,        # are there labels?
     log: Log,              # where to report
-) -> dict:                 # fold -> rows
+) -> ByName:               # fold -> rows
     "Which rows belong to which fold; raises CorpusError where that cannot be known."
     n = len(videos)
     if split is None and not labelled: split = ["test"] * n
@@ -166,7 +166,7 @@ def own_labels(
     labels: Any,     # [N], or a dict: "multimodal" and modalities -> [N]
     neutral: float,  # the label that means neither good nor bad
     log: Log,        # where to complain
-) -> dict:           # name -> float32 [N]
+) -> ByName:         # name -> float32 [N]
     "Labels around zero; raises CorpusError with rows for what is no number."
     if labels is None: return {}
     given = dict(labels) if isinstance(labels, Mapping) else {"multimodal": labels}
@@ -270,7 +270,7 @@ def named_columns(
     columns: Mapping,  # modality -> names
     corpus: Corpus,    # just made
     log: Log,          # where to complain
-) -> dict:             # modality -> names, one for each column
+) -> ByName:           # modality -> names, one for each column
     "Names of columns; raises CorpusError where their number is not the width."
     out = {}
     for key, names in columns.items():

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..base.types import ByName, Tensors
+
 # %% auto #0
 __all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'Shown', 'brief', 'counted', 'check_offsets', 'spans', 'Ragged',
            'Split', 'Corpus', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad', 'make_batch',
@@ -155,9 +157,9 @@ class Corpus(Shown):
     name: str
     scheme: str                                 # "mosi", "mosei" or "sims"
     splits: dict[str, Split]                    # "train", "valid", "test" -> Split
-    truth: dict | None = None                   # split -> what only a simulator can know
+    truth: ByName | None = None                 # split -> what only a simulator can know
     notes: tuple = field(default_factory=tuple) # what was repaired while reading, one line each
-    columns: dict = field(default_factory=dict) # modality -> names of its columns, where known
+    columns: ByName = field(default_factory=dict) # modality -> names of its columns, where known
 
     def __repr__(self):
         sizes = ", ".join(f"{k} {len(s):,}" for k, s in self.splits.items()) or "no fold"
@@ -297,7 +299,7 @@ class Batch:
     index: Tensor   # [N] row numbers in their split
     ids: tuple      # [N] utterance names
     inputs: dict[str, Padded]  # modality -> Padded
-    labels: dict    # "multimodal" (and modalities with labels of their own) -> [N]
+    labels: Tensors # "multimodal" (and modalities with labels of their own) -> [N]
 
     def __len__(self): return len(self.index)
 

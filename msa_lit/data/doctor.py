@@ -4,7 +4,7 @@
 
 # %% ../../nbs/01_data.doctor.ipynb #imports
 from __future__ import annotations
-from ..base.types import Row
+from ..base.types import ByName, Row
 
 import html
 from dataclasses import dataclass, replace
@@ -81,7 +81,7 @@ def observe(
 
 def constant_columns(
     split: Split,  # one fold
-) -> dict:         # sequence name -> columns that never change in it
+) -> ByName:       # sequence name -> columns that never change in it
     "Which columns carry no information."
     out = {}
     for key, rows in split.sequences.items():
@@ -122,7 +122,7 @@ def sequence_row(
 
 # %% ../../nbs/01_data.doctor.ipynb #print
 def cells(
-    rows: list[dict],  # a table
+    rows: list[Row],   # a table
 ) -> list[list[str]]:  # header and rows as text
     "A table as strings, numbers with three decimals at most."
     def text(v): return f"{v:.3f}".rstrip("0").rstrip(".") if isinstance(v, float) else str(v)
@@ -130,7 +130,7 @@ def cells(
 
 # %% ../../nbs/01_data.doctor.ipynb #text-table
 def text_table(
-    rows: list[dict],  # a table
+    rows: list[Row],   # a table
 ) -> str:              # lines of equal width
     "A table as plain text."
     grid = cells(rows)
@@ -140,7 +140,7 @@ def text_table(
 
 # %% ../../nbs/01_data.doctor.ipynb #html-table
 def html_table(
-    rows: list[dict],  # a table
+    rows: list[Row],   # a table
 ) -> str:              # HTML, escaped
     "A table as HTML."
     def line(tag, values):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.types import ByName
 from ..base.extras import optional
 from .arrays import finished, from_frame, own_table
 from .corpus import MODALITIES, SPLITS, Corpus
@@ -62,7 +63,7 @@ def clip_id(
 def known_folds(
     names: Any,  # keys of a file
     log: Log,    # where to complain
-) -> dict:       # fold -> key
+) -> ByName:     # fold -> key
     "Which keys are folds; raises CorpusError where two mean the same."
     found: dict[str, Any] = {}
     for key in names:
@@ -140,7 +141,7 @@ def npz_tables(
     neutral: float,  # as for `field_table`
     log: Log,        # where to report
     how: Reading,    # options
-) -> dict:           # fold name -> FoldTable
+) -> ByName:         # fold name -> FoldTable
     "Understand an archive; raises CorpusError for names that tell no fold."
     folds: dict[str, dict] = {}
     with np.load(path, allow_pickle=False) as archive:
@@ -226,7 +227,7 @@ def read_tables(
 # %% ../../nbs/01_data.foreign.ipynb #csd
 def read_csd(
     path: Path,  # a computational sequence
-) -> dict:       # video -> (frames [T, d] or words [T], intervals [T, 2])
+) -> ByName:     # video -> (frames [T, d] or words [T], intervals [T, 2])
     "Read a sequence of the SDK. Raises OSError without h5py, ValueError for what is none."
     h5py = optional("h5py", f"reading {path.name}")
     out = {}
@@ -242,7 +243,7 @@ def read_csd(
     return out
 
 def cut_at(
-    sequence: dict,          # from `read_csd`
+    sequence: ByName,        # from `read_csd`
     clips: list[tuple],      # (key, video, start, end)
 ) -> list:                   # frames of each clip
     "The frames whose middle lies within each clip."
@@ -268,7 +269,7 @@ def csd_tables(
     neutral: float,   # as for `field_table`
     log: Log,         # where to report
     how: Reading,     # options
-) -> dict:            # fold name -> FoldTable
+) -> ByName:          # fold name -> FoldTable
     "Understand sequences of the SDK. Raises CorpusError where labels, folds or frames are lacking."
     paths = {_csd_role(p): p for p in sorted(folder.glob("*.csd"))}
     if "label" not in paths: log.stop("", "label", "no .csd with labels: their times are the clips")
@@ -335,7 +336,7 @@ def pickle_tables(
     neutral: float,  # as for `field_table`
     log: Log,        # where to report
     how: Reading,    # options
-) -> dict | None:    # fold name -> FoldTable; None: the MMSA layout, or none at all
+) -> ByName | None:  # fold name -> FoldTable; None: the MMSA layout, or none at all
     "The pickles of MulT, MultiBench and MAG."
     content = load_content(path)
     folds = known_folds(content, log) if isinstance(content, dict) else {}

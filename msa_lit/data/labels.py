@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..base.types import ByName
 from .corpus import SCHEMES, SPLITS
 from .reading import Log, Reading
 from .sources import FoldTable
@@ -69,7 +70,7 @@ def settle_labels(
     scheme: str,   # label scheme
     how: Reading,  # options: labels
     log: Log,      # where to report
-) -> dict:         # the tables, clipped or without rows as asked
+) -> ByName:       # the tables, clipped or without rows as asked
     "Do what was asked with labels beyond the scale, and note every row."
     rho, y = SCHEMES[scheme], all_labels(tables)
     if how.labels == "refuse" or not len(y): return tables
@@ -104,7 +105,7 @@ def _drop_labels(table, split, rho, log):
 def settle_unimodal(
     tables: dict[str, FoldTable],  # fold name -> Table
     log: Log,      # where to report
-) -> dict:         # the tables; a label that is nowhere, or not everywhere, is taken out
+) -> ByName:       # the tables; a label that is nowhere, or not everywhere, is taken out
     "Drop labels of single modalities that are blank throughout; refuse incomplete ones by name."
     out = dict(tables)
     names = dict.fromkeys(k for t in tables.values() for k in t.labels if k != "multimodal")

@@ -13,7 +13,7 @@ import numpy as np
 
 from .corpus import Corpus, Ragged, Split
 from ..base.files import replace_files
-from ..base.types import Arrays
+from ..base.types import Arrays, ByName
 
 # %% auto #0
 __all__ = ['LABEL_FIELDS', 'WORDS', 'to_block', 'bert_block', 'clip_names', 'label_fields', 'check_aligned', 'mmsa_fields',
@@ -59,7 +59,7 @@ WORDS = ("Negative", "Neutral", "Positive")
 
 def label_fields(
     labels: Arrays,  # label name -> [N]
-) -> dict:         # the fields of the layout that hold them
+) -> ByName:       # the fields of the layout that hold them
     "Regression labels, classes and annotations."
     out = {}
     for name, y in labels.items():
@@ -87,7 +87,7 @@ def check_aligned(
 def mmsa_fields(
     split: Split,          # a fold
     aligned: bool = False, # one frame per token, no lengths
-) -> dict:                 # field -> array or list
+) -> ByName:               # field -> array or list
     "A fold in the MMSA layout; raises ValueError for what it cannot hold."
     clip_names(split)
     if aligned: check_aligned(split)
@@ -123,7 +123,7 @@ def write_mmsa(
 # %% ../../nbs/01_data.layouts.ipynb #table
 def label_rows(
     corpus: Corpus,  # a corpus
-) -> list[dict]:     # one dict per utterance: the rows of label.csv
+) -> list[ByName]:   # one dict per utterance: the rows of label.csv
     "The table of a folder, fold after fold."
     rows = []
     for mode, split in corpus.splits.items():

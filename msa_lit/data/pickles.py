@@ -175,7 +175,7 @@ def check_keys(
 
 def ordered(
     pairs: list | None = None,  # [key, value] pairs
-) -> dict:                      # the same
+) -> dict[Any, Any]:            # the same
     "A dictionary from its entries."
     pairs = [] if pairs is None else pairs
     def pair(p): return isinstance(p, (list, tuple)) and len(p) == 2

@@ -19,7 +19,7 @@ from .labels import (folds_needed, guess_scheme, is_labelled, scheme_words,
                                  settle_labels,
                             settle_unimodal)
 from ..base.notices import notice
-from ..base.types import Arrays
+from ..base.types import Arrays, ByName, Facts
 from .reading import Log, Reading, changed, reading
 from .soundness import CorpusError, Observation, faults
 from .sources import FoldTable, find_table, folder_tables, mmsa_tables
@@ -211,7 +211,7 @@ def is_packed(path): return path.suffix.lower() in PACKED  # .pkl.gz has two end
 def apply_rules(
     corpus: Corpus,  # a corpus just read
     log: Log,        # where to report
-    origin: dict,    # fold name -> row numbers in the file
+    origin: Facts,   # fold name -> row numbers in the file
 ) -> list[Observation]:  # faults, with rows of the file
     "The faults of a corpus, in terms of the file it came from."
     labelled = is_labelled([s.labels for s in corpus.splits.values()])
@@ -235,7 +235,7 @@ def _way_out(finding):
 def settle_text(
     tables: dict[str, FoldTable],  # fold name -> Table
     log: Log,      # where to report
-) -> dict:         # the tables; transcripts are taken out where there are no words at all
+) -> ByName:       # the tables; transcripts are taken out where there are no words at all
     "Empty transcripts are no text, unless there are features or token ids for it."
     told = [t for t in tables.values() if t.text is not None]
     if not told or any("text" in t.windows or "text_bert" in t.windows for t in told): return tables
@@ -248,7 +248,7 @@ def settle(
     scheme: str | None,  # as the caller says
     log: Log,            # where to report
     how: Reading,        # options
-) -> tuple[dict, str]:   # the tables, the scheme
+) -> tuple[ByName, str]: # the tables, the scheme
     "Everything about labels and words that needs no frames."
     tables = settle_unimodal(settle_text(tables, log), log)
     if not is_labelled([t.labels for t in tables.values()]):

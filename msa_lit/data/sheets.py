@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..base.types import ByName
 from .reading import Log
 
 # %% auto #0
@@ -146,7 +147,7 @@ def swallowed(
 @dataclass(frozen=True)
 class Sheet:
     "A table: columns of cells as text, and the line of the file on which each row begins."
-    columns: dict  # name, compared as by `plain` -> list of str [N]
+    columns: ByName # name, compared as by `plain` -> list of str [N]
     lines: list    # [N] counted from 1
     delimiter: str # between cells
 

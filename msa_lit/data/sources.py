@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.types import ByName, Facts
 from .containers import (UNPACKERS, name_bytes, name_file, name_zip, readable,
                                 sent_as_text, unpack_file)
 from .corpus import MODALITIES, SEQUENCES, SPLITS, check_offsets
@@ -93,7 +94,7 @@ def _rows(value):
 
 # %% ../../nbs/01_data.sources.ipynb #mmsa-table
 def mmsa_table(
-    raw: dict,               # a fold of the pickle
+    raw: Facts,              # a fold of the pickle
     split: str,              # its name
     log: Log,                # where to report
     how: Reading,            # options
@@ -113,11 +114,11 @@ def mmsa_table(
                      np.arange(n))
 
 def mmsa_windows(
-    raw: dict,     # a fold of the pickle
+    raw: Facts,    # a fold of the pickle
     split: str,    # its name
     log: Log,      # where to report
     how: Reading,  # options
-) -> dict:         # sequence name -> Windows
+) -> ByName:       # sequence name -> Windows
     "The windows of a fold; token ids first, whose mask may lend its lengths to the others."
     out, tokens, width = {}, None, None
     if "text_bert" in raw and "text_bert" in how.sequences:
@@ -144,7 +145,7 @@ def fold_names(
     names: list,  # what somebody called the folds
     log: Log,     # where to report
     field: str,   # where they stand: "mode", or "" for the keys of a file
-) -> dict:        # what they were called -> "train", "valid" or "test"
+) -> ByName:      # what they were called -> "train", "valid" or "test"
     "Which names are folds; stops where two of them are the same one."
     known = {n: FOLD_WORDS[w] for n in names
              if isinstance(n, str) and (w := n.strip().casefold()) in FOLD_WORDS}
@@ -162,9 +163,9 @@ def fold_names(
 FIELDS = ("id", "raw_text", *SEQUENCES, *(f"{m}_lengths" for m in MODALITIES), "regression_labels")
 
 def one_clip(
-    content: dict,  # fields of a single clip
+    content: Facts, # fields of a single clip
     name: str,      # its id, where it has none
-) -> dict:          # the same fields for N = 1
+) -> ByName:        # the same fields for N = 1
     "Give the fields of one clip their first axis."
     out: dict[str, Any] = {"id": [content.get("id", name)]}
     for key in FIELDS[1:]:
@@ -175,10 +176,10 @@ def one_clip(
     return out
 
 def loose_fold(
-    content: dict,  # fields without folds
+    content: Facts, # fields without folds
     log: Log,       # where to report
     name: str,      # id of a clip that has none
-) -> dict:          # {"test": fold}
+) -> ByName:        # {"test": fold}
     "Read a dictionary of fields as the fold test."
     single = not isinstance(content.get("id"), (list, tuple, np.ndarray))
     if single and any(isinstance(content.get(m), np.ndarray) and content[m].ndim > 2
@@ -255,7 +256,7 @@ def table_labels(
     sheet: Sheet,  # label.csv
     log: Log,      # where to complain
     how: Reading,  # options
-) -> dict:         # label name -> float32 [N]
+) -> ByName:       # label name -> float32 [N]
     "The labels of label.csv as numbers; raises CorpusError with the rows that are none."
     endings = LABEL_FIELDS if how.unimodal == "read" else {"multimodal": ""}
     columns = {k: f"label{e}" for k, e in endings.items()}
@@ -282,7 +283,7 @@ def table_ids(
 def table_folds(
     sheet: Sheet,  # label.csv
     log: Log,      # where to complain
-) -> dict:         # fold name -> rows
+) -> ByName:       # fold name -> rows
     "Which rows belong to which fold; raises CorpusError with the rows of an unknown mode."
     words = sheet.columns.get("mode", ["test"] * len(sheet))
     names = fold_names(sorted(set(words)), log, "mode")
@@ -295,7 +296,7 @@ def table_folds(
 def folder_files(
     folder: Path,  # where label.csv lies
     log: Log,      # where to report
-) -> dict:         # sequence name -> {"values" | "offsets" | "lengths": Path}
+) -> ByName:       # sequence name -> {"values" | "offsets" | "lengths": Path}
     "Find the arrays of a folder; stops when a name is ambiguous."
     out = {}
     for path in sorted(p for p in folder.iterdir() if p.is_file()):
@@ -330,7 +331,7 @@ def load_array(
 
 # %% ../../nbs/01_data.sources.ipynb #windows
 def array_windows(
-    files: dict,   # "values", and perhaps "offsets" or "lengths" -> Path
+    files: ByName, # "values", and perhaps "offsets" or "lengths" -> Path
     name: str,     # sequence
     n: int,        # N, rows of label.csv
     log: Log,      # where to report

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..base.types import ByName, Facts
 from .corpus import MODALITIES, SCHEMES, SEQUENCES, SPLITS, Corpus, Ragged, Split
 from ..base.files import naming
 from .untrusted import NUMBERS, check_fields, is_list_of, is_size, is_text
@@ -190,7 +191,7 @@ def fill_store(
 
 def file_entry(
     path: Path,  # a file of a store
-) -> dict:       # its line in the manifest
+) -> Facts:      # its line in the manifest
     "Checksum of a file, and shape and type of an array."
     entry = {"sha256": sha256_of(path)}
     if path.suffix != ".npy": return entry
@@ -209,7 +210,7 @@ def write_store(
 # %% ../../nbs/01_data.store.ipynb #open-array
 def open_array(
     path: Path,   # an .npy file
-    entry: dict,  # its line in the manifest
+    entry: Facts, # its line in the manifest
 ) -> np.ndarray:  # mapped into memory, read-only
     "Open an array of a store; raises ValueError when it is not the one the manifest describes."
     array = map_array(path)
@@ -272,8 +273,8 @@ ENTRY = {"sha256": (is_digest, "64 hexadecimal digits"),
 
 # %% ../../nbs/01_data.store.ipynb #parts
 def store_parts(
-    splits: dict,  # fold name -> {"labels": names, "sequences": names}
-) -> dict:         # file name -> "rows", "label", "values" or "offsets"
+    splits: ByName, # fold name -> {"labels": names, "sequences": names}
+) -> ByName:       # file name -> "rows", "label", "values" or "offsets"
     "All files of a store but the manifest."
     parts = {}
     for name, fold in splits.items():
@@ -284,7 +285,7 @@ def store_parts(
     return parts
 
 def check_array(
-    entry: dict,  # a sound line of the manifest
+    entry: Facts, # a sound line of the manifest
     part: str,    # "label", "values" or "offsets"
 ) -> bool:        # whether type and shape are those of such an array
     "Whether an array can be what it is said to be."
@@ -297,7 +298,7 @@ def check_array(
 def check_manifest(
     manifest: object,  # content of a manifest.json
     where: str,        # its name, for the message
-) -> dict:             # the same, if it is sound
+) -> Facts:            # the same, if it is sound
     "Look at every field that will be used; raises ValueError with the first that is not sound."
     if not isinstance(manifest, dict) or manifest.get("format") != STORE:
         raise ValueError(f"{where} is not that of a store: its format is not {STORE!r}")
@@ -316,8 +317,8 @@ def check_manifest(
     return manifest
 
 def check_files(
-    files: dict,  # file name -> line of the manifest
-    parts: dict,  # file name -> what it holds, of all files there should be
+    files: ByName, # file name -> line of the manifest
+    parts: ByName, # file name -> what it holds, of all files there should be
     where: str,   # for the message
 ) -> None:
     "Refuse lines for other files, lines that are missing, and lines that say impossible things."
@@ -331,7 +332,7 @@ def check_files(
 
 def read_manifest(
     store: Path,  # folder of the store
-) -> dict:        # its manifest
+) -> Facts:       # its manifest
     "Read and check the manifest of a store; raises ValueError when it is not one."
     own_file(store, "manifest.json")
     return check_manifest(read_json(store / "manifest.json"), f"{store.name}/manifest.json")
@@ -339,7 +340,7 @@ def read_manifest(
 # %% ../../nbs/01_data.store.ipynb #verify
 def verify_files(
     store: Path,         # folder of the store
-    manifest: dict,      # its manifest
+    manifest: Facts,     # its manifest
     values: bool = True, # the large files, too
 ) -> None:
     "Compare checksums; ValueError for a file that changed, FileNotFoundError for one that is gone."
@@ -353,7 +354,7 @@ def verify_files(
 def read_rows(
     store: Path,  # folder of the store
     name: str,    # the fold
-) -> dict:        # "ids", "videos" and "text", lists of equal length
+) -> ByName:      # "ids", "videos" and "text", lists of equal length
     "The rows of one fold; raises ValueError with the file when they are not what they should be."
     where = f"{store.name}/{name}.rows.json"
     rows: Any = read_json(own_file(store, f"{name}.rows.json"))
@@ -367,7 +368,7 @@ def read_rows(
 
 def open_sequence(
     store: Path,     # folder of the store
-    manifest: dict,  # its manifest
+    manifest: Facts, # its manifest
     name: str,       # fold and sequence, "train.audio"
 ) -> Ragged:         # the frames, mapped
     "Open one sequence; raises ValueError where the boundaries do not fit the frames."
@@ -379,7 +380,7 @@ def open_sequence(
 
 def open_split(
     store: Path,     # folder of the store
-    manifest: dict,  # its manifest
+    manifest: Facts, # its manifest
     name: str,       # the fold
 ) -> Split:          # sequences mapped, the rest in memory
     "Open one fold of a store."

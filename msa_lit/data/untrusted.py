@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..base.types import Facts
+
 # %% auto #0
 __all__ = ['LONGEST_EMPTY', 'NUMBERS', 'read_json', 'is_list_of', 'is_text', 'is_size', 'check_fields', 'array_header',
            'map_array', 'own_file', 'safe', 'verbatim']
@@ -55,7 +57,7 @@ def is_size(
 
 def check_fields(
     content: object,  # what was read
-    rules: dict,      # field -> (test, what it should be)
+    rules: Facts,     # field -> (test, what it should be)
     where: str,       # file and place, for the message
 ) -> None:
     "Raise ValueError with the first field that is missing or not what it should be."

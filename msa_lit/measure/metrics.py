@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..base.types import Arrays, Numbers
 from ..base.catalogue import near
 
 # %% auto #0
@@ -155,7 +156,7 @@ def scores(
     target: np.ndarray, # true labels, float64, [N]
     scheme: str, # "mosi", "mosei" or "sims"
     count: np.ndarray | None = None, # how often each clip counts, [..., N]; None: once
-) -> dict: # metric name -> values, [...]
+) -> Arrays: # metric name -> values, [...]
     "Every metric of the scheme for one or many countings of the same clips."
     p, y = (np.clip(v, -1, 1) if scheme == "sims" else v for v in (pred, target))
     found = {"mae": item_mean(np.abs(p - y), count), "corr": pearson(p, y, count)}
@@ -171,7 +172,7 @@ def evaluate(
     pred, # predictions: list, array or tensor, [N]
     target, # true labels, [N], on -3 .. 3 (SIMS: -1 .. 1)
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
-) -> dict:  # metric name -> float: accuracies and F1 in percent, MAE in label units, Corr from -1
+) -> Numbers: # metric name -> float: accuracies and F1 in percent, MAE in label units, Corr from -1
             # to 1
     """The field's metrics of one set of predictions.
     Raises ValueError for input that cannot be scored."""
@@ -185,7 +186,7 @@ def constant_row(
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
     how: str = "median",  # "median": one constant; "each": the constant that is best on train,
                           # metric by metric
-) -> dict: # metric name -> float, as from evaluate
+) -> Numbers: # metric name -> float, as from evaluate
     "Metrics of a prediction that ignores its input; raises ValueError for an unknown choice."
     train, test = as_vector(train_target, "train_target"), as_vector(test_target, "test_target")
     def flat(c, y): return evaluate(np.full(len(y), c), y, scheme)

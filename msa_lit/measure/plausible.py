@@ -11,6 +11,8 @@ from math import ceil, floor
 
 import numpy as np
 
+from ..base.types import ByName, Numbers
+
 # %% auto #0
 __all__ = ['SIMILAR', 'RUN_DECIMALS', 'f1_bounds', 'f1_mean_bounds', 'print_range', 'f1_weightings', 'f1_apart', 'constant_f1',
            'reachable_counts', 'rounded_first']
@@ -86,7 +88,7 @@ def f1_mean_bounds(
     n_pos: int,  # clips of one class
     n_neg: int,  # clips of the other
     apart: float | None = SIMILAR,  # points a run may lie from the mean; None: any
-) -> dict:  # "true" and "predicted" -> (smallest, largest) mean F1, percent
+) -> ByName: # "true" and "predicted" -> (smallest, largest) mean F1, percent
     "Range of the mean F1 of any number of runs; raises ValueError for impossible input."
     low, high = acc2
     _check_sizes(n_pos, n_neg, low)
@@ -152,7 +154,7 @@ def f1_apart(
 # %% ../../nbs/03_measure.plausible.ipynb #f1-constant-code
 def constant_f1(
     share: float, # percent of clips in the class that is always answered, which is the accuracy
-) -> dict: # "weighted" and "positive" -> F1, percent
+) -> Numbers: # "weighted" and "positive" -> F1, percent
     "F1 of a constant answer; raises ValueError outside 0 to 100."
     if not 0 <= share <= 100:
         raise ValueError(f"share: {share}; pass percent, 0 to 100")
@@ -167,7 +169,7 @@ def reachable_counts(
     decimals: int = 2,  # decimals the value was printed with
     rounded_runs: bool = False,  # each run was rounded to these decimals before averaging
     truncated: bool = False,  # the value may have been cut off instead of rounded
-) -> dict:  # number of runs -> count of hits over all runs, for those that fit
+) -> dict[int, int]: # number of runs -> count of hits over all runs, for those that fit
     "Counts of hits that print as this accuracy; raises ValueError for impossible n or decimals."
     if n < 1 or decimals < 0:
         raise ValueError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..base.types import Numbers
 from .metrics import (METRICS, as_vector, check_pair, class_views,
                                      higher_is_better, scores)
 
@@ -101,7 +102,7 @@ def sign_flip_test(
     n_resamples: int = 9999, # sign patterns; all of them if 2^N is not larger
     seed: int = 0, # of the patterns
     groups=None, # video of each clip, [N]: one sign per video; None: one per clip
-) -> dict: # difference (MAE of A minus MAE of B) and two-sided p
+) -> Numbers: # difference (MAE of A minus MAE of B) and two-sided p
     """Permutation test of equal mean absolute error.
     Raises ValueError for input that cannot be scored."""
     from scipy import stats
@@ -131,7 +132,7 @@ def mcnemar(
     target, # true labels, [N]
     scheme: str = "mosi", # "mosi", "mosei" or "sims"
     metric: str = "acc2_non0", # an accuracy of the scheme
-) -> dict: # only_a, only_b (clips right in one file alone) and two-sided p
+) -> Numbers: # only_a, only_b (clips right in one file alone) and two-sided p
     """Exact McNemar test of one accuracy.
     Raises ValueError for a metric that is no accuracy of the scheme."""
     from scipy import stats
@@ -151,7 +152,7 @@ def across_seeds(
     a, # one metric of method A, one value per seed, [n]
     b, # the same metric of method B under the same seeds, [n]
     level: float = 0.95, # of the interval
-) -> dict:  # n, difference (mean of a - b), sd, low, high, p_t, p_wilcoxon, smallest_p
+) -> Numbers: # n, difference (mean of a - b), sd, low, high, p_t, p_wilcoxon, smallest_p
             # (the least p_wilcoxon can be)
     """Paired t and Wilcoxon tests over seeds.
     Raises ValueError for unequal lengths or fewer than two seeds."""

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..base.types import Tensors
 from ..data.corpus import Corpus, Ragged, pad
 from ..model.encoders import Encoder
 from ..papers.equations import equation, register
@@ -48,7 +49,7 @@ def mfon_loss(
 @equation("MFON-9")
 def inter_modal(
     guide: Tensor,             # reduced features of the guide, f^t, [N, d]
-    others: dict,              # modality -> reduced Z_m [N, d]
+    others: Tensors,           # modality -> reduced Z_m [N, d]
     temperature: float = 1.0,  # divides the cosines; 1 as printed
     form: str = "fast",        # "fast", or "printed": MFON-8 as a quotient of scores
 ) -> Tensor:                   # L_ICL, scalar

@@ -15,6 +15,7 @@ from typing import Any, Self, cast
 import torch
 from torch import Tensor, nn
 
+from ..base.types import ByName, Named
 from ..base.catalogue import entries, load_module
 from ..data.corpus import MODALITIES, Batch, Corpus
 from .encoders import Standardise
@@ -36,7 +37,7 @@ class Output:
     predictions: Answers                       # what every head says
     features: Features                         # what the heads read
     encoded: Encoded                           # what the encoders said, after the pieces
-    extra: dict = field(default_factory=dict)  # whatever else a method's losses need
+    extra: ByName = field(default_factory=dict) # whatever else a method's losses need
 
 # %% ../../nbs/04_model.contract.ipynb #losses
 class Losses(dict):
@@ -61,7 +62,7 @@ class Losses(dict):
 class Stage:
     "One pass through the training loop; where it has no way of its own, the method's is taken."
     name: str                                     # for the history and for messages
-    train: dict = field(default_factory=dict)     # training options it overrides, by name
+    train: Named = field(default_factory=dict)    # training options it overrides, by name
     select: bool = True                           # keep the epoch best on validation, or the last
     pieces: bool = True                           # do pieces take part?
     forward: Callable[[Batch], Output] | None = None

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..base.types import ByName
 from .packaged import PACKAGED, packaged_folder
 from ..data.corpus import Corpus, Ragged, pad, spans
 from .batching import (all_states, chunks_of_tokens, first_place, last_states,
@@ -561,7 +562,7 @@ def _rows(form, split, tokeniser, most): # (Ragged, {row that was cut: its full 
 
 # %% ../../nbs/04_model.encoders.ipynb #looked-at
 def check_vocabulary(
-    tokens: dict,       # fold name -> Ragged of ids
+    tokens: ByName,     # fold name -> Ragged of ids
     size: int | None,   # ids of the vocabulary; None: unknown, nothing is checked above 0
     text: str,          # name of the text encoder, for the message
     field: str,         # "text_bert" or "transcripts", for the message

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from ..base.types import ByName, Named
 from ..base.catalogue import Option, near
 from ..data.corpus import Corpus
 
@@ -85,9 +86,9 @@ def _asked(kinds, default):
 
 # %% ../../nbs/04_model.options.ipynb #route
 def route(
-    options: dict,             # flat names -> values
+    options: Named,            # flat names -> values
     known: dict[str, Option],  # flat names -> what is declared, from `options_of`
-) -> dict[str, dict]:          # owner -> field -> value; only owners of something given
+) -> dict[str, ByName]:        # owner -> field -> value; only owners of something given
     "Give every option to its owner. Raises ValueError for unknown names and types that differ."
     chosen: dict[str, dict] = {}
     for name, value in options.items():

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
 
+from ..base.types import ByName
 from ..base.files import held, naming
 from ..data.store import sha256_of
 
@@ -118,7 +119,7 @@ def unpack(
 # %% ../../nbs/04_model.packaged.ipynb #folder-code
 def packaged_folder(
     name: str,                      # "minilm" or "mpnet"
-    specs: dict | None = None,      # name -> PackagedText; None: PACKAGED
+    specs: ByName | None = None,    # name -> PackagedText; None: PACKAGED
 ) -> Path:                          # folder with configuration, tokeniser and weights
     "Where a packaged network lies. Raises OSError if it is missing or its weights differ."
     spec = (specs or PACKAGED)[name]

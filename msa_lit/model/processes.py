@@ -24,6 +24,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from ..base.types import ByName
 from ..data.corpus import make_batch
 from .gather import Share, as_wide, average_gradients, buckets, cut_batch
 from .gather import gather_list, gather_output, later_batch, leaves, own_stream
@@ -197,7 +198,7 @@ def _meet():
 
 def shapes(
     out,   # of a forward pass
-) -> dict: # path -> shape behind the first axis, and type
+) -> ByName: # path -> shape behind the first axis, and type
     "What processes compare before they exchange rows."
     return {path: f"{list(x.shape[1:])} {x.dtype}" for path, x in leaves(out)}
 
@@ -207,7 +208,7 @@ def shared_rows(
     n: int,          # rows in all
     work: Callable,  # range of rows -> dict of tensors [rows, ...]
     block: int = 1,  # rows that stay together
-) -> dict:           # the same for all n rows, in order
+) -> ByName:         # the same for all n rows, in order
     "Let each process do its part of some rows, and bring the parts together."
     if team.alone: return work(range(n))
     blocks, size = -(-n // block), team.size

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..base.types import Numbers, Tensors
 from ..papers.equations import equation
 
 # %% auto #0
@@ -35,7 +36,7 @@ def corruption_damage(
     labels: Tensor,     # multimodal labels, [N]
     rho: float,         # largest intensity of the scale
     std: float = 1.0,   # spread of the noise, above 0
-) -> dict:              # expected shares "flips" and "outside", floats
+) -> Numbers:           # expected shares "flips" and "outside", floats
     "Expected share of labels whose sign the noise turns, and of those it throws off the scale."
     def below(z): return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
     outside = 1 - below((rho - labels) / std) + below((-rho - labels) / std)
@@ -44,7 +45,7 @@ def corruption_damage(
 # %% ../../nbs/42_mug.denoising.ipynb #loss
 def network_at(
     network: Any,        # any module, or one with a method `at` of its own
-    params: dict,        # name -> parameter to use instead of its own
+    params: Tensors,     # name -> parameter to use instead of its own
     *inputs: Tensor,     # what it is given
 ) -> Tensor:             # what it answers
     "Evaluate a network at other parameters; `at`, where there is one, is the short way."
@@ -54,7 +55,7 @@ def network_at(
 @equation("MUG-14", "MUG-16", "MUG-20")
 def multimodal_denoising_loss(
     mucn: nn.Module,   # a correction network; its own parameters are not used
-    params: dict,      # name -> parameter to use instead, possibly stacked
+    params: Tensors,   # name -> parameter to use instead, possibly stacked
     features: Tensor,  # vectors, [N, d_m] or [M, N, d_m]
     noisy: Tensor,     # corrupted labels, [N] or [M, N]
     target: Tensor,    # what should come out, [N] or [M, N]

@@ -4,7 +4,7 @@
 
 # %% ../../nbs/43_mug.meta.ipynb #imports
 from __future__ import annotations
-from ..base.types import Tensors
+from ..base.types import ByName, Tensors
 
 from typing import NamedTuple
 
@@ -23,11 +23,11 @@ __all__ = ['gate', 'inner_step', 'MetaStep', 'meta_update', 'pad_features', 'sta
 # %% ../../nbs/43_mug.meta.ipynb #inner
 @equation("MUG-15")
 def inner_step(
-    params: dict,              # name -> parameter, requiring gradients
+    params: Tensors,           # name -> parameter, requiring gradients
     loss: Tensor,              # scalar computed from them
     lr: float,                 # alpha, above 0
     first_order: bool = False, # True: treat the gradient as a constant
-) -> dict:                     # name -> parameter after the step, differentiable in params;
+) -> Tensors:                  # name -> parameter after the step, differentiable in params;
                                # ValueError for lr <= 0 or a constant loss
     "One gradient step that can itself be differentiated, MUG-15."
     if not lr > 0:
@@ -41,7 +41,7 @@ def inner_step(
 # %% ../../nbs/43_mug.meta.ipynb #metastep
 class MetaStep(NamedTuple):
     "What one bi-level update did."
-    params: dict              # name -> new parameter, detached
+    params: Tensors           # name -> new parameter, detached
     pre: Tensor               # multimodal denoising loss at the old parameters, scalar or [M]
     post: Tensor              # the same after the inner step
     accepted: bool | Tensor   # was the inner step kept? bool, or [M]
@@ -101,7 +101,7 @@ def pad_features(
     return torch.stack([F.pad(x, (0, width - x.shape[1])) for x in features.values()])
 
 def stack_params(
-    networks: dict,  # modality -> MUCN, equal but for their feature_dim
+    networks: ByName, # modality -> MUCN, equal but for their feature_dim
 ) -> Tensors:        # name -> parameters, [M, ...], detached
     "Stack the parameters of several networks, padded with zeros to the largest."
     each = [{k: p.detach() for k, p in net.named_parameters()} for net in networks.values()]
@@ -116,8 +116,8 @@ def stack_params(
 
 def unstack_params(
     params: Tensors,  # name -> parameters, [M, ...]
-    networks: dict,  # modality -> MUCN, as given to `stack_params`
-) -> dict:           # modality -> {name -> parameter of that network's own shape}
+    networks: ByName, # modality -> MUCN, as given to `stack_params`
+) -> ByName:         # modality -> {name -> parameter of that network's own shape}
     "Undo `stack_params`."
     return {m: {k: params[k][i][tuple(slice(n) for n in p.shape)]
                 for k, p in net.named_parameters()} for i, (m, net) in enumerate(networks.items())}
@@ -177,7 +177,7 @@ def hessian_product(
     params: Tensors,  # name -> parameter, [M, ...]
     passed: Trace,    # of these parameters
     deltas: list,     # from `gradients`
-    along: dict,      # v, name -> direction, shaped like the parameters
+    along: Tensors,   # v, name -> direction, shaped like the parameters
 ) -> Tensors:         # H v, name -> [M, ...]
     "How the gradient changes when the parameters move along v."
     # dots: change of every layer's input
@@ -200,10 +200,10 @@ def hessian_product(
 # %% ../../nbs/43_mug.meta.ipynb #direct-parts
 @equation("MUG-15/direct")
 def stepped(
-    params: dict,  # theta, name -> parameter
-    slopes: dict,  # name -> gradient
+    params: Tensors, # theta, name -> parameter
+    slopes: Tensors, # name -> gradient
     lr: float,     # alpha
-) -> dict:         # theta', name -> parameter
+) -> Tensors:      # theta', name -> parameter
     "One gradient step, MUG-15, once the gradient is there."
     return {k: p.sub(slopes[k], alpha=lr) for k, p in params.items()}
 

@@ -513,7 +513,7 @@ TABLE_2 = {  # the paper's settings; widths are those of the encoders' vectors
 def size_table(
     spec,                            # ModelSpec; its model options hold widths and text network
     options: MUGOptions = MUGOptions(),  # widths of the MUCNs
-) -> dict:                           # part -> number of parameters; "total" sums them
+) -> dict[str, int]:                 # part -> number of parameters; "total" sums them
     "Parameters of MUG by part, counted without allocating any."
     with torch.device("meta"): net = MUG(spec, options)
     def size(m): return sum(p.numel() for p in m.parameters())

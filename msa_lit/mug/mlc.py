@@ -4,7 +4,7 @@
 
 # %% ../../nbs/45_mug.mlc.ipynb #imports
 from __future__ import annotations
-from ..base.types import Widths
+from ..base.types import Tensors, Widths
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,13 +27,13 @@ ERRORS = {"mse": lambda p, t: (p - t).square(), "mae": lambda p, t: (p - t).abs(
 
 def look_ahead(
     main: nn.Module,       # the network that learns from the labels: [N, d] -> [N]
-    phi: dict,             # its parameters, name -> tensor requiring gradients, possibly stacked
+    phi: Tensors,          # its parameters, name -> tensor requiring gradients, possibly stacked
     corrector: nn.Module,  # ([N, d], [N]) -> [N]
-    theta: dict,           # its parameters, name -> tensor
+    theta: Tensors,        # its parameters, name -> tensor
     noisy_task: tuple,     # (features [N, d], labels to be corrected [N])
     lr: float,             # eta, above 0
     error: str = "mse",    # "mse", or "mae" whose gradient by theta vanishes; ValueError for others
-) -> dict:                 # phi' after one step on the corrected labels, differentiable in theta
+) -> Tensors:              # phi' after one step on the corrected labels, differentiable in theta
     "Train the main network for one step on corrected labels, on record."
     if error not in ERRORS: raise ValueError(f"error={error!r} is not one of {tuple(ERRORS)}")
     features, labels = noisy_task
@@ -44,15 +44,15 @@ def look_ahead(
 # %% ../../nbs/45_mug.mlc.ipynb #update
 class MLCStep(NamedTuple):
     "What one update of meta label correction did."
-    main: dict         # name -> the main network's new parameters, detached
-    corrector: dict    # name -> the corrector's new parameters, detached
+    main: Tensors      # name -> the main network's new parameters, detached
+    corrector: Tensors # name -> the corrector's new parameters, detached
     clean: Tensor      # loss on the clean task after the look-ahead, scalar or [M]
 
 def mlc_update(
     main: nn.Module,       # the network that learns from the labels: [N, d] -> [N]
-    phi: dict,             # its parameters
+    phi: Tensors,          # its parameters
     corrector: nn.Module,  # ([N, d], [N]) -> [N]
-    theta: dict,           # its parameters
+    theta: Tensors,        # its parameters
     noisy_task: tuple,     # (features [N, d], labels to be corrected [N])
     clean_task: tuple,     # (features [C, d], labels [C])
     main_lr: float,        # eta, of the look-ahead

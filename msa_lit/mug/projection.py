@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from ..base.types import Tensors
+from ..base.types import Numbers, Tensors
 
 import torch
 from torch import Tensor, nn
@@ -139,7 +139,7 @@ def mmd(
 def modality_gap(
     projected: Tensor,  # x_m', [N, d_m]
     unimodal: Tensor,   # x_m, [N, d_m]
-) -> dict:              # paired, unpaired, rank, chance_rank, classifier, mmd, norm_ratio; floats
+) -> Numbers:           # paired, unpaired, rank, chance_rank, classifier, mmd, norm_ratio; floats
     """All measures of the gap.
     ValueError for shapes that do not pair or entries that are not finite."""
     if projected.shape != unimodal.shape or projected.ndim != 2 or len(projected) < 10:

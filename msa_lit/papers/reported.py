@@ -12,6 +12,7 @@ from importlib import resources
 
 import numpy as np
 
+from ..base.types import ByName
 from ..measure.plausible import (SIMILAR, constant_f1, f1_apart, f1_mean_bounds,
                                        f1_weightings, print_range, reachable_counts, rounded_first)
 
@@ -497,7 +498,7 @@ def quotes(
 
 # %% ../../nbs/03_papers.reported.ipynb #hyper-code
 @cache
-def settings() -> dict:  # the file as it is; treat it as read-only
+def settings() -> ByName: # the file as it is; treat it as read-only
     "All statements about settings, nested by paper."
     return json.loads(
         resources.files("msa_lit.papers").joinpath("hyperparameters.json")

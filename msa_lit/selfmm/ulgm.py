@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..base.types import Widths
 from ..papers.equations import equation
 
 # %% auto #0
@@ -84,7 +85,7 @@ class LabelGenerator(nn.Module):
     def __init__(
         self,
         n: int,                 # training utterances
-        widths: dict,           # modality -> width of its representation; "multimodal" among them
+        widths: Widths,         # modality -> width of its representation; "multimodal" among them
         bound: float,           # rho, largest |label|
         zeros: str = "exclude", # see class_centres
         guard: str = "clip",    # see shifted_label

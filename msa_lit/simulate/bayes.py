@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from ..base.types import Numbers
 from ..data.corpus import MODALITIES
 from .world import World, draw_truth, loading, noise_sd, salient_count, stream
 
@@ -66,7 +67,7 @@ def bayes_error(
     modalities: str | tuple = MODALITIES,  # what may be looked at: one name or several
     target: str = "multimodal",      # what to predict: y, or the u_s of this modality
     frames: int | None = None,       # salient frames per sequence; None: averaged over the lengths
-) -> dict:  # "mae", "rmse" (label units) and "corr" of the best possible prediction
+) -> Numbers: # "mae", "rmse" (label units) and "corr" of the best possible prediction
     """Smallest error anyone can reach, closed form for the linear Gaussian case.
     ValueError for an unknown modality."""
     names = chosen(modalities, target)
@@ -103,7 +104,7 @@ def posterior_errors(
     weight: np.ndarray,  # unnormalised posterior of each utterance [n, support]
     values: np.ndarray,  # the possible sentiments [support]
     target: np.ndarray,  # the true ones [n]
-) -> dict:               # "mae" of the weighted median, "rmse" and "corr" of the weighted mean
+) -> Numbers:            # "mae" of the weighted median, "rmse" and "corr" of the weighted mean
     "How far the best predictions from weighted samples are from the truth."
     weight, order = weight / weight.sum(1, keepdims=True), np.argsort(values)
     median = values[order][(np.cumsum(weight[:, order], 1) < 0.5).sum(1).clip(max=len(values) - 1)]
@@ -121,7 +122,7 @@ def bayes_monte_carlo(
     support: int = 4000,         # prior utterances that stand for all possible ones
     seed: int = 0,               # of this estimate
     frames: int | None = None,   # salient frames per sequence; None: as the lengths fall
-) -> dict:  # "mae", "rmse" (label units) and "corr" of the best possible prediction
+) -> Numbers: # "mae", "rmse" (label units) and "corr" of the best possible prediction
     """Smallest error anyone can reach, by weighting prior samples.
     ValueError for an unknown modality."""
     names = chosen(modalities, target)

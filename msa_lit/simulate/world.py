@@ -4,7 +4,7 @@
 
 # %% ../../nbs/02_simulate.world.ipynb #imports
 from __future__ import annotations
-from ..base.types import Arrays
+from ..base.types import Arrays, ByName, Named
 
 import math
 import zlib
@@ -74,7 +74,8 @@ def check_knob(
 
 # %% ../../nbs/02_simulate.world.ipynb #world
 def _per(*values):
-    return field(default_factory=lambda: dict(zip(MODALITIES[-len(values):], values, strict=True)))
+    names = [str(m) for m in MODALITIES[-len(values):]]
+    return field(default_factory=lambda: dict(zip(names, values, strict=True)))
 
 @dataclass(frozen=True)
 class World:
@@ -85,19 +86,19 @@ class World:
     grid: float = 0.0  # step that y and the labels are rounded to, label units; 0: continuous
     unimodal_labels: bool = False          # True: each modality's own label is part of the corpus
                                            # (as in SIMS)
-    kappa: dict = _per(0.4, 1.1, 1.5)      # sd of a modality's deviation from y, label units
+    kappa: Named = _per(0.4, 1.1, 1.5)     # sd of a modality's deviation from y, label units
     conflict: float = 0.05  # share of utterances in which one modality has the opposite sign
-    signal: dict = _per(1.0, 1.0, 1.0)     # factor on all that a modality says; 0: pure noise
-    noise: dict = _per(0.4, 0.7, 1.0)      # sd of the observation noise; text in label units,
+    signal: Named = _per(1.0, 1.0, 1.0)    # factor on all that a modality says; 0: pure noise
+    noise: Named = _per(0.4, 0.7, 1.0)     # sd of the observation noise; text in label units,
                                            # others per feature
-    burst: dict = _per(0.0, 0.0, 0.0)      # sd added in the utterances hit by a burst, same units
+    burst: Named = _per(0.0, 0.0, 0.0)     # sd added in the utterances hit by a burst, same units
     burst_rate: float = 0.1                # share of utterances hit, in each modality with a burst
     shared: tuple = ("audio", "vision")    # modalities that see the shared latent g
     latents: int = 2                       # r, width of g and of each private q_s
     shared_gain: float = 0.7               # strength of g beside the sentiment
     private_gain: float = 0.7              # strength of q_s beside the sentiment
-    width: dict = _per(16, 20)             # features per frame
-    length: dict = _per((8, 28), (6, 20))  # shortest and longest sequence, frames
+    width: Named = _per(16, 20)            # features per frame
+    length: Named = _per((8, 28), (6, 20)) # shortest and longest sequence, frames
     clauses: tuple = (1, 3)                # fewest and most opinions in a sentence
     salient: float = 0.4  # share of frames that carry the message, at least one frame
     aligned: bool = False                  # True: one frame per word, salient where the words are
@@ -150,7 +151,7 @@ def draw_truth(
     n: int,        # utterances
     seed: int,     # corpus seed
     split: str,    # fold name, part of every stream's name
-) -> dict:         # "multimodal" y and each u_s [n], "conflict" [n] modality or "", "shared" g
+) -> ByName:       # "multimodal" y and each u_s [n], "conflict" [n] modality or "", "shared" g
                    # [n, r], "private" {s: q_s [n, r]}
     "What the speaker feels, what each modality means, and what else it shows."
     def normal(*name, shape: int | tuple[int, int] = n):
@@ -189,7 +190,7 @@ def noise_sd(
 # %% ../../nbs/02_simulate.world.ipynb #topics-draw
 def draw_topics(
     world: World,  # shared and latents are used
-    truth: dict,   # from draw_truth
+    truth: ByName, # from draw_truth
     seed: int,     # corpus seed, used only where there is no latent
     split: str,    # fold name
 ) -> np.ndarray:   # [n] names of topics
@@ -205,7 +206,7 @@ LOUDEST = REACH * _ASPECTS  # the strongest valence a sentence can state
 
 def draw_text(
     world: World,        # scheme, signal, noise, burst and clauses are used
-    truth: dict,         # from draw_truth
+    truth: ByName,       # from draw_truth
     topics: np.ndarray,  # [n] names of topics
     hit: np.ndarray,     # [n] bool, True where a burst hits the text
     seed: int,           # corpus seed
@@ -265,7 +266,7 @@ def loading(
 # %% ../../nbs/02_simulate.world.ipynb #frames
 def draw_frames(
     world: World,     # sigma_y, noise, burst and all that loading uses
-    truth: dict,      # from draw_truth
+    truth: ByName,    # from draw_truth
     modality: str,    # "audio" or "vision"
     salient: Ragged,  # bool [sum T]
     hit: np.ndarray,  # [n] bool, True where a burst hits
@@ -360,7 +361,7 @@ def _heat(ax, frames, salient, name):
 def truth_of(
     corpus: Corpus,  # from simulate
     split: str,      # fold name
-) -> dict:           # what `draw_truth` drew for it
+) -> ByName:         # what `draw_truth` drew for it
     "The truth behind a fold; ValueError for a corpus that is not simulated."
     if corpus.truth is None:
         raise ValueError(f"{corpus.name!r} is not simulated: nobody knows its truth")

@@ -4,7 +4,7 @@
 
 # %% ../../nbs/33_spil.method.ipynb #imports
 from __future__ import annotations
-from ..base.types import Tensors, Widths
+from ..base.types import Numbers, Tensors, Widths
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -51,7 +51,7 @@ class Alignment(nn.Module):
         self,
         widths: Widths,         # modality -> width of its features
         modes: str,             # such as "V-A" or "T-V/V+A"
-        weights: dict,          # "shared", "private" -> factor
+        weights: Numbers,       # "shared", "private" -> factor
         common_width: int = 0,  # width to project to; 0: the smallest of those needed
         gradient: str = "autograd",  # of shared modes, or "closed"
     ):

@@ -4,7 +4,7 @@
 
 # %% ../../nbs/32_spil.modes.ipynb #imports
 from __future__ import annotations
-from ..base.types import Tensors, Widths
+from ..base.types import ByName, Numbers, Tensors, Widths
 
 import re
 from collections.abc import Sequence
@@ -100,7 +100,7 @@ class CommonWidth(nn.Module):
     def forward(
         self,
         features: Tensors,  # modality -> [N, d_s]
-    ) -> dict:           # modality -> [N, d]
+    ) -> ByName:         # modality -> [N, d]
         "Project what needs projecting."
         # [N, d_s] [d_s, d]
         return {m: x @ self.basis(m).to(x.dtype) if m in self.narrowed else x
@@ -114,7 +114,7 @@ GRADIENTS = {"autograd": covariance_alignment, "closed": closed_alignment}  # of
 def mode_losses(
     features: Tensors,            # modality -> [N, d], equal widths
     modes: str | Sequence[Mode],  # such as "T-V/V+A", or what `parse_modes` returned
-    weights: dict | None = None,  # kind or mode name -> factor, 1.0 where not given
+    weights: Numbers | None = None, # kind or mode name -> factor, 1.0 where not given
     gradient: str = "autograd",   # of shared modes; "closed": by SPIL-15 and 16
 ) -> Tensors:                     # mode name -> weighted scalar loss
     "Named losses of all modes; raises ValueError for a modality or a weight that is not there."

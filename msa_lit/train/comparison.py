@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..base.types import ByName, Named
 from ..data.corpus import Corpus
 from ..base.files import csv_style, held, replace_files
 from .folders import CHECKPOINT, look, read_record
@@ -71,14 +72,14 @@ class Plan:
     "One run of a comparison."
     method: str          # "method" or "method+piece"
     seed: int            # of the run
-    options: dict        # those of the comparison that this method knows
+    options: Named       # those of the comparison that this method knows
     place: Path | None   # its folder; None: kept in memory only
     done: bool = False   # finished there already
 
 def make_plans(
     methods: Sequence[str],  # names
     seeds: Sequence[int],    # whole numbers
-    options: dict,           # for all methods, by name
+    options: Named,          # for all methods, by name
     folder: Path | None,     # of the comparison
 ) -> list[Plan]:             # a plan per method and seed
     "Plan a comparison. Raises ValueError for names, seeds and options that do not fit."
@@ -104,7 +105,7 @@ def _suited(method, options, methods):
 # %% ../../nbs/08_train.comparison.ipynb #home
 def trained_in(
     folder: Path,  # of a comparison
-) -> list[dict]:   # records of runs that were trained there, finished or not
+) -> list[ByName]: # records of runs that were trained there, finished or not
     "What a folder's runs were trained on. Raises ValueError for a record that is damaged."
     records = []
     for path in sorted(folder.glob("*/*/run.json")):
@@ -337,7 +338,7 @@ def table(
     results,                   # DataFrame with COLUMNS
     split: str = "test",       # "valid" or "test"
     head: str = "multimodal",  # which head
-    digits: dict | None = None,# metric -> digits; default 2 for percent, 3 for mae and corr
+    digits: ByName | None = None, # metric -> digits; default 2 for percent, 3 for mae and corr
 ):                             # DataFrame of strings "mean ± sd"
     "A table as a paper would print it, spread included."
     s, digits = summary(results, split, head), digits or {}

@@ -199,7 +199,7 @@ def _cut(setting, folder, arguments):
 def asks_subsets(
     name: str,  # "method" or "method+piece"
     **options,  # options of the method
-) -> dict:      # subset -> "works" or the message of a clear refusal
+) -> dict[str, str]: # subset -> "works" or the message of a clear refusal
     "A training step on each of the seven subsets; only ValueError may refuse."
     from itertools import combinations
     verdicts = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..base.files import aside_of, csv_style, held, naming, replace_files, sweep, write_text
 from ..base.notices import notice
-from ..base.types import Named
+from ..base.types import ByName, Facts, Named, Tensors
 from ..data.store import sha256_of
 from ..data.untrusted import check_fields, is_list_of, is_size, is_text
 
@@ -52,7 +52,7 @@ def write_record(
 
 def read_record(
     folder: Path,  # of a run
-) -> dict:         # as written, with "format"
+) -> Facts:        # as written, with "format"
     "Read and check run.json. Raises OSError where there is none, ValueError where it is damaged."
     path = Path(folder) / "run.json"
     if not path.is_file(): raise FileNotFoundError(f"{folder} holds no run.json")
@@ -75,9 +75,9 @@ _REMEDY = "restore it from a copy, or delete the folder and train the run anew"
 
 # %% ../../nbs/08_train.folders.ipynb #same-code
 def difference(
-    kept: dict,                  # a record
-    wanted: dict,                # the identity of the run that is asked for
-    defaults: dict,              # owner -> option -> default
+    kept: Facts,                 # a record
+    wanted: Named,               # the identity of the run that is asked for
+    defaults: Named,             # owner -> option -> default
     sampled: Callable[[], str],  # the corpus's fingerprint as format 1 took it
 ) -> str:                        # what tells them apart, in words; "" for the same run
     "Compare a kept run with a wanted one."
@@ -104,7 +104,7 @@ def _short(value, other):
 # %% ../../nbs/08_train.folders.ipynb #look-code
 def look(
     folder: Path,                      # where a run is to live
-    differs: Callable[[dict], str],    # a record -> what tells it from that run; "": nothing
+    differs: Callable[[ByName], str],  # a record -> what tells it from that run; "": nothing
 ) -> str:                              # "free", "begun" or "finished"
     "See whether a run may begin in a folder. Raises ValueError or OSError if it may not."
     if not (folder / "run.json").exists():
@@ -123,8 +123,8 @@ def look(
 @contextmanager
 def claimed(
     folder: Path,                    # where the run lives; made if absent
-    this: dict,                      # the run's identity
-    differs: Callable[[dict], str],  # a record -> what tells it from this run
+    this: Facts,                     # the run's identity
+    differs: Callable[[ByName], str], # a record -> what tells it from this run
 ) -> Iterator[str]:                  # "free", "begun" or "finished", as found
     "Hold a folder for a run. Raises ValueError or OSError if it belongs to another one."
     made = [place for place in (folder, *folder.parents) if not place.exists()]
@@ -242,7 +242,7 @@ RUN = {"method": (is_text, "the name of a method"), "seed": (is_size, "a whole n
        "files": (is_table_of(is_text), "a table of digests")}
 
 def check_run(
-    record: dict,  # as read
+    record: Facts, # as read
     path: Path,    # of run.json
 ) -> None:
     "Raise ValueError with the first field there that is not what it should be."
@@ -251,9 +251,9 @@ def check_run(
 # %% ../../nbs/08_train.folders.ipynb #write-code
 def write_run(
     folder: Path,         # claimed by this run, new or empty
-    record: dict,         # everything for run.json
-    tables: dict,         # "history.csv", "predictions.csv" -> DataFrame
-    state: dict | None,   # weights, name -> tensor; None: keep none
+    record: Facts,        # everything for run.json
+    tables: ByName,       # "history.csv", "predictions.csv" -> DataFrame
+    state: Tensors | None, # weights, name -> tensor; None: keep none
 ) -> None:
     "Write a finished run, whole or not at all. Raises DiskFull."
     formats = {"history.csv": "%.6g", "predictions.csv": "%.6f"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..base.types import Numbers, Row
 from ..data.corpus import Batch
 
 if TYPE_CHECKING: from msa_lit.train.loop import Loop
@@ -22,9 +23,9 @@ class Listener:
 
     def before_step(self, loop: Loop, batches: Sequence[Batch]): "The batches of one step."
 
-    def after_step(self, loop: Loop, batches: Sequence[Batch], terms: dict): "Terms are floats."
+    def after_step(self, loop: Loop, batches: Sequence[Batch], terms: Numbers): "Terms are floats."
 
-    def after_epoch(self, loop: Loop, row: dict): "The row of the history, scores included."
+    def after_epoch(self, loop: Loop, row: Row): "The row of the history, scores included."
 
     def after_stage(self, loop: Loop): "The best weights are back."
 

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..base.types import Facts, Numbers, Row, Tensors
 from ..data.corpus import Batch, Corpus, Split, make_batch
 from ..base.files import naming, replace_files
 from ..model.contract import Method, Stage, ask, total_losses
@@ -75,7 +76,7 @@ def seed_everything(
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
-def random_state() -> dict:  # plain numbers and tensors
+def random_state() -> Facts: # plain numbers and tensors
     "Take down all random states."
     kind, keys, *rest = cast(tuple, np.random.get_state())
     return {"python": random.getstate(),
@@ -84,7 +85,7 @@ def random_state() -> dict:  # plain numbers and tensors
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 def restore_random_state(
-    state: dict,  # from `random_state`
+    state: Facts, # from `random_state`
 ) -> None:
     "Put all random states back."
     random.setstate(state["python"])
@@ -128,7 +129,7 @@ def predict(
     batch_size: int = 64,    # utterances at a time
     precision: str = "fp32", # "fp32" or "bf16"
     rows: range | None = None, # which utterances; None: all
-) -> dict:                   # head's name -> float32 tensor [N], on the CPU
+) -> Tensors:                # head's name -> float32 tensor [N], on the CPU
     "Predict a whole split, or some rows of it."
     was, device = method.training, next(method.parameters()).device
     method.eval()
@@ -148,7 +149,7 @@ class Progress:
     step: int = 0               # steps finished in this epoch
     best: float = float("inf")  # best validation score of this stage
     waited: int = 0             # epochs since then
-    sums: dict = field(default_factory=dict)  # loss term -> sum over this epoch's steps
+    sums: Numbers = field(default_factory=dict) # loss term -> sum over this epoch's steps
     rows: list = field(default_factory=list)  # history, a dict per finished epoch
 
     @property
@@ -173,7 +174,7 @@ class _Sealed:
 # %% ../../nbs/07_train.loop.ipynb #checkpoint
 def write_checkpoint(
     path: Path,     # where it goes
-    content: dict,  # tensors and plain containers
+    content: Facts, # tensors and plain containers
 ) -> None:
     "Replace a checkpoint in one indivisible step. Raises DiskFull, and leaves the old one."
     def write(aside):
@@ -209,7 +210,7 @@ def _seal_holds(path):
 # %% ../../nbs/07_train.loop.ipynb #checkpoint-read
 def read_checkpoint(
     path: Path,  # an existing checkpoint
-) -> dict:       # its content
+) -> Facts:      # its content
     "Read a checkpoint, execute nothing. Raises OSError for a file that is not as written."
     with damaged(path):
         if not _seal_holds(path): raise ValueError("its digest differs from what was written")
@@ -276,7 +277,8 @@ class Loop:
         self.options, self.seed, self.run = options, seed, run
         self.path = Path(folder) / "checkpoint.pt" if folder is not None else None
         self.save_seconds, self.show, self.saved = save_seconds, progress, time.monotonic()
-        self.progress, self.kept, self.stages = Progress(), None, method.stages()
+        self.progress, self.stages = Progress(), method.stages()
+        self.kept: Tensors | None = None
         self.notices, self.listeners = [] if notices is None else notices, tuple(listeners)
         _say_precision(options.precision, self.accelerator.device.type)
         if not self.team.alone: _agree(self)
@@ -390,7 +392,7 @@ def hooks(method, name, batch, out):
 def train_step(
     loop: Loop,     # set up for a stage
     *batches: Batch, # N training utterances each, on the loop's device; together they make one step
-) -> dict:          # loss terms of this step, floats, mean over utterances
+) -> Numbers:       # loss terms of this step, floats, mean over utterances
     "Forward, backward, hooks, update."
     loop.method.train()
     loop.tell("before_step", batches)
@@ -437,7 +439,7 @@ def plan_rates(
 # %% ../../nbs/07_train.loop.ipynb #validation
 def validate(
     loop: Loop,  # after an epoch
-) -> dict:       # "valid_score" (what selection uses) and the MAE of every head
+) -> Row:        # "valid_score" (what selection uses) and the MAE of every head
     "Score the validation split and keep the weights if they are the best so far."
     valid = loop.corpus.splits["valid"]
     labels = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in valid.labels.items()}
@@ -457,7 +459,7 @@ def validate(
 def predict_together(
     loop: Loop,    # its method predicts, with the precision of its stage
     split: Split,  # N utterances
-) -> dict:         # head's name -> [N], on the CPU
+) -> Tensors:      # head's name -> [N], on the CPU
     "Predict a split; each process does its part, all know the whole."
     def work(rows): return predict(loop.method, split, 64, loop.now.precision, rows)
     return shared_rows(loop.team, len(split), work, block=64)  # blocks as one process takes them
@@ -465,7 +467,7 @@ def predict_together(
 # %% ../../nbs/07_train.loop.ipynb #epoch
 def run_epoch(
     loop: Loop,  # set up, possibly in the middle of an epoch
-) -> dict:       # the epoch's row of history
+) -> Row:        # the epoch's row of history
     "The rest of an epoch, then validation."
     here, train, started = loop.progress, loop.corpus.splits["train"], time.monotonic()
     steps = epoch_steps(loop)
@@ -515,7 +517,7 @@ def _run_stage(loop):
 # %% ../../nbs/07_train.loop.ipynb #rehearsal
 def first_step(
     loop: Loop,  # with a fresh method
-) -> dict:       # loss terms
+) -> Numbers:    # loss terms
     "Begin the first stage and take one step, as a rehearsal."
     loop.begin()
     steps, train = epoch_steps(loop), loop.corpus.splits["train"]

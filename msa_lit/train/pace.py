@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..base.types import Numbers, Tensors
 from ..data.corpus import Split
 
 # %% auto #0
@@ -46,7 +47,7 @@ def pooled(
 # %% ../../nbs/07_train.pace.ipynb #numbers
 def numbers(
     terms: Mapping[str, Tensor],  # name -> scalar, on any device
-) -> dict:                        # name -> float
+) -> Numbers:                     # name -> float
     "All loss terms in one transfer."
     if not terms: return {}
     together = torch.stack([v.detach().reshape(()) for v in terms.values()])
@@ -55,8 +56,8 @@ def numbers(
 # %% ../../nbs/07_train.pace.ipynb #keep
 def keep_weights(
     model: nn.Module,    # as it is now
-    kept: dict | None,   # from the last call, written over; None: nothing yet
-) -> dict:               # name -> copy on the CPU
+    kept: Tensors | None, # from the last call, written over; None: nothing yet
+) -> Tensors:            # name -> copy on the CPU
     "Copy a model's state, into the tensors that hold the last copy where they fit."
     kept, now = {} if kept is None else kept, model.state_dict()
     for gone in kept.keys() - now.keys(): del kept[gone]

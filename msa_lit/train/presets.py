@@ -31,14 +31,14 @@ class Means(NamedTuple):
 class Parts(NamedTuple):
     "A value per part of the model."
 
-    options: dict  # part -> option
+    options: Named # part -> option
     factor: float = 1.0  # what the values are multiplied by
 
 class Ours(NamedTuple):
     "What we do where a paper is silent."
 
     says: str = ""  # a sentence, where options do not say it
-    options: dict = {}  # chosen here: option -> value, or -> {dataset: value}
+    options: Named = {} # chosen here: option -> value, or -> {dataset: value}
     left: tuple = ()  # options left at the library's default
 
 def here(
@@ -639,7 +639,7 @@ def _rule(paper, name):
 def preset_options(
     name: str,  # one of PRESETS
     method: str | None = None,  # "method" or "method+piece" it is wanted for; None: the paper's own
-) -> dict:  # option -> value, for `fit`
+) -> Named: # option -> value, for `fit`
     "A preset's options. Raises ValueError for an unknown name or a method it is not for."
     paper, dataset = split_preset(name)
     base = (method or FOR[paper][0]).partition("+")[0]
@@ -668,7 +668,7 @@ def _not_for(name, method, dataset):
 def with_preset(
     method: str,  # "method" or "method+piece"
     options: Named,  # option -> value; "preset" names one of PRESETS, "" or its absence none
-) -> dict:  # without "preset": the preset's options under those given
+) -> Named: # without "preset": the preset's options under those given
     "Put a preset under the options that somebody gave. Raises ValueError as `preset_options`."
     name = options.get("preset") or ""
     given = {k: v for k, v in options.items() if k != "preset"}

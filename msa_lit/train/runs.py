@@ -26,7 +26,7 @@ from .folders import claimed, difference, digest_of, look, read_run, write_run
 from ..model.contract import Answers, Method, parse, wear
 from ..measure.metrics import evaluate
 from ..base.notices import collect, hushed, notice
-from ..base.types import Named
+from ..base.types import ByName, Facts, Named, Numbers, Tensors
 from .presets import suits, with_preset
 from .listeners import Listener
 from .sanity import check_unused, look_after, look_before
@@ -89,8 +89,8 @@ def _bad_label(y):
 # %% ../../nbs/08_train.runs.ipynb #build
 def choose(
     name: str,      # "method" or "method+piece"
-    options: dict,  # flat names -> values; "preset" names a paper's settings
-) -> dict:          # "model", "train", "method" and one entry per piece -> options
+    options: Named, # flat names -> values; "preset" names a paper's settings
+) -> Named:         # "model", "train", "method" and one entry per piece -> options
     "Route options to their owners. Raises ValueError for one that is unknown or never read."
     chosen = _chosen(name, with_preset(name, options))
     check_unused(parse(name)[0], options, chosen)
@@ -98,7 +98,7 @@ def choose(
 
 def reads(
     name: str,      # "method" or "method+piece"
-    options: dict,  # flat names -> values; those of other methods are passed over
+    options: Named, # flat names -> values; those of other methods are passed over
 ) -> set[str]:      # flat names
     "The options that a method takes and reads. Raises ValueError for impossible values."
     known = options_of(name)
@@ -130,7 +130,7 @@ def read(
 def build(
     name: str,        # "method" or "method+piece"
     spec: ModelSpec,  # facts of the corpus
-    chosen: dict,     # options by owner, from `choose`
+    chosen: Named,    # options by owner, from `choose`
     seed: int,        # fixes the initial weights
 ) -> Method:          # with its pieces on
     "Draw a method's initial weights. Raises ValueError for a piece that does not fit it."
@@ -150,15 +150,15 @@ class Run:
     "A finished run: what was trained, on what, and what came out."
     method: str         # "method" or "method+piece"
     seed: int           # fixes initial weights and the order of training
-    options: dict       # "model", "train", "method" and pieces -> options as plain dicts
-    corpus: dict        # name, fingerprint, scheme, sizes, modalities
-    spec: dict          # what the model was built from
-    scores: dict        # split -> head -> metric -> value
+    options: Named      # "model", "train", "method" and pieces -> options as plain dicts
+    corpus: Facts       # name, fingerprint, scheme, sizes, modalities
+    spec: Facts         # what the model was built from
+    scores: ByName      # split -> head -> metric -> value
     selected_on: str    # what chose the epoch
-    environment: dict   # versions and hardware
+    environment: Facts  # versions and hardware
     history: pd.DataFrame      # a row per epoch
     predictions: pd.DataFrame  # a row per utterance that was scored
-    state: dict | None = None  # weights, where they were kept
+    state: Tensors | None = None # weights, where they were kept
     notices: tuple = ()        # what was said on the way and should be known
 
     @property
@@ -201,16 +201,16 @@ def facts_of(
 def identity(
     name: str,     # "method" or "method+piece"
     seed: int,     # the run's seed
-    chosen: dict,  # options by owner
-    facts: dict,   # of the corpus, from `facts_of`
+    chosen: Named, # options by owner
+    facts: Facts,  # of the corpus, from `facts_of`
 ) -> Named:        # plain values; equal dicts mean the same run
     "What makes a run this run."
     options = {k: asdict(o) for k, o in chosen.items()}
     return {"method": name, "seed": seed, "options": options, "corpus": facts}
 
 def telling(
-    this: dict,      # an identity
-    chosen: dict,    # its options by owner
+    this: Facts,     # an identity
+    chosen: Named,   # its options by owner
     corpus: Corpus,  # its corpus
 ) -> Callable:       # a record -> what tells it from this run, in words; "" for the same
     "Compare records with one run."
@@ -320,7 +320,7 @@ def answers_of(
     folds = run.predictions.groupby("split", sort=False)
     return {name: {h: part[h].to_numpy() for h in heads} for name, part in folds}
 
-def environment() -> dict:  # plain values
+def environment() -> Facts: # plain values
     "Versions and hardware that a number may depend on."
     import transformers
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
@@ -389,7 +389,7 @@ def rebuild(
 
 def chosen_of(
     run: Run,  # finished
-) -> dict:     # options by owner, as from `choose`
+) -> Named:    # options by owner, as from `choose`
     "A run's options as objects. Raises ValueError for an option this version does not know."
     flat = {flat_name(owner, f): v for owner, of in run.options.items() for f, v in of.items()}
     return _chosen(run.method, flat)
@@ -432,7 +432,7 @@ def rehearse(
     corpus: Corpus,  # what it is to be trained on
     seed: int = 0,   # of the run
     **options,       # as for `fit`
-) -> dict:           # loss terms of the first step
+) -> Numbers:        # loss terms of the first step
     "Take one step and forget it. Raises what `fit` would raise there."
     check_ready(corpus)
     chosen = choose(method, options)

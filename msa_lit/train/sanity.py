@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..base.notices import notice
-from ..base.types import Named
+from ..base.types import ByName, Named
 from ..data.corpus import Corpus, Padded, Split, make_batch
 from ..data.values import repeated_clips, scan
 from ..model.contract import Answers, Method, Piece
@@ -65,7 +65,7 @@ def idle_options(
     model: ModelOptions,  # the shared options
     modalities: Sequence[str],  # of the corpus
     train: TrainOptions = TrainOptions(),  # of the loop
-) -> dict:                # option -> why it does nothing here
+) -> dict[str, str]:      # option -> why it does nothing here
     "Shared options that change nothing in any method on this corpus."
     why = {}
     for m in ("text", "audio", "vision"):
@@ -91,7 +91,7 @@ def _idle_text(model, train): # the same for the options of the text encoder
 
 def idle_sentences(
     options: Named,             # options by name, as given
-    chosen: dict,               # "model", "train" -> options
+    chosen: Named,              # "model", "train" -> options
     modalities: Sequence[str],  # of the corpus
 ) -> list[str]:                 # one per option
     "Options that were set to something and do nothing."
@@ -106,7 +106,7 @@ def _set(options, chosen): # those shared options that were given another value 
 def check_unused(
     method: type[Method],  # the method's class
     options: Named,        # options by name, as given
-    chosen: dict,          # "model", "train", "method" -> options
+    chosen: Named,         # "model", "train", "method" -> options
 ) -> None:
     "Raises ValueError for a shared option that this method never reads."
     unused = method.unused(chosen["model"], chosen["method"])
@@ -118,7 +118,7 @@ def check_unused(
 def look_before(
     corpus: Corpus,  # about to be trained on
     options: Named,  # options by name, as given
-    chosen: dict,    # "model", "train" -> options
+    chosen: Named,   # "model", "train" -> options
 ) -> None:
     "Notice what makes a training pointless or a score too good."
     said = label_sentences(corpus) + content_sentences(corpus)
@@ -128,7 +128,7 @@ def look_before(
 
 # %% ../../nbs/07_train.sanity.ipynb #answers
 def answer_sentences(
-    predictions: dict,  # fold -> head -> [N]
+    predictions: ByName, # fold -> head -> [N]
     splits: dict[str, Split],  # the same folds, and "train" -> Split
     rho: float,         # largest |label|
 ) -> list[str]:         # one on collapsed heads, one on those worse than a constant
@@ -157,7 +157,7 @@ def influence(
     method: Method,   # trained
     split: Split,     # N utterances as the method reads them
     most: int = 64,   # utterances looked at
-) -> dict:            # modality -> largest change of the multimodal answer
+) -> ByName:          # modality -> largest change of the multimodal answer
     "How far the answer moves when the clips swap one modality among them."
     was, device = method.training, next(method.parameters()).device
     batch = make_batch(split, range(min(most, len(split)))).to(device)

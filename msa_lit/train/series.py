@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..base.types import Row
 from ..base.files import csv_style, held, write_text
 from ..base.notices import notice
 
@@ -79,7 +80,7 @@ def write_rows(
 # %% ../../nbs/08_train.series.ipynb #missing-code
 def run_missing(
     path: str | Path,       # the result file, made if absent
-    jobs: Sequence[dict],   # what tells one row from another: {"trial": "mfon", "seed": 0}
+    jobs: Sequence[Row],    # what tells one row from another: {"trial": "mfon", "seed": 0}
     run: Callable,          # called with a job's values in their order -> dict, the row
     progress: bool = True,  # show a bar
 ) -> int:                   # how many were run

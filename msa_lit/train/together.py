@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from ..base.types import Named
+from ..base.types import ByName, Named
 from ..data.corpus import Batch, Padded
 from ..model.contract import METHODS, PIECES, parse
 from ..model.encoders import PretrainedText
@@ -62,7 +62,7 @@ BRIEF = {"b": 2}  # options of methods that a small corpus needs smaller
 class Sitting:
     "A method, possibly with pieces, and the options under which it is examined."
     name: str                                     # "method" or "method+piece"
-    options: dict = field(default_factory=dict)   # beside what `brief` chooses
+    options: Named = field(default_factory=dict)  # beside what `brief` chooses
 
     @property
     def brief(self): # short stages, no dropout
@@ -103,8 +103,8 @@ def _end(sitting, corpus):
             "history": {k: numbers[k].to_numpy() for k in numbers}}
 
 def largest_gap(
-    one: dict,    # name -> array
-    other: dict,  # the same names
+    one: ByName,  # name -> array
+    other: ByName, # the same names
 ) -> float:       # inf where names or shapes differ
     "The largest difference between two sets of arrays."
     same = one.keys() == other.keys() and all(x.shape == other[k].shape for k, x in one.items())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..base.types import ByName, Named, Row
 from ..data.corpus import Corpus
 from .runs import Run, fit, load_corpus
 from .series import run_missing
@@ -21,9 +22,9 @@ __all__ = ['Trial', 'Trials', 'fill', 'stored', 'side_by_side', 'again']
 class Trial:
     "What is trained under one name."
     method: str                                   # by name, with pieces: "ugf", "mug+align"
-    options: dict = field(default_factory=dict)   # of `fit`; what differs from its companions
+    options: Named = field(default_factory=dict)  # of `fit`; what differs from its companions
     modalities: tuple = ()                        # what the corpus shows; (): all it has
-    world: dict = field(default_factory=dict)     # knobs of the simulator; what differs
+    world: Named = field(default_factory=dict)    # knobs of the simulator; what differs
 
     def simulate(
         self,
@@ -56,7 +57,7 @@ class Trial:
 @dataclass(frozen=True)
 class Trials:
     "Named trials, what is measured of one, and the file of the rows."
-    named: dict                # name -> Trial, or whatever `measure` takes in its place
+    named: ByName              # name -> Trial, or whatever `measure` takes in its place
     measure: Callable          # (trial, seed, **changes) -> dict of numbers
     file: str                  # of the rows, in the folder of results: "mfon/trials.csv"
     key: Callable = lambda name, trial: {"trial": name}  # columns that tell a trial's rows
@@ -74,7 +75,7 @@ class Trials:
         name: str,  # of a trial
         seed: int,  # of everything that is drawn
         **changes,  # for `measure`, for quick tries
-    ) -> dict:      # key, "seed" and the measurements
+    ) -> Row:       # key, "seed" and the measurements
         "One row, measured now. Raises ValueError for an unknown name."
         trial = self[name]
         return self.key(name, trial) | {"seed": seed} | self.measure(trial, seed, **changes)

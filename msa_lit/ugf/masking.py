@@ -4,7 +4,7 @@
 
 # %% ../../nbs/22_ugf.masking.ipynb #imports
 from __future__ import annotations
-from ..base.types import Tensors
+from ..base.types import ByName, Tensors
 
 import math
 
@@ -74,10 +74,10 @@ _FORMS = {"clipped": _clipped, "clamped": _clamped, "softmax": _softmax, "printe
 
 @equation("UGF-10")
 def discard_probability(
-    factors: dict,          # modality -> w, finite, float or scalar tensor (or [T], a trace)
+    factors: ByName,        # modality -> w, finite, float or scalar tensor (or [T], a trace)
     form: str = "clipped",  # "clipped", "clamped", "softmax"; "printed": raw, no probabilities
     p_max: float = 0.5,     # cap of every probability, in [0, 1); the printed form has none
-) -> dict:                  # modality -> how likely its features are discarded, in [0, p_max]
+) -> ByName:                # modality -> how likely its features are discarded, in [0, p_max]
     "Discard probability of each modality, UGF-10; ValueError for a bad form, cap or factor."
     if form not in _FORMS: raise ValueError(f"form={form!r}: choose one of {list(_FORMS)}")
     if not 0 <= p_max < 1:
@@ -89,11 +89,11 @@ def discard_probability(
 @equation("UGF-11")
 def mask_features(
     features: Tensors,      # modality -> features, [N, d] or [N, T, d]
-    probabilities: dict,    # modality -> discard probability in [0, 1), float or scalar tensor
+    probabilities: ByName,  # modality -> discard probability in [0, 1), float or scalar tensor
     training: bool = True,  # False: features come back as they are
     unit: str = "element",  # what is dropped at once: "element", or "modality"
                             # (all of one utterance)
-) -> dict:                  # modality -> masked features of the same shape and expectation
+) -> ByName:                # modality -> masked features of the same shape and expectation
     """Drop features of each modality at its own rate, UGF-11.
     Raises ValueError for a missing or impossible rate."""
     if unit not in ("element", "modality"):

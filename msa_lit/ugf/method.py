@@ -4,7 +4,7 @@
 
 # %% ../../nbs/23_ugf.method.ipynb #imports
 from __future__ import annotations
-from ..base.types import Tensors
+from ..base.types import ByName, Tensors
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -50,7 +50,7 @@ def unmasked_scores(
     method,         # has `branches`: modality -> module, [N, h] -> (features, scores [N])
     encoded: Tensors,  # modality -> encoder output before any masking, [N, h]
     layers=None,    # dropout layers of the heads, if already known; None: look for them
-) -> dict:          # modality -> scores, [N], float32
+) -> ByName:        # modality -> scores, [N], float32
     "Predict from every modality alone, without masks and the heads' dropout; the encoders' stays."
     noisy = [d for d in (dropout_layers(method) if layers is None else layers) if d.training]
     for d in noisy: d.training = False
@@ -222,7 +222,7 @@ class UGF(CommonModel):
         total = joint_loss(heads.pop("multimodal"), heads, y)
         with torch.no_grad(): return Losses(supervised(batch, out, F.mse_loss), total)
 
-    def alone(self, batch, out) -> dict: # the same without the fused head
+    def alone(self, batch, out) -> ByName: # the same without the fused head
         y, heads = batch.labels["multimodal"], out.predictions
         return {m: F.mse_loss(p, y) for m, p in heads.items() if m != "multimodal"}
 

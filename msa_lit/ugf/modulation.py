@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from ..base.types import ByName
 from ..papers.equations import equation
 
 # torch._foreach_*: one call for many tensors, as torch's own optimisers make; no public name
@@ -51,8 +52,8 @@ def _pairs(
 @equation("UGF-7")
 @torch.no_grad()
 def modulate_gradients(
-    encoders: dict,  # modality -> encoder, any module, or a list of its parameters
-    factors: dict,   # modality -> w, finite and not negative, scalar tensor or float
+    encoders: ByName, # modality -> encoder, any module, or a list of its parameters
+    factors: ByName, # modality -> w, finite and not negative, scalar tensor or float
 ) -> None:           # the gradients are changed in place
     """Multiply the gradients of each encoder by its factor, UGF-7.
     Raises ValueError when nothing would be modulated."""
@@ -62,9 +63,9 @@ def modulate_gradients(
 # %% ../../nbs/21_ugf.modulation.ipynb #note
 @torch.no_grad()
 def note_parameters(
-    encoders: dict,       # modality -> encoder, any module, or a list of its parameters, after
+    encoders: ByName,     # modality -> encoder, any module, or a list of its parameters, after
                           # backward()
-    factors: dict,        # modality -> w, finite and not negative
+    factors: ByName,      # modality -> w, finite and not negative
     decay: float = 0.0,   # lr * weight_decay of AdamW, to keep its decay unscaled; 0 scales it with
                           # the rest
 ) -> list:                # (parameter, where its scaled change starts, factor), for scale_changes
@@ -91,9 +92,9 @@ def scale_changes(
 # %% ../../nbs/21_ugf.modulation.ipynb #context
 @contextmanager
 def modulate_updates(
-    encoders: dict,      # modality -> encoder, any module, or a list of its parameters, after
+    encoders: ByName,    # modality -> encoder, any module, or a list of its parameters, after
                          # backward()
-    factors: dict,       # modality -> w, finite and not negative
+    factors: ByName,     # modality -> w, finite and not negative
     decay: float = 0.0,  # lr * weight_decay of AdamW, to keep its decay unscaled
 ):                       # a context for optimizer.step()
     "Scale by its factor what the optimiser's step inside the context does to each encoder."

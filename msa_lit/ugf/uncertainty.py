@@ -4,7 +4,7 @@
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #imports
 from __future__ import annotations
-from ..base.types import Tensors
+from ..base.types import ByName, Tensors
 
 import math
 from collections.abc import Sequence
@@ -79,8 +79,8 @@ def running_mean(
 # %% ../../nbs/20_ugf.uncertainty.ipynb #relative
 @equation("UGF-6", "UGF-9")
 def relative_confidence(
-    scores: dict,  # modality -> confidence, scalar tensor or float (or [T], a trace)
-) -> dict:         # modality -> exp(own score minus the mean of the others), same kind as the
+    scores: ByName, # modality -> confidence, scalar tensor or float (or [T], a trace)
+) -> ByName:       # modality -> exp(own score minus the mean of the others), same kind as the
                    # scores, product 1
     """Confidence of each modality relative to the others, UGF-6 and 9.
     Raises ValueError for fewer than two."""
@@ -99,9 +99,9 @@ def _exp(x): # Tensor or float -> the same, inf where a float is too large
 # %% ../../nbs/20_ugf.uncertainty.ipynb #factor
 @equation("UGF-8")
 def modulation_factor(
-    history: dict,  # u: modality -> relative confidence over the run so far, scalar tensor or float
-    batch: dict,    # h: modality -> relative confidence in this batch, scalar tensor or float
-) -> dict:          # modality -> w > 0, above 1 where the batch is worse than the history
+    history: ByName,  # u: modality -> relative confidence over the run, scalar tensor or float
+    batch: ByName,  # h: modality -> relative confidence in this batch, scalar tensor or float
+) -> ByName:        # modality -> w > 0, above 1 where the batch is worse than the history
     """Gradient factor of each modality against its own history, UGF-8.
     Raises ValueError unless the keys agree."""
     if history.keys() != batch.keys():
@@ -111,19 +111,19 @@ def modulation_factor(
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #relative-factor
 def relative_factor(
-    history: dict,  # u: modality -> relative confidence over the run so far, scalar tensor or float
-) -> dict:          # modality -> w > 0, above 1 for a modality less confident than the others
+    history: ByName,  # u: modality -> relative confidence over the run, scalar tensor or float
+) -> ByName:        # modality -> w > 0, above 1 for a modality less confident than the others
     "Gradient factor of each modality against the other modalities: exp(1 - u)."
     return {m: _exp(1 - u) for m, u in history.items()}
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #assessment
 class Assessment(NamedTuple):
     "What UGF knows after one batch; every field is modality -> float."
-    batch: dict    # a, confidence in this batch, UGF-4
-    mean: dict     # a-hat, mean over the run so far, UGF-5
-    history: dict  # u, relative confidence over the run, UGF-6
-    current: dict  # h, relative confidence in this batch, UGF-9
-    factor: dict   # w, this batch against the history, UGF-8
+    batch: ByName  # a, confidence in this batch, UGF-4
+    mean: ByName   # a-hat, mean over the run so far, UGF-5
+    history: ByName # u, relative confidence over the run, UGF-6
+    current: ByName # h, relative confidence in this batch, UGF-9
+    factor: ByName # w, this batch against the history, UGF-8
 
 # %% ../../nbs/20_ugf.uncertainty.ipynb #running-confidence
 class RunningConfidence(nn.Module):

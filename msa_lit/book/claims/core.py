@@ -437,7 +437,7 @@ def verdict_of(
     id: str,                      # a registered claim
     rows=None,                    # DataFrame; None: the committed ones, of all worlds
     folder: str | Path = FOLDER,  # where these are
-) -> dict:  # claim, paper, kind, says, verdict, criterion, note, evidence, worlds, seeds
+) -> Row:   # claim, paper, kind, says, verdict, criterion, note, evidence, worlds, seeds
     "Judge one claim from its rows."
     c = known(id)
     seen = judged_everywhere(id, folder) if rows is None else [judged(id, rows)]
@@ -465,7 +465,7 @@ def findings_of(
 
 def line_of(
     finding: Finding,  # judged
-) -> dict:             # estimate, interval, border and its reason, power
+) -> Row:              # estimate, interval, border and its reason, power
     "A finding as a line of a table."
     f, chance = finding, bool(finding.border)
     line = {"finding": f.what, "state": f.state, "estimate": f.value, "seeds": f.n}
@@ -479,7 +479,7 @@ def recheck(
     id: str,                # a registered claim
     seeds: Sequence[int],   # others than the committed ones
     progress: bool = False, # show a bar
-) -> dict:                  # as from `verdict_of`
+) -> Row:                   # as from `verdict_of`
     """Measure and judge a claim from scratch, without touching a file.
     Raises ValueError for fewer than two seeds."""
     import pandas as pd

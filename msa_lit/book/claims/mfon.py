@@ -4,7 +4,7 @@
 
 # %% ../../../nbs/73_book.claims.mfon.ipynb #imports
 from __future__ import annotations
-from ...base.types import Widths
+from ...base.types import ByName, Named, Row, Widths
 
 import argparse
 import math
@@ -71,7 +71,7 @@ def clips(
 
 def vectors(
     split: tuple,  # one of those of `clips`
-) -> dict:         # "text" [N, V], "audio" [N, 16], "vision" [N, 20]
+) -> Row:          # "text" [N, V], "audio" [N, 16], "vision" [N, 20]
     "One vector per modality and clip."
     inputs, bag = split[:2]
     return {"text": bag} | {m: pool(inputs[m].values, inputs[m].lengths, "mean")
@@ -108,9 +108,9 @@ MINIATURES = {
 GUIDED = ("audio", "vision")
 
 def extra_loss(
-    z: dict,         # features of the network, {modality: [N, d]}
-    said: dict,      # what the teachers say of the same clips, {modality: [N, d]}
-    options: dict,   # of MFON
+    z: ByName,       # features of the network, {modality: [N, d]}
+    said: ByName,    # what the teachers say of the same clips, {modality: [N, d]}
+    options: Named,  # of MFON
 ) -> Tensor:         # alpha L_va + beta L_ICL, scalar
     "Distillation and contrast of an arm."
     o = MFONOptions(**options)
@@ -144,10 +144,10 @@ def fit_arm(
     return net
 
 def arm_answers(
-    x: dict,     # vectors of the training clips
+    x: ByName,   # vectors of the training clips
     seed: int,   # as for `fit_arm`
     steps: int,  # as for `fit_arm`
-) -> dict:       # "audio" and "vision" -> [N, d]
+) -> Row:        # "audio" and "vision" -> [N, d]
     "What the arms that see one modality say of it, without gradient."
     alone = {m: fit_arm(MINIATURES[f"{m} only"], seed, steps) for m in GUIDED}
     return {m: net({m: x[m]})[1][m].detach() for m, net in alone.items()}
@@ -158,7 +158,7 @@ def measure_miniature(
     arm: Trial,        # one of MINIATURES
     seed: int,         # of everything
     steps: int = 200,  # of training
-) -> dict:             # the measurements
+) -> Row:              # the measurements
     "Train one arm and measure it."
     from sklearn.metrics import silhouette_score
     with torch.enable_grad(): net = fit_arm(arm, seed, steps)
@@ -255,7 +255,7 @@ def _exists(function, *arguments):
        reason="with the key map before the frames, W_K^T (f^v)^T, the second line equals the first")
 def guided_attention(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F1 once."
     g = torch.Generator().manual_seed(seed)
     words, frames, d, k, z = ((torch.randperm(12, generator=g) + 3)[:5]).tolist()
@@ -360,7 +360,7 @@ def _f2(rows):
        world="one attention layer on 1000 clips", control=lambda rows: _lift(rows, "first"))
 def prompt_steers(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F2 once."
     looks = {"none": ("none", False), "shared": ("shared", False), "anywhere": ("step", False),
              "first": ("step", True)}
@@ -377,7 +377,7 @@ def prompt_steers(
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f3-measure
 def prompt_gains(
     table,  # side by side
-) -> dict:  # column -> Series
+) -> Row:   # column -> Series
     "What either shape of prompt does to the error."
     return {shape: table["mae"][trial] - table["mae"]["w/o prompt"]
             for shape, trial in (("step", "mfon"), ("shared", "shared prompt"))}
@@ -398,7 +398,7 @@ _F3_ROWS = Joined(((MFON_TRIALS, ["mfon", "shared prompt", "w/o prompt"]), (tria
        source=_F3_ROWS)
 def prompt_helps(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F3 once."
     return _F3_ROWS.again(seed)
 
@@ -407,13 +407,13 @@ def kept(
     table,                        # side by side
     arm: str = "mfon",            # with distillation
     other: str = "w/o distillation", # without
-) -> dict:                        # column -> Series
+) -> Row:                         # column -> Series
     "What distillation does to the probe of u_m."
     return {m: table[f"probe_{m}"][arm] - table[f"probe_{m}"][other] for m in GUIDED}
 
 def kept_small(
     table,  # side by side, of the miniature
-) -> dict:  # column -> Series
+) -> Row:   # column -> Series
     "The same, and with the contrast off."
     return kept(table) | {f"plain_{m}": v
                           for m, v in kept(table, "w/o contrast", "w/o both losses").items()}
@@ -432,7 +432,7 @@ _F4_ROWS = joined(kept, ["mfon", "w/o distillation"], kept_small,
        source=_F4_ROWS, world=BOTH)
 def distillation_keeps(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F4 once."
     return _F4_ROWS.again(seed)
 
@@ -448,7 +448,7 @@ def distillation_keeps(
        "undefined (MFON-E3)")
 def on_distributions(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F5 once."
     g = torch.Generator().manual_seed(seed)
     z, x, c, other = (torch.randn(32, w, generator=g, dtype=torch.float64) for w in (16, 16, 1, 1))
@@ -462,7 +462,7 @@ def on_distributions(
 # %% ../../../nbs/73_book.claims.mfon.ipynb #f6-measure
 def separated(
     table,  # side by side
-) -> dict:  # column -> Series
+) -> Row:   # column -> Series
     "What the contrast does to retrieval and to the classes."
     names = ("top1_audio", "top1_vision", "silhouette_vision")
     return {k: table[k]["mfon"] - table[k]["w/o contrast"] for k in names}
@@ -483,7 +483,7 @@ _F6_ROWS = joined(separated, ["mfon", "w/o contrast"], separated,
        f"guessing costs {math.log(128):.3f}")
 def contrast_separates(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F6 once."
     return _F6_ROWS.again(seed)
 
@@ -495,7 +495,7 @@ GUIDES = {f"{strong}_{m}": (trials[strong], trials[m]) for strong, trials in GUI
 
 def guide_gains(
     table,  # side by side
-) -> dict:  # "strong_other" -> Series
+) -> Row:   # "strong_other" -> Series
     "Error under the strong guide minus error under another."
     return {k: table["mae"][ours] - table["mae"][other] for k, (ours, other) in GUIDES.items()}
 
@@ -512,7 +512,7 @@ _F7_ROWS = joined(guide_gains, sorted({t for pair in GUIDES.values() for t in pa
                                   rows["audio_text"], "mae"))
 def best_guide(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F7 once."
     return _F7_ROWS.again(seed)
 
@@ -522,7 +522,7 @@ REMOVED = {"distillation": "w/o distillation", "contrast": "w/o contrast",
 
 def removal_losses(
     table,  # side by side
-) -> dict:  # removed loss -> Series, and the interaction
+) -> Row:   # removed loss -> Series, and the interaction
     "Error with both losses minus error without one or both, and the interaction."
     mae = table["mae"]
     gains = {k: mae["mfon"] - mae[trial] for k, trial in REMOVED.items()}
@@ -553,7 +553,7 @@ _F8_ROWS = replace(joined(removal_losses, list(LOSSES), removal_losses, list(LOS
        source=_F8_ROWS, world=BOTH)
 def both_losses(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F8 once."
     return _F8_ROWS.again(seed)
 
@@ -561,7 +561,7 @@ def both_losses(
 def under_optimised(
     table,                            # side by side
     alone: str = "late fusion, ",     # prefix of the trial that a late fusion is compared with
-) -> dict:                            # column -> Series
+) -> Row:                             # column -> Series
     "Ratios of own errors, joint over alone."
     def ratio(m, trial, single): return table[f"own_mae_{m}"][trial] / table[f"own_mae_{m}"][single]
     late, ours = ({m: ratio(m, trial, f"{prefix}{m} only") for m in GUIDED}
@@ -571,7 +571,7 @@ def under_optimised(
 
 def under_optimised_small(
     table,  # side by side, of the miniature
-) -> dict:  # column -> Series
+) -> Row:   # column -> Series
     "The same in the miniature, where a network alone is one and the same for both."
     return under_optimised(table, alone="")
 
@@ -590,7 +590,7 @@ _F9_ROWS = joined(under_optimised, ["mfon", "late fusion", *_ALONE], under_optim
        source=_F9_ROWS, world=BOTH)
 def under_optimisation(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F9 once."
     return _F9_ROWS.again(seed)
 
@@ -621,13 +621,13 @@ def spread_ratio(
 
 def setting_errors(
     table,  # side by side
-) -> dict:  # setting -> Series
+) -> Row:   # setting -> Series
     "Error of each setting."
     return {name: table["mae"][trial] for name, trial in SETTINGS.items()}
 
 def direction_gain(
     table,  # side by side, of the miniature
-) -> dict:  # column -> Series
+) -> Row:   # column -> Series
     "Error student first minus teacher first."
     return {"direction": table["mae"]["mean, student_first"] - table["mae"]["mfon"]}
 
@@ -648,7 +648,7 @@ _F10_ROWS = joined(setting_errors, list(SETTINGS.values()), direction_gain,
                                   "mae"))
 def settings_matter(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F10 once."
     return _F10_ROWS.again(seed)
 
@@ -703,7 +703,7 @@ def _f11(rows):
        world="the printed tables")
 def means_of_five(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F11 once."
     return {f"{k}_{d}": v for d in ("SIMS", "MOSI")
             for k, v in (("share", single_share(d)), ("chance", as_many(d, seed)))}
@@ -720,7 +720,7 @@ _F12_ROWS = joined(lambda table: {"gain": table["mae"]["mfon"] - table["mae"]["t
        "text alone and .725 for all")
 def more_than_text(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure F12 once."
     return _F12_ROWS.again(seed)
 

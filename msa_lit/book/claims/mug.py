@@ -17,7 +17,7 @@ from torch import nn
 
 from .core import (FOLDER, Finding, Joined, above, below, claim, exactly,
                                       close_to, rows_of)
-from ...base.types import Named
+from ...base.types import ByName, Named, Row
 from ...model.common import count_parameters
 from ...model.options import ModelOptions, ModelSpec
 from ...mug.denoising import denoiser_weights, denoising_loss
@@ -147,7 +147,7 @@ def learn_labels(
     seed: int,                 # of vectors, weights and order
     rate: float | None = None, # as in `learner_for`
     **options,                 # of `learner_for`
-) -> dict:                     # labels and error per modality [3], and more; see the fields below
+) -> Row:                      # labels and error per modality [3], and more; see the fields below
     "Run stage 2 and measure its labels."
     learner, y, u = learner_for(seed, rate, **options)
     log = [learner.step(s) for _ in range(EPOCHS) for s in torch.randperm(len(y)).split(32)]
@@ -169,7 +169,7 @@ def learn_labels(
             "shrinkage": denoiser_weights(float(y.std()), 1.0)[0]}
 
 def modality_mean(
-    per_modality: dict,  # modality -> number
+    per_modality: ByName, # modality -> number
 ) -> float:              # their mean
     "Mean over the modalities."
     return sum(per_modality.values()) / len(per_modality)
@@ -188,8 +188,8 @@ def stage1_vectors(
     return pretrained(three_kinds(seed, sizes), seed, **(changes | GAPS[trial].options))[:2]
 
 def change(
-    new: dict,  # modality -> vectors [n, d]
-    old: dict,  # the same before
+    new: ByName, # modality -> vectors [n, d]
+    old: ByName, # the same before
 ) -> float:     # 0: equal; 1: as far apart as old vectors are from their mean
     "Relative change of vectors, averaged over modalities."
     return modality_mean({m: float((new[m] - x).norm() / (x - x.mean(0)).norm())
@@ -197,9 +197,9 @@ def change(
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m1-measure
 def gap_measures(
-    x: dict,        # modality -> unimodal vectors [n, d_m]
-    bridged: dict,  # modality -> projected vectors [n, d_m]
-) -> dict:          # cosine, rank (share of chance), classifier, mmd, length; means over modalities
+    x: ByName,      # modality -> unimodal vectors [n, d_m]
+    bridged: ByName, # modality -> projected vectors [n, d_m]
+) -> Row:           # cosine, rank (share of chance), classifier, mmd, length; means over modalities
     "Five measures of the gap."
     gaps = {m: modality_gap(bridged[m], x[m]) for m in x}
     def mean(of): return modality_mean({m: of(g) for m, g in gaps.items()})
@@ -222,7 +222,7 @@ STAGE_1 = "stage 1 trained on 352 clips of three kinds, vectors of 200 unseen cl
        world=STAGE_1, control=lambda rows: above("cosine of pairs", rows["cosine"], "cosine"))
 def gap(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M1 once."
     with_contrast, without = (gap_measures(*stage1_vectors(trial, seed))
                               for trial in ("printed", "no contrast"))
@@ -261,7 +261,7 @@ def encoder_gradient(
        reason="with x stopped too the gradient is zero, and the vectors still move")
 def gradient_stop(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M2 once."
     x, bridged = stage1_vectors("no contrast", seed)
     (x1, bridged1), (x2, _) = (stage1_vectors(trial, seed) for trial in ("printed", "both stopped"))
@@ -281,7 +281,7 @@ def gradient_stop(
                            rows["swap_1"] - rows["swap_0"], "label")], world=GIVEN)
 def noise(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M3 once."
     runs = {1: learn_labels(seed), 0: learn_labels(seed, noise=0.0)}
     return {f"{k}_{s}": modality_mean(run[k]) for k in ("distance", "swap")
@@ -309,7 +309,7 @@ def teachable(
 def closer(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M4 once."
     run = learn_labels(seed, **world)
     def gain(key, kind): return run[key][kind] - run["error_y"][kind]
@@ -329,7 +329,7 @@ def _m5(rows):
 def neutral(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M5 once."
     run = learn_labels(seed, **world)
     blind = learn_labels(seed, examine=False, **world)["slope"]["silent"]
@@ -344,7 +344,7 @@ def neutral(
 def examination(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M6 once."
     with_exam, without = learn_labels(seed, **world), learn_labels(seed, examine=False, **world)
     return {kind: with_exam["error"][kind] - without["error"][kind] for kind in READINGS}
@@ -393,7 +393,7 @@ def _m7(rows):
 def stability(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M7 once."
     run = learn_labels(seed, **world)
     refused, rate = run["refused"], STAGE_RATES["inner_lr"]
@@ -416,7 +416,7 @@ LAMBDAS = (0.9, 0.99)
        world=GIVEN, control=lambda rows: above("distance at lambda 0", rows["zero"], "label"))
 def mixing(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M8 once."
     def distance(lam, count):
         return modality_mean(learn_labels(seed, count_from=COUNT_FROM[count],
@@ -431,7 +431,7 @@ def mixing(
        proof=True)
 def bound(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M9 once."
     g = torch.Generator().manual_seed(seed)
     excess = []
@@ -455,7 +455,7 @@ MLC_RATES = (0.1, 1.0)
 def against_mlc(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M10 once."
     mug, mlc = learn_labels(seed, **world), [learn_labels(seed, rate=r, **world) for r in MLC_RATES]
     best = {kind: min(run["error"][kind] for run in mlc) for kind in READINGS}
@@ -483,7 +483,7 @@ FULL_RUNS = "the full method on 1284 clips of three kinds, beta as in Table 2"
        reason="at this weight of the unimodal tasks even true labels hardly move the error")
 def stage3(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M11 once."
     return errors(*STAGE3).again(seed)
 
@@ -503,7 +503,7 @@ def _m12(rows):
                                   rows["beta 1"] - rows["beta 0.0001"], "mae"))
 def beta_sweep(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M12 once."
     return errors(*SWEEP).again(seed)
 
@@ -526,7 +526,7 @@ PRINTED = {"mug": 110_089_956, "self_mm": 109_647_908, "bert": 109_482_240, "enc
        reason="a count; the widths of fusion, heads and MUCNs are in a figure only")
 def parameters(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M13 once."
     def spec(**widths):
         return ModelSpec(("text", "audio", "vision"), {"audio": 74, "vision": 35}, 16_326, RHO,
@@ -556,7 +556,7 @@ def step_ratio(
     seed: int,           # of everything that is drawn
     text: str = "tiny",  # text encoder
     repeats: int = 5,    # measurements
-) -> dict:               # one row
+) -> Row:                # one row
     "Measure M14 once."
     torch.manual_seed(seed)
     cost = mug_step_cost(text, repeats=repeats)
@@ -585,7 +585,7 @@ class CountCalls(Listener):
 def count_calls(
     seed: int,        # of corpus and training
     **options,        # of `mug`
-) -> dict:            # Counters "entered", "mucn" and "parts", each by stage
+) -> Row:             # Counters "entered", "mucn" and "parts", each by stage
     "Train on a very small corpus and count by stage who is called."
     counts, entry = CountCalls(), MUCN.entry
     def enters(self, *args):
@@ -614,7 +614,7 @@ def count_calls(
        seeds=range(3), proof=True)
 def stage3_calls(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M15 once."
     mug, plain = count_calls(seed), count_calls(seed, labels="copy")
     return ({s: mug["entered"][s] for s in ("pretrain", "meta", "joint")}
@@ -630,7 +630,7 @@ def _gain_over(other):
        seeds=range(5), source=errors("mug", "w/o unimodal tasks"), world=FULL_RUNS)
 def unimodal_tasks(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M16 once."
     return errors("mug", "w/o unimodal tasks").again(seed)
 
@@ -640,7 +640,7 @@ def unimodal_tasks(
        seeds=range(5), source=errors("mug", "w/o contrast"), world=FULL_RUNS)
 def contrast_helps(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure M17 once."
     return errors("mug", "w/o contrast").again(seed)
 

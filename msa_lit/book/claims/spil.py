@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...base.types import ByName, Row
 from .core import (FOLDER, Joined, above, below, claim, every, exactly,
                                       rows_of)
 from ...data.corpus import Ragged
@@ -68,7 +69,7 @@ def relative_error(
                              rows["error"].max())], proof=True)
 def sample_covariance(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S1 once."
     m = latent_pair(seed, n=50)[0] + 3
     return {"error": relative_error(two_term_covariance(m),
@@ -97,7 +98,7 @@ def _conforms(a, v):
        proof=True, reason="with a transpose in both and a minus sign in eq 16 they are")
 def alignment_gradients(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S2 once."
     square, tall = latent_pair(seed, n=8)[:2], (latent_pair(seed, n=12)[0],
                                                 latent_pair(seed, n=15)[1])
@@ -127,7 +128,7 @@ def random_rotation(
        proof=True, ours=True)
 def invariances(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S3 once."
     a, v, _ = latent_pair(seed)
     Q, loss = random_rotation(seed, a.shape[1]), covariance_alignment(a, v)
@@ -149,7 +150,7 @@ def of_modes(
 # %% ../../../nbs/74_book.claims.spil.ipynb #s4-measure
 def pair_sight(
     seed: int,  # of the features
-) -> dict:      # a loss and a dependence, with the right pairs and with shuffled ones
+) -> Row:       # a loss and a dependence, with the right pairs and with shuffled ones
     "What two measures make of destroyed pairs."
     a, v, _ = latent_pair(seed, n=400)
     wrong = v[torch.randperm(len(v), generator=torch.Generator().manual_seed(seed))]
@@ -188,7 +189,7 @@ MODES_WORLD = (
                                   rows["control_audio"], "r2"))
 def shared_information(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S4 once."
     return _shared_rows("V-A").again(seed)
 
@@ -233,7 +234,7 @@ def descend_maps(
                              rows["printed"].min())], proof=True)
 def optimal_map(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S5 once."
     pairs = [(covariance_of_rank(100 * seed + i, i), covariance_of_rank(100 * seed + 10 + j, j))
              for i in range(1, 6) for j in range(1, 6)]
@@ -258,7 +259,7 @@ def rank_of(
        proof=True)
 def rank_after(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S6 once."
     g = torch.Generator().manual_seed(seed)
     def draw(*shape): return torch.randn(*shape, generator=g, dtype=torch.float64)
@@ -295,7 +296,7 @@ def align_alone(
        ours=True, world="two small encoders on 400 clips, the alignment loss alone")
 def joint_training(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S7 once."
     before, after, g = align_alone(seed)
     def total(parts): return sum(x.var(0).sum() for x in parts)
@@ -326,14 +327,14 @@ def push_apart(
 
 def growth(
     seed: int,  # of the features
-) -> dict:      # of the variance, without and with a bound
+) -> Row:       # of the variance, without and with a bound
     "What descent on either private loss does to the scale of features."
     return {"growth": push_apart(seed, lambda a, v: -covariance_alignment(a, v)),
             "growth_bounded": push_apart(seed, covariance_overlap)}
 
 def private_changes(
     table,  # of the arms none, T+A, T+V and V+A, side by side
-) -> dict:  # change of R^2 of q_s per modality
+) -> Row:   # change of R^2 of q_s per modality
     "What the private modes teach of the private latents."
     known = {m: table[f"private_{m}"] for m in PRIVATE_ARMS}
     return {m: known[m][list(arms)].mean(axis=1) - known[m]["none"]
@@ -350,7 +351,7 @@ _S8_ROWS = of_modes(("none", "T+A", "T+V", "V+A"), private_changes, growth)
        reason="the private loss is ours: the paper does not print one that is bounded")
 def private_information(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S8 once."
     return _S8_ROWS.again(seed)
 
@@ -362,8 +363,8 @@ PATH_WORLDS = {"mosi": ("self_mm on 1284 clips as in MOSI, fifteen epochs",
 
 class LabelPath(NamedTuple):
     "What the label generator did during one training."
-    labels: dict         # modality -> [E + 1, N] labels after 0, 1, ..., E epochs
-    truth: dict          # modality -> [N] true unimodal sentiment
+    labels: ByName       # modality -> [E + 1, N] labels after 0, 1, ..., E epochs
+    truth: ByName        # modality -> [N] true unimodal sentiment
     target: np.ndarray   # [N] multimodal labels
     first: np.ndarray    # [N] multimodal predictions before training
     last: np.ndarray     # [N] and after it
@@ -411,7 +412,7 @@ def _s9(rows):
 def right_side(
     seed: int, # of everything that is drawn
     **size,    # of `label_path`
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S9 once."
     path = label_path(seed, **size)
     moved = {s: (x[-1] - path.target, path.truth[s] - path.target) for s, x in path.labels.items()}
@@ -449,7 +450,7 @@ def weight_error(
 def momentum(
     seed: int, # of everything that is drawn
     **size,    # of `label_path`
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S10 once."
     labels = label_path(seed, **size).labels.values()
     def step(parts):  # [E] mean change of a label
@@ -478,7 +479,7 @@ def _weights(labels, reference):
 def focus(
     seed: int, # of everything that is drawn
     **size,    # of `label_path`
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S11 once."
     path = label_path(seed, **size)
     differ = {s: np.abs(u - path.target) for s, u in path.truth.items()}
@@ -520,7 +521,7 @@ def _s12(rows):
        reason="modes with + need a private loss, which the paper does not print: S15")
 def best_mode(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S12 once."
     return mode_errors(TABLE_II).again(seed)
 
@@ -536,7 +537,7 @@ def _s13(rows):
        reason="modes with + need a private loss, which the paper does not print: S15")
 def always_better(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S13 once."
     return mode_errors(("none", *TABLE_II)).again(seed)
 
@@ -562,7 +563,7 @@ def message_last(
        "aligned; a cross-modal model would have to be asked")
 def alignment_helps(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S14 once."
     corpus = simulate((200, 60, 400), seed=seed, aligned=True)
     def score(c): return fit("spil", c, seed, progress=False, epochs=6).metrics["mae"]
@@ -584,7 +585,7 @@ def _s15(rows):
        reason="with our private loss")
 def private_modes(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure S15 once."
     return mode_errors(("none", *TABLE_II)).again(seed)
 

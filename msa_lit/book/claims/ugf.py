@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...base.types import ByName, Row
 from .core import FOLDER, Finding, Joined, above, below, claim, every, exactly
 from .core import close_to, rows_of, trials_of
 from ...papers.reported import TEST_CLIPS, cell
@@ -64,7 +65,7 @@ def graded_confidences(
 
 def best_order(
     seed: int, # of labels and noise
-) -> dict:     # least fall of a from level to level, rank correlation with the Bayes error
+) -> Row:      # least fall of a from level to level, rank correlation with the Bayes error
     "For the best heads, which are not fitted to these labels."
     from scipy.stats import spearmanr
     a = graded_confidences(seed)
@@ -73,7 +74,7 @@ def best_order(
 
 def late_confidences(
     steps,     # DataFrame from `trace_confidence`, of one seed
-) -> dict:     # modality -> mean a over the last third of the steps, batches without a burst
+) -> Row:      # modality -> mean a over the last third of the steps, batches without a burst
     "What the method comes to think of each modality."
     late = steps[(steps["step"] > steps["step"].max() * 2 / 3) & ~steps["hit"]]
     return late.groupby("modality")["a"].mean().to_dict()
@@ -93,7 +94,7 @@ TRAINED = "ugf as it trains, 640 clips, twenty epochs; words cleanest, face nois
        reason="for the best heads, fitted to other data, the order holds by construction")
 def confidence_is_order(
     seed: int, # of corpus, weights, order and bursts
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U1 once."
     return late_confidences(trace_confidence(small_corpus(seed), seed, burst="audio", **LONG))
 
@@ -104,7 +105,7 @@ def confidence_is_order(
                              rows["error"].max())], proof=True)
 def average(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U2 once."
     a = torch.rand(500, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     mean, errors = float("nan"), []
@@ -116,7 +117,7 @@ def average(
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u3-measure
 def u_identities(
     seed: int, # of labels and noise
-) -> dict:     # least fall of u from level to level, change by a constant, error of the product
+) -> Row:      # least fall of u from level to level, change by a constant, error of the product
     "What eq 6 makes of ordered confidences: algebra."
     a = dict(zip(map(str, GRID), graded_confidences(seed), strict=True))
     u, moved = (torch.stack([*relative_confidence({k: v + c for k, v in a.items()}).values()])
@@ -136,7 +137,7 @@ def _u_gap(rows):
        reason="that the order of u is that of a, and that constants drop out, is algebra")
 def relative(
     seed: int, # of corpus, weights, order and bursts
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U3 once."
     return confidence_is_order(seed)
 
@@ -199,7 +200,7 @@ WORLDS = {"settled": settled, "learning": learning, "method": in_method}
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #guidance
 def guidance(
-    a: dict,   # modality -> confidences of all batches, [T]
+    a: ByName, # modality -> confidences of all batches, [T]
 ) -> tuple:    # (w, p): modality -> [T]
     "Modulation factors and (clipped) masking rates of a whole run."
     t = torch.arange(1, len(next(iter(a.values()))) + 1)
@@ -209,7 +210,7 @@ def guidance(
 
 def averages(
     seed: int,  # of the worlds
-) -> dict:      # "w world modality" and "p world modality" -> mean over the run
+) -> Row:       # "w world modality" and "p world modality" -> mean over the run
     "Mean factor and masking rate of every modality in every world."
     seen = {name: guidance(world(seed)[0]) for name, world in WORLDS.items()}
     return {f"{letter} {name} {m}": float(v.mean()) for name, pair in seen.items()
@@ -229,7 +230,7 @@ THREE_WORLDS = ("heads that have settled; linear heads that learn; ugf on 320 cl
        control=lambda rows: _magnified(rows, "learning"))
 def magnified(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U4 once."
     return averages(seed)
 
@@ -251,7 +252,7 @@ def auc(
        world=THREE_WORLDS)
 def bursts(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U5 once."
     row = {}
     for name, world in WORLDS.items():
@@ -275,13 +276,13 @@ _ROWS_OF_U4 = Joined(((trials_of("U4"), None),),
        source=_ROWS_OF_U4, reason="repaired eq 10", world=THREE_WORLDS)
 def masked(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U6 once."
     return averages(seed)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u7-measure
 def share_valid(
-    a: dict,  # modality -> confidences of all batches, [T]
+    a: ByName, # modality -> confidences of all batches, [T]
 ) -> float:   # of the T steps
     "Share of steps at which the printed form gives probabilities."
     p = torch.stack([*discard_probability(guidance(a)[0], form="printed").values()])
@@ -293,7 +294,7 @@ def share_valid(
                      for k in ("random", "learning", "settled")], proof=True)
 def probability(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U7 once."
     g = torch.Generator().manual_seed(seed)
     random = [{str(k): 0.5 + 0.5 * torch.rand(2000, generator=g, dtype=torch.float64)
@@ -354,7 +355,7 @@ _HEAD_ROWS = comparison_cells("forms", metrics=tuple(HEADS.values()), alone=("V"
        control=lambda rows: face_alone(rows, "forms: neither, mae_vision"))
 def lifted(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U8 once."
     return _HEAD_ROWS.again(seed)
 
@@ -378,7 +379,7 @@ def _against_dropout(rows, name, ours):
                                   - rows["dropout: none, mae"], "mae"))
 def against_dropout(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U9 once."
     return comparison_cells("dropout", "dropout_dgm").again(seed)
 
@@ -400,7 +401,7 @@ def _u10(rows):
                                   rows["subsets: A+V, mae"] - rows["alpha: 1, mae"], "mae"))
 def alpha_matters(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U10 once."
     return _ALPHA_ROWS.again(seed)
 
@@ -422,7 +423,7 @@ def _subset_findings(rows):
        _subset_findings, seeds=range(1, 21), source=comparison_cells("subsets"), world=SMALL_RUNS)
 def subsets(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U11 once."
     return comparison_cells("subsets").again(seed)
 
@@ -455,7 +456,7 @@ def step_interval(
        world="the printed Table 4, 686 clips of MOSI")
 def printed_steps(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U12 once."
     rng, (none, dgm, both) = (np.random.default_rng(seed),
                               map(printed_count, ("DGM- UFM-", "DGM+ UFM-", "DGM+ UFM+")))
@@ -478,7 +479,7 @@ _MODULE_ROWS = comparison_cells("modules", metrics=tuple(HEADS.values()), alone=
        control=lambda rows: face_alone(rows, "modules: neither, mae_vision"))
 def masking_helps(
     seed: int, # of everything that is drawn
-) -> dict:     # one row
+) -> Row:      # one row
     "Measure U13 once."
     return _MODULE_ROWS.again(seed)
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 
+from ...base.types import Row
 from ...base.catalogue import claims
 from .core import (CLAIMS, FOLDER, PAPER_LETTERS, PROOFS, VERDICTS,
                                       file_of, findings_of)
@@ -31,7 +32,7 @@ COUNT = {"U": 13, "M": 17, "F": 12, "S": 15}
 ADDED = ("U13", "M16", "M17", "F12", "S15")  # missing from our first list
 IDS = tuple(f"{letter}{k}" for letter, n in COUNT.items() for k in range(1, n + 1))
 
-def load_claims() -> dict: # id -> Claim, all in order
+def load_claims() -> Row:  # id -> Claim, all in order
     "Import the four pages' claims. Raises ValueError if one is missing."
     for page in CLAIM_PAGES.values(): import_module(f"msa_lit.{page.partition('_')[2]}")
     missing = [i for i in IDS if i not in CLAIMS]
@@ -106,7 +107,7 @@ def verdict_figure(
 # %% ../../../nbs/79_book.claims.verdict.ipynb #figures
 def figures(
     folder: str | Path = FOLDER,  # with the rows of all claims
-) -> dict:                        # paper -> matplotlib Figure
+) -> Row:                         # paper -> matplotlib Figure
     "The figure of each page."
     return {paper: getattr(import_module(f"msa_lit.{page.partition('_')[2]}"),
                            f"{paper.lower()}_figure")(Path(folder))

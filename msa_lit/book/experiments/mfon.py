@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...base.types import Named
+from ...base.types import Named, Row
 from ...data.corpus import Batch, Corpus, Padded, Split, make_batch
 from ...model.encoders import Encoder, pool
 from ...model.options import ModelSpec
@@ -40,7 +40,7 @@ def retrieval(
     z: Tensor,        # guided features, [M, d]
     text: Tensor,     # the guide's, [M, d]
     group: int = 32,  # N; what is left over at the end is not used
-) -> dict:            # "top1" share and "above_floor", means over groups
+) -> Row:             # "top1" share and "above_floor", means over groups
     "How well features pick their own partner. Raises ValueError for fewer clips than one group."
     if len(z) < group: raise ValueError(f"{len(z)} clips are fewer than one group of {group}")
     pairs = [(z[i:i + group], text[i:i + group]) for i in range(0, len(z) - group + 1, group)]
@@ -54,7 +54,7 @@ def retrieval(
 def features(
     model: Method,  # trained, in evaluation mode
     split: Split,   # as the model reads it
-) -> dict:          # "guided" and "own" -> modality -> [N, d]
+) -> Row:           # "guided" and "own" -> modality -> [N, d]
     "What a model knows of each clip, by modality."
     parts = []
     for start in range(0, len(split), 64):
@@ -72,7 +72,7 @@ RIDGE = 10.0  # lambda of the probes
 def measure_features(
     run: Run,        # finished, with weights
     corpus: Corpus,  # simulated, the one it was trained on
-) -> dict:           # name -> number
+) -> Row:            # name -> number
     "Everything the claims need from one run."
     from sklearn.metrics import silhouette_score
     model = run.model
@@ -139,7 +139,7 @@ def measure_mfon_trial(
     seed: int,                      # of corpus and training
     sizes: tuple = (480, 120, 400), # clips in train, valid, test
     **changes,                      # of SCALE
-) -> dict:                          # the measurements
+) -> Row:                           # the measurements
     "Simulate, fit, measure."
     small = SMALL_MODEL if trial.method == "mfon" else {}
     corpus = trial.simulate(seed, n=sizes)
@@ -165,7 +165,7 @@ def mfon_step_cost(
     frames: int,       # T
     reduction: str,    # "first" attends for one text position, "mean" for all
     repeats: int = 3,  # the smallest time counts
-) -> dict:             # part -> milliseconds of processor time
+) -> Row:              # part -> milliseconds of processor time
     "Time one training step by part."
     spec = ModelSpec(("text", "audio", "vision"), {"audio": 16, "vision": 20}, clips, 3.0,
                      tuple(map(str, range(100))))
@@ -211,7 +211,7 @@ def form_cost(
     frames: int,       # T, of 32 clips with 24 words
     reduction: str,    # "first" attends for one text position, "mean" for all
     repeats: int = 9,  # measurements of each form
-) -> dict:             # form -> median milliseconds of processor time
+) -> Row:              # form -> median milliseconds of processor time
     "Time prompt attention in both forms, in turn."
     text, seen = torch.randn(32, 24, width), torch.randn(32, frames, width)
     nets = {form: GuidedEncoder(width, 2, heads, form=form) for form in HEAD_FORMS}

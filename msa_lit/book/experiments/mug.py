@@ -4,7 +4,7 @@
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #imports
 from __future__ import annotations
-from ...base.types import Named, Widths
+from ...base.types import ByName, Named, Row, Widths
 
 import argparse
 import statistics
@@ -76,7 +76,7 @@ MUG_ARMS = {
 def shared_by(
     trial: Trial,  # one of ARMS
     **changes,     # of SCALE and STAGES
-) -> dict:         # options
+) -> Row:          # options
     "What all trials of a method share."
     return MUG_SCALE | (STAGES if trial.method.startswith("mug") else {}) | changes
 
@@ -84,7 +84,7 @@ def shared_by(
 def measure_labels(
     run: Run,        # finished, with weights
     corpus: Corpus,  # the one it was trained on, with truth
-) -> dict:           # name -> number
+) -> Row:            # name -> number
     "Everything the claims need from one run."
     row = {k: run.metrics[k] for k in ("mae", "corr", "acc2_non0", "acc7")} | {
         "valid_mae": run.scores["valid"]["multimodal"]["mae"]}
@@ -113,7 +113,7 @@ def measure_mug_trial(
     seed: int,                       # of corpus and training
     sizes: tuple = (1284, 115, 343), # clips in train, valid, test
     **changes,                       # of SCALE and STAGES
-) -> dict:                           # the measurements
+) -> Row:                            # the measurements
     "Simulate, fit, measure."
     corpus, common = three_kinds(seed, sizes), shared_by(trial, **changes)
     if trial.options.get("labels") != REUSED["labels"]:
@@ -147,7 +147,7 @@ def measure_gap(
     seed: int,                       # of corpus and training
     sizes: tuple = (1284, 115, 343), # clips in train, valid, test
     **changes,                       # of SCALE and STAGES
-) -> dict:                           # every measure per modality
+) -> Row:                            # every measure per modality
     "Run stage 1 and measure the gap."
     vectors, bridged, _ = pretrained(three_kinds(seed, sizes), seed, **(changes | trial.options))
     found = {m: modality_gap(bridged[m], vectors[m]) for m in vectors}
@@ -224,9 +224,9 @@ def plain_update(
 
 # %% ../../../nbs/47_book.experiments.mug.ipynb #clock
 def alternate(
-    parts: dict,       # name -> function without arguments
+    parts: ByName,     # name -> function without arguments
     repeats: int = 7,  # measurements of each
-) -> dict:             # name -> median milliseconds of processor time
+) -> Row:              # name -> median milliseconds of processor time
     "Time functions in turn, so that a change of load meets all of them."
     times = {k: [] for k in parts}
     for f in parts.values(): f()
@@ -243,7 +243,7 @@ def meta_cost(
     n: int = 1284,      # clips
     steps: int = 20,    # per measurement
     repeats: int = 7,   # measurements
-) -> dict:              # "plain", "stacked" and "direct", milliseconds per step
+) -> Row:               # "plain", "stacked" and "direct", milliseconds per step
     "A step of stage 2 for all modalities, in three loops, in one pass, and without a graph."
     y = (1.6 * torch.randn(n)).clamp(-3, 3)
     vectors = {m: torch.tanh(torch.randn(n, w)) for m, w in widths.items()}
@@ -268,7 +268,7 @@ def mug_step_cost(
     text: str = "tiny",  # text encoder
     clips: int = 32,     # batch
     repeats: int = 7,    # measurements
-) -> dict:               # "mug" and "self_mm", milliseconds per training step
+) -> Row:                # "mug" and "self_mm", milliseconds per training step
     "A step of stage 3 beside a step of Self-MM."
     corpus, parts = three_kinds(0, (256, 16, 16)), {}
     for name, options in (("mug", {"labels": "copy"}), ("self_mm", {})):

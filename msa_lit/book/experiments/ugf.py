@@ -4,7 +4,7 @@
 
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #imports
 from __future__ import annotations
-from ...base.types import Named
+from ...base.types import Named, Row
 
 import argparse
 import json
@@ -96,7 +96,7 @@ def measure_cell(
     trial: Trial,  # a cell
     seed: int,     # of corpus, weights and order
     **setting,     # loop options to change
-) -> dict:         # metrics of all heads, and "failed": why, where there are none
+) -> Row:          # metrics of all heads, and "failed": why, where there are none
     "Train one cell and keep its errors."
     try: run = run_cell(trial, seed, **setting)
     except ValueError as e: return {"failed": str(e)[:120]}
@@ -202,7 +202,7 @@ def trace_confidence(
 # %% ../../../nbs/24_book.experiments.ugf.ipynb #cost
 def ugf_step_cost(
     rounds: int = 20,  # passes over 20 batches of 32
-) -> dict:             # median milliseconds with and without, their ratio, number of steps
+) -> Row:              # median milliseconds with and without, their ratio, number of steps
     "Measure what modulation and masking add to a training step."
     corpus = load_corpus("simulated", n=(640, 64, 64))
     loops = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...base.types import ByName
 from ... import reported
 from ...train.comparison import summary, tidy, write_results
 from ...mfon.method import MFON_ABLATIONS as MFON_ABLATIONS
@@ -61,7 +62,7 @@ PRINTED_TABLES = {  # (paper, table) -> printed row -> Trial
 def rows_of_table(
     paper: str,  # "UGF", "MUG", "MFON" or "SPIL"
     table: str,  # as printed
-) -> dict:       # printed row -> Trial
+) -> ByName:     # printed row -> Trial
     "An ablation table as things to run. Raises ValueError for a table that is not one."
     if (paper, table) not in PRINTED_TABLES:
         raise ValueError(

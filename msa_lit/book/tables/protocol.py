@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...base.types import Named
 from ... import reported
 from ...train.comparison import COLUMNS, compare, summary, write_results
 from ...data.corpus import Corpus
@@ -31,7 +32,7 @@ PRESET_OF = {"late_fusion": "Self-MM", "self_mm": "Self-MM", "ugf": "UGF", "spil
 def preset_of(
     method: str,  # "method" or "method+piece"
     dataset: str,  # "MOSI", "MOSEI" or "SIMS"
-    presets: dict | None = None,  # method -> paper, instead of PRESET_OF's
+    presets: Named | None = None, # method -> paper, instead of PRESET_OF's
 ) -> str:  # a preset's name, or "" for a method of no paper
     "Which preset a table runs. Raises ValueError for a paper without presets."
     base = method.partition("+")[0]
@@ -52,10 +53,10 @@ class Setup:
     dataset: str  # "MOSI", "MOSEI" or "SIMS"
     full: bool  # real files and the papers' settings, or simulated and small
     seeds: tuple  # one run per method and seed
-    common: dict  # options for all methods
-    presets: dict | None = None  # method -> paper, instead of PRESET_OF's
+    common: Named # options for all methods
+    presets: Named | None = None # method -> paper, instead of PRESET_OF's
     where: str = ""  # path of the corpus; "": its folder in the data folder
-    reading: dict | None = None  # options of reading: zero_length, file, ...
+    reading: Named | None = None # options of reading: zero_length, file, ...
 
     def corpus(self) -> Corpus:  # checked
         "Open or simulate the corpus. Raises OSError where the real files are absent."
@@ -72,7 +73,7 @@ class Setup:
         "The preset of a method in this setup."
         return preset_of(method, self.dataset, self.presets) if self.full else ""
 
-    def options(self, method: str, found: dict | None = None) -> dict:  # for `fit`
+    def options(self, method: str, found: Named | None = None) -> Named: # for `fit`
         "Preset, then what a search found, then the common ones as far as the method knows them."
         name = self.preset(method)
         base = (preset_options(name, method) if name else {"text": BERT[self.dataset]} if self.full
@@ -94,9 +95,9 @@ def knows(
 def setup(
     dataset: str,  # "MOSI", "MOSEI" or "SIMS"
     full: bool = False,  # the real files and the papers' presets, on a GPU
-    presets: dict | None = None,  # method -> paper, for example {"mfon": "MFON"} for the print
+    presets: Named | None = None, # method -> paper, for example {"mfon": "MFON"} for the print
     where: str = "",  # path of the corpus, for example of its store; "": in the data folder
-    reading: dict | None = None,  # of the files, for example {"file": "unaligned"}
+    reading: Named | None = None, # of the files, for example {"file": "unaligned"}
     **common,  # options for all methods, for example text="google-t5/t5-base"
 ) -> Setup:  # to be handed to `run_table`
     "The setup of a training notebook. Raises ValueError for an unknown dataset."
@@ -130,7 +131,7 @@ def run_table(
 def searched(
     method: str,  # by name
     found: str | Path | None,  # folder of searches, or none
-) -> dict:  # the best options, {} without a folder
+) -> Named: # the best options, {} without a folder
     "What a search found. Raises OSError where the folder holds no search of this method."
     from msa_lit.book.tables.search import best_options
 

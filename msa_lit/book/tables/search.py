@@ -35,7 +35,7 @@ SPACES = {
 
 def space_of(
     method: str,  # one of SPACES
-) -> dict:  # option -> choices or (low, high)
+) -> Named: # option -> choices or (low, high)
     "The common space and the method's own. Raises ValueError for a method without one."
     if method not in SPACES:
         raise ValueError(f"method={method!r}: spaces are known for {list(SPACES)}; pass your own")
@@ -43,7 +43,7 @@ def space_of(
 
 def suggest(
     trial,  # Optuna's
-    space: dict,  # option -> choices or (low, high)
+    space: Named, # option -> choices or (low, high)
 ) -> Named:  # option -> value
     "Draw one point of a space. Raises ValueError for an empty or reversed range."
     point = {}
@@ -64,7 +64,7 @@ def search(
     folder: str | Path,  # keeps the journal; a search called again continues
     trials: int = 50,  # in all, those of earlier calls included
     seed: int = 1111,  # of the training runs and of the draws
-    space: dict | None = None,  # option -> choices or (low, high); None: the known one
+    space: Named | None = None, # option -> choices or (low, high); None: the known one
     progress: bool = True,  # show a bar
     **options,  # fixed ones, for example epochs=20
 ):  # DataFrame: trial, valid_mae, options; best first
@@ -117,7 +117,7 @@ def search_trials(
 def best_options(
     method: str,  # by name
     folder: str | Path,  # with the journal of a search
-) -> dict:  # for `fit`
+) -> Named: # for `fit`
     "The options with the lowest validation MAE."
     found = search_trials(method, folder).drop(columns=["trial", "valid_mae"])
     best = {k: found[k][0] for k in found}  # column by column, so that a width stays a whole number
