@@ -18,7 +18,7 @@ import numpy as np
 
 from ..base.catalogue import entries, names
 from ..base.files import replace_files, write_text
-from ..base.types import Named
+from ..base.types import ByName, Named
 from .real import mmmo, mosi, sims_text
 from .tables.protocol import knows
 from .tables.search import SEARCH_COMMON, SPACES, best_options, search, search_trials
@@ -42,10 +42,10 @@ class Arena:
     "Corpus, encoder, recipe, seeds."
     name: str
     corpus: Callable[[], Corpus]             # opens it
-    options: dict                            # the recipe: options of `fit` for all
+    options: Named                           # the recipe: options of `fit` for all
     seeds: int = 20                          # 1111, 1112, ...
-    own: dict = field(default_factory=dict)  # method -> options without which it cannot run
-    extra: dict = field(default_factory=dict)  # name -> Trial, beside the registry
+    own: ByName = field(default_factory=dict) # method -> options without which it cannot run
+    extra: ByName = field(default_factory=dict) # name -> Trial, beside the registry
     methods: tuple = ()                      # only these; (): all of the registry
     answers: bool = False                    # keep predictions (where the corpus allows it)
     guess: float = 10.0                      # seconds of a run, before one is known
@@ -111,7 +111,7 @@ def measure(
     name: str,       # of an entrant
     trials: int,     # of the search that its options come from; 0: none
     seed: int,       # of weights, order and dropout
-) -> dict:           # a row of runs.csv, without its key
+) -> ByName:         # a row of runs.csv, without its key
     "Train, select on validation, score; keep every epoch's test scores aside."
     trial, began = tuned(arena, folder, name, trials), time.monotonic()
     corpus = trial.shown(arena.corpus())
@@ -144,7 +144,7 @@ def _forget(place): # a finished run's checkpoint folder
 
 def add_epochs(
     path: Path,     # epochs.csv
-    key: dict,      # who, trials, seed
+    key: ByName,    # who, trials, seed
     valid,          # validation score of each epoch, what selection saw, [E]
     rows: list,     # from `ScoresAside`, [E]
 ) -> None:
@@ -190,7 +190,7 @@ def read_answers(
 # %% ../../nbs/86_book.arenas.ipynb #search
 def space_in(
     trial: Trial,  # of an arena, the recipe in its options
-) -> dict:         # option -> choices or (low, high)
+) -> ByName:       # option -> choices or (low, high)
     "What is searched for an entrant: what it reads of the common space, and its own."
     own = SPACES.get(trial.method, SPACES.get(trial.method.partition("_")[0], {}))
     still = trial.options.get("freeze_text") or trial.options.get("text", "tiny") == "tiny"
@@ -255,7 +255,7 @@ def jobs_of(
     who: Sequence,       # names of entrants
     seeds: Sequence,     # whole numbers
     trials: int = 0,     # of their searches
-) -> list[dict]:         # keys of runs.csv, seed by seed
+) -> list[ByName]:       # keys of runs.csv, seed by seed
     "All runs that are asked for."
     return [{"method": m, "trials": trials, "seed": s} for s in seeds for m in who]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..base.types import Named
+from ..base.types import ByName, Named
 from .tables.protocol import seeds_for
 from ..measure.metrics import METRICS, higher_is_better
 from ..measure.statistics import across_seeds, holm
@@ -169,8 +169,8 @@ def versus(
     return table.sort_values("difference", ascending=sign < 0)
 
 def seeds_to_see(
-    gains: dict,   # name -> a printed gain, above zero
+    gains: ByName, # name -> a printed gain, above zero
     sd: float,     # standard deviation of paired differences, measured
-) -> dict:         # name -> seeds
+) -> ByName:       # name -> seeds
     "Seeds that a printed gain would need under the spread seen here."
     return {name: seeds_for(gain, sd) for name, gain in gains.items() if gain > 0}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..base.types import Row
 from ..data.corpus import Corpus, Split
 from ..measure.metrics import evaluate
 from .listeners import Listener
@@ -43,7 +44,7 @@ class ScoresAside(Listener):
         if done and self.path is not None and self.path.exists():
             self.rows = kept_rows(self.path)[:done]
 
-    def after_epoch(self, loop: Loop, row: dict):
+    def after_epoch(self, loop: Loop, row: Row):
         if self.shown is None or loop.stage is not loop.stages[-1]: return
         answers = predict_together(loop, self.shown)["multimodal"]
         found = evaluate(answers, self.shown.labels["multimodal"], self.scheme)
