@@ -184,7 +184,8 @@ def bare_dicts(module):
 
 
 def test_public_signatures_say_what_a_dict_holds():
-    assert list(bare_dicts("def f(x: dict | None, y: dict[str, int]) -> list[dict]: pass")) == ["f"] * 2
+    bare = "def f(x: dict | None, y: dict[str, int]) -> list[dict]: pass"
+    assert list(bare_dicts(bare)) == ["f"] * 2
     assert list(bare_dicts("class C:\n    x: dict\n    def f(self, y: Row): pass")) == ["C"]
     found = {str(p.relative_to(ROOT)): names for p in sorted((ROOT / "msa_lit").rglob("*.py"))
              if (names := list(bare_dicts(p.read_text(encoding="utf8"))))}
