@@ -286,7 +286,7 @@ def ready(
 
 def flat_scores(
     corpus: Corpus,  # with train and test
-) -> dict:           # metric -> value, None where it is undefined
+) -> ByName:         # metric -> value, None where it is undefined
     "What the median of the training labels scores on test."
     y = {k: corpus.splits[k].labels["multimodal"] for k in ("train", "test")}
     found = constant_row(y["train"], y["test"], corpus.scheme)
