@@ -31,7 +31,7 @@ from ..train.series import lacking, read_series, run_missing, write_rows
 from ..train.trials import Trial
 
 # %% auto #0
-__all__ = ['CONTROLS', 'RECIPE', 'FROZEN_MPNET', 'FINE_MPNET', 'FINE_MINILM', 'TWO', 'TEXT_ALONE', 'OTHER_CHOICES',
+__all__ = ['CONTROLS', 'RECIPE', 'FROZEN_MPNET', 'FINE_MPNET', 'FINE_MINILM', 'TWO', 'FEWER', 'TEXT_ALONE', 'OTHER_CHOICES',
            'PAPERS_METHODS', 'ARENAS', 'ANSWER_STEPS', 'FIRST', 'Arena', 'registered', 'measure', 'about', 'add_epochs',
            'add_answers', 'read_answers', 'space_in', 'search_all', 'write_trials', 'tuned', 'jobs_of', 'ready',
            'flat_scores', 'hours_left', 'run_arena', 'run_arenas']
@@ -78,6 +78,7 @@ FINE_MPNET = dict(text="mpnet", text_lr=2e-5, epochs=5, patience=5, pretrain_epo
 FINE_MINILM = FINE_MPNET | dict(text="minilm", text_lr=1e-4, epochs=10, patience=10,
                                 pretrain_epochs=3, teacher_epochs=3)
 TWO = {"spil": {"modes": "T-A"}}  # the pair it aligns where there is no face
+FEWER = {m: {"b": 4} for m in ("mug", "mug_mlc")}  # clips that stage 2 draws at a time
 TEXT_ALONE = {"text_only": Trial("late_fusion", modalities=("text",))}
 OTHER_CHOICES = {
     "constant schedule": Trial("late_fusion", {"schedule": "constant", "warmup": 0.0}),
@@ -97,7 +98,7 @@ ARENAS = dict((
            answers=True, guess=600, resumes=True),
     _arena("mosi-minilm", mosi, FINE_MINILM, 5, own=TWO, extra=TEXT_ALONE, answers=True, guess=150,
            resumes=True),
-    _arena("mmmo", mmmo, dict(epochs=15, patience=15), 20, guess=6),
+    _arena("mmmo", mmmo, dict(epochs=15, patience=15), 20, own=FEWER, guess=6),
     *(_arena(f"{name}-en", partial(sims_text, name, "en"), FROZEN_MPNET, 5, guess=6)
       for name in ("sims", "simsv2")),
     *(_arena(f"{name}-zh", partial(sims_text, name, "zh"),
@@ -269,7 +270,8 @@ def ready(
     if odd := [n for n in asked if n not in entrants]:
         raise ValueError(f"{odd} are no entrants of {arena.name}: choose of {list(entrants)}")
     there = {row["method"] for row in read_series(folder / "runs.csv")[1]}
-    for name in [n for n in (asked or entrants) if n not in there]:
+    tried = [n for n in (asked or entrants) if n not in there]
+    for name in tried:
         t = entrants[name]
         try:
             with hushed(): rehearse(t.method, t.shown(corpus), FIRST, **t.options)
@@ -278,7 +280,7 @@ def ready(
     known = json.loads(path.read_text(encoding="utf8"))["refused"] if path.exists() else {}
     facts = {"name": arena.name, "corpus": facts_of(corpus), "recipe": arena.options,
              "own": arena.own,
-             "refused": {k: v for k, v in (known | refused).items() if k not in there},
+             "refused": refused | {k: v for k, v in known.items() if k not in tried},
              "constant": flat_scores(corpus), "environment": environment()}
     write_text(path, json.dumps(facts, indent=1) + "\n")
     for name, why in refused.items(): print(f"{arena.name}: {name} is refused: {why}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.types import ByName, Named
+from .claims.core import Finding, detectable
 from .tables.protocol import seeds_for
 from ..measure.metrics import METRICS, higher_is_better
 from ..measure.statistics import across_seeds, holm
@@ -131,19 +132,12 @@ def arena_caption(
 
 # %% ../../nbs/87_book.standings.ipynb #versus
 def visible(
-    sd: float,            # standard deviation of paired differences
-    n: int,               # seeds
-    power: float = 0.8,   # chance of seeing it
-    level: float = 0.05,  # two-sided
-) -> float:               # in the units of sd
+    sd: float,  # standard deviation of paired differences
+    n: int,     # seeds
+) -> float:     # in the units of sd
     "The smallest difference that n seeds can show. Raises ValueError for fewer than two seeds."
-    from scipy import optimize, stats
     if n < 2: raise ValueError(f"n={n}: at least two seeds are needed")
-    t = stats.t.ppf(1 - level / 2, n - 1)
-    def short(shift): # noncentrality -> how much power is lacking
-        other = np.nan_to_num(stats.nct.cdf(-t, n - 1, shift))  # NaN far out, where it is nothing
-        return stats.nct.sf(t, n - 1, shift) + other - power
-    return float(sd * optimize.brentq(short, 1e-6, 2 * t + 5) / n**0.5)
+    return detectable(Finding("a paired difference", "undecided", 0.0, n=n, sd=sd, border="mae"))
 
 def versus(
     runs,                          # DataFrame from `arena_runs`, one number of trials
