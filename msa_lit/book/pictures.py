@@ -10,16 +10,15 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from importlib.resources import files
 from typing import Any
 
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from PIL import Image
 
 from ..base.catalogue import entries
+from .contents import Drawing
 from ..data.corpus import MODALITIES
 from ..model.contract import total_losses
 from ..train.examination import Setting
@@ -28,7 +27,7 @@ from ..train.runs import fit
 
 # %% auto #0
 __all__ = ['INKS', 'BOX', 'Box', 'read_box', 'Picture', 'read_arrow', 'read_picture', 'pictures', 'places', 'draw_box',
-           'draw_arrow', 'draw_stage', 'draw_figure', 'Drawing', 'draw_method', 'Taught', 'slopes', 'place_of',
+           'draw_arrow', 'draw_stage', 'draw_figure', 'draw_method', 'Taught', 'slopes', 'place_of',
            'module_differences', 'gradient_differences', 'picture_differences', 'drawn_methods']
 
 # %% ../../nbs/77_book.pictures.ipynb #box
@@ -182,21 +181,6 @@ def draw_figure(
     return fig
 
 # %% ../../nbs/77_book.pictures.ipynb #drawing
-class Drawing:
-    "A method's picture, which a notebook shows as a small PNG of 48 colours."
-    def __init__(
-        self,
-        figure: Figure,
-    ): self.figure = figure
-
-    def png(self, dpi: int = 96) -> bytes:
-        whole, small = BytesIO(), BytesIO()
-        self.figure.savefig(whole, format="png", dpi=dpi)
-        Image.open(whole).convert("RGB").quantize(48).save(small, format="png", optimize=True)
-        return small.getvalue()
-
-    def _repr_png_(self): return self.png()
-
 def draw_method(
     name: str,  # of a method, "mug"
 ) -> Drawing:
