@@ -30,12 +30,8 @@ setup(
                                "book/*.toml", "data/*.csv"]},
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),
-<<<<<<< HEAD
     extras_require={name: words(f"{name}_requirements")
-                    for name in ("dev", "search", "minilm", "own", "media")},
-=======
-    extras_require={name: words(f"{name}_requirements") for name in ("dev", "search", "minilm", "book")},
->>>>>>> 25d342b (Contents, index, part pages, the site; README opens with the finding)
+                    for name in ("dev", "search", "minilm", "own", "media", "book")},
     entry_points={"console_scripts": words("console_scripts"),
                   "nbdev": [f"{settings['lib_name']}={settings['lib_name']}._modidx:d"]},
     classifiers=["Programming Language :: Python :: 3",

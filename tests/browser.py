@@ -58,8 +58,8 @@ class Tab:
 def browser():
     websocket = pytest.importorskip("websocket")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = subprocess.Popen([chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             note, end = Path(profile, "DevToolsActivePort"), time.monotonic() + 60
             while not note.exists() or not note.read_text().strip():

@@ -20,11 +20,11 @@ from PIL import Image
 from ..base.files import write_text
 
 # %% auto #0
-__all__ = ['PARTS', 'AREAS', 'Page', 'read_page', 'pages', 'way', 'part_list', 'with_cell', 'in_step', 'write_ways', 'Drawing',
-           'parts_figure']
+__all__ = ['BOOK_PARTS', 'AREAS', 'Page', 'read_page', 'pages', 'way', 'part_list', 'with_cell', 'in_step', 'write_ways',
+           'Drawing', 'parts_figure']
 
 # %% ../../nbs/89_book.contents.ipynb #page
-PARTS = {"0": "foundations", "1": "Self-MM", "2": "UGF", "3": "SPIL", "4": "MUG", "5": "MFON",
+BOOK_PARTS = {"0": "foundations", "1": "Self-MM", "2": "UGF", "3": "SPIL", "4": "MUG", "5": "MFON",
          "6": "baselines", "7": "claims", "8": "tables", "9": "use"}
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Page:
     module: str   # that it exports, "msa_lit.ugf.method"; "" for none
 
     @property
-    def part(self) -> str: return PARTS.get(self.name[0], "")
+    def part(self) -> str: return BOOK_PARTS.get(self.name[0], "")
 
     @property
     def opens(self) -> bool: # does it open a part?
@@ -107,7 +107,7 @@ def in_step(
     notebook = json.loads(path.read_text(encoding="utf8"))
     page = next((p for p in book if p.name == path.stem), None)
     if page: with_cell(notebook, "foot", way(page, book), last=True)
-    for part in PARTS.values():
+    for part in BOOK_PARTS.values():
         with_cell(notebook, f"pages-{part.lower()}", part_list(part, book), last=False)
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 

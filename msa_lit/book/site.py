@@ -18,16 +18,17 @@ from typing import Any
 
 from ..base.files import write_text
 from .claims.verdict import load_claims
-from .contents import PARTS, Page, pages
+from .contents import BOOK_PARTS, Page, pages
 from ..papers.equations import EQUATIONS
 from ..train.comparison import caption, read_results, table
 
 # %% auto #0
-__all__ = ['KEEP', 'CLAIM_HOMES', 'SETTINGS', 'STYLE', 'NEEDED', 'targets', 'linked', 'inside', 'anchored', 'site_cell', 'shown',
-           'write_page', 'leader_board', 'add_tree', 'report_page', 'write_source', 'build_site', 'site_program']
+__all__ = ['UNTOUCHED', 'CLAIM_HOMES', 'SPHINX', 'STYLE', 'SITE_NEEDS', 'targets', 'linked', 'inside', 'anchored', 'site_cell',
+           'slimmed', 'write_page', 'leader_board', 'add_tree', 'report_page', 'write_source', 'build_site',
+           'site_program']
 
 # %% ../../nbs/97_book.site.ipynb #links
-KEEP = re.compile(
+UNTOUCHED = re.compile(
     r"(```.*?```|`[^`\n]+`|\$\$.*?\$\$|\$[^$\n]+\$|!?\[[^\]]*\]\([^)]*\)|<[^>]+>"
     r"|^#.*?$|^\([a-z0-9-]+\)=$|https?://\S+)", re.S | re.M)
 CLAIM_HOMES = {"U": "71_book.claims.ugf", "M": "72_book.claims.mug", "F": "73_book.claims.mfon",
@@ -58,7 +59,7 @@ def linked(
         title = re.sub(r'["$\\`]', "", says)
         return m[1] if place == here else f'[{m[1]}]({place} "{title}")'
     ids = re.compile(rf"(?<![\w-])({names})(?![\w-])")
-    parts = KEEP.split(text)
+    parts = UNTOUCHED.split(text)
     return "".join(part if i % 2 else ids.sub(link, part) for i, part in enumerate(parts))
 
 def inside(text): # links to files that are not on the site become words
@@ -83,9 +84,9 @@ def site_cell(
     lines = [line for line in code.splitlines() if line.strip()]
     imports = all(re.match(r"(from|import)\b|[ )]", line) for line in lines)
     folded = {"metadata": {"tags": ["hide-input"]}} if imports else {"metadata": {}}
-    return cell | folded | {"source": code, "outputs": [shown(o) for o in cell["outputs"]]}
+    return cell | folded | {"source": code, "outputs": [slimmed(o) for o in cell["outputs"]]}
 
-def shown(output): # a picture or a table once, without its plain copy
+def slimmed(output): # a picture or a table once, without its plain copy
     data = output.get("data", {})
     if "image/png" in data or "text/html" in data: data.pop("text/plain", None)
     return output
@@ -118,7 +119,7 @@ def leader_board(
     return "\n\n".join(parts) + "\n"
 
 # %% ../../nbs/97_book.site.ipynb #settings
-SETTINGS = """project = "msa_lit"
+SPHINX = """project = "msa_lit"
 author = "The msa_lit founders"
 html_title = "msa_lit, the book"
 extensions = ["myst_nb", "sphinx-mathjax-offline"]
@@ -138,7 +139,7 @@ div.cell_output table { font-size: 0.85em; }
 div.cell_output img { max-width: 100%; height: auto; }
 table { display: block; overflow-x: auto; }
 """
-NEEDED = {"sphinx": "Sphinx", "myst_nb": "myst-nb", "furo": "furo",
+SITE_NEEDS = {"sphinx": "Sphinx", "myst_nb": "myst-nb", "furo": "furo",
           "sphinx-mathjax-offline": "sphinx-mathjax-offline"}
 
 # %% ../../nbs/97_book.site.ipynb #source
@@ -170,11 +171,11 @@ def write_source(
     for page in book: write_page(root / "nbs" / f"{page.name}.ipynb", folder, known)
     write_page(root / "nbs" / "index.ipynb", folder, known)
     openers = {p.part: p.name for p in book if p.opens}
-    for part in PARTS.values():
+    for part in BOOK_PARTS.values():
         below = [p.name for p in book if p.part == part and not p.opens]
         add_tree(folder / f"{openers[part]}.ipynb", below)
     add_tree(folder / "index.ipynb", [*openers.values(), "board", "report"])
-    texts = {"conf.py": SETTINGS, "style/book.css": STYLE,
+    texts = {"conf.py": SPHINX, "style/book.css": STYLE,
              "board.md": leader_board(root / "results")}
     (folder / "style").mkdir(exist_ok=True)
     for name, text in texts.items(): write_text(folder / name, text)
@@ -187,7 +188,7 @@ def build_site(
     out: Path,      # of the site; replaced
 ) -> list[str]:     # Sphinx's warnings
     "Build the site. Raises ModuleNotFoundError without Sphinx, RuntimeError where Sphinx fails."
-    if lacks := [name for module, name in NEEDED.items() if find_spec(module) is None]:
+    if lacks := [name for module, name in SITE_NEEDS.items() if find_spec(module) is None]:
         raise ModuleNotFoundError(f"the site needs {', '.join(lacks)}: pip install 'msa_lit[book]'")
     source = out.with_name(out.name + "-source")
     for folder in (source, out): shutil.rmtree(folder, ignore_errors=True)
