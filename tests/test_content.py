@@ -596,6 +596,7 @@ LATER = {  # baselines that came after MMSA's
     "almt": dict(common_width=8, heads=2, tokens=2, reader_layers=1, layers=1, fusion_layers=1),
     "cubemlp": dict(steps=4, common_width=8, middle_steps=3, last_steps=2, last_width=4),
     "confede": dict(common_width=8),
+    "sugrm": dict(common_width=8, heads=2, layers=1),
 }
 SHORT |= LATER
 FLIPS = dict(

@@ -111,8 +111,11 @@ class TokenReader(Encoder):
         self.tokens = nn.Parameter(torch.zeros(tokens, width))
 
     def forward(self, padded: Padded) -> Tensor: # [N, S, ...] -> [N, T d]
-        k, longest = len(self.tokens), int(padded.lengths.max())
-        x = lead(self.tokens, self.map(self.inner.states(padded)[:, :longest]))
-        allowed = may_look(padded.lengths + k, padded.lengths + k)
+        return self.read(self.inner.states(padded), padded.lengths)
+
+    def read(self, states: Tensor, lengths: Tensor) -> Tensor: # [N, S, w], [N] -> [N, T d]
+        k, longest = len(self.tokens), int(lengths.max())
+        x = lead(self.tokens, self.map(states[:, :longest]))
+        allowed = may_look(lengths + k, lengths + k)
         for layer in self.layers[:-1]: x = layer(x, x, allowed)
         return self.layers[-1](x[:, :k], x, allowed[:, :k]).flatten(1)

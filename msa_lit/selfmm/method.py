@@ -33,9 +33,12 @@ class SelfMM(CommonModel):
 
     def build(self) -> None:
         super().build()
+        self.generator = self.build_generator()
+
+    def build_generator(self) -> LabelGenerator: # with a label and a feature per training clip
         o, n = self.options, self.spec.n_train
         widths = {"multimodal": self.spec.model.fusion_width} | self.feature_widths
-        self.generator = LabelGenerator(n, widths, self.spec.rho, o.zeros, o.guard, o.side)
+        return LabelGenerator(n, widths, self.spec.rho, o.zeros, o.guard, o.side)
 
     def begin(self, stage, corpus):
         target = corpus.splits["train"].labels["multimodal"]

@@ -588,6 +588,31 @@ FACTS["ConFEDE"] = _ADAMW | {
     "selection": ("validation MAE", "built in: the epoch with the best validation MAE"),
 }
 
+# %% ../../nbs/09_train.presets.ipynb #own-sugrm
+LATER["SUGRM"], ONLY["SUGRM"] = ("sugrm",), ("MOSI", "MOSEI")
+_NEITHER = None  # no settings for this corpus
+FACTS["SUGRM"] = {
+    "optimiser": ("Adam", Means("Adam", {"optimiser": "adam"})),
+    "decay of biases": ("all but BERT's", "ours spares all biases"),
+    "text network": (BERT, ("text",)), "batch_size": (32, ("batch_size",)),
+    "update_epochs": (STEPS, ("accumulate",)), "early_stop": (8, ("patience",)),
+    "epochs": ("until early_stop", Means("until early_stop", {"epochs": 100})),
+    "learning_rate_bert, _other": (
+        _each([5e-5, 1e-2], [5e-5, 1e-3], _NEITHER), ("text_lr", "lr")),
+    "rate of the encoders, written in its code": (5e-4, ("audio_lr", "vision_lr")),
+    "weight_decay_bert, _text, _other": (
+        _each(*({"bert": 0.001, "spt": 0.001, "other": x} for x in (0.001, 0.01)), _NEITHER),
+        Parts({"bert": "text_decay", "other": "weight_decay"}, 1 / STEPS)),
+    "combined_dim, common_dim, d_model": (32, ("common_width",)),
+    "num_heads": (_each(8, 4, _NEITHER), ("heads",)), "layers": (4, ("layers",)),
+    "S, r, shift_mode": ("sparse and phased", "every frame is read here"),
+    "out_dropout": (_each(0.3, 0.1, _NEITHER), ("dropout",)),
+    "attn, relu, res and embed dropout": (_each([0.3] * 4, [0.1, 0.1, 0.1, 0.2], _NEITHER),
+                                          _ONE_DROPOUT),
+    "H": (3.0, "built in: the largest |label| of the corpus's scheme"),
+    "KeyEval": ("validation loss", BEST_TEST),
+}
+
 # %% ../../nbs/09_train.presets.ipynb #presets
 FOR = {"UGF": ("ugf",), "MUG": ("mug", "mug_mlc"), "MFON": ("mfon",), "MFON release": ("mfon",),
        "SPIL": ("spil",), "Self-MM": ("self_mm", "late_fusion"), "TFN": ("tfn",), "MFN": ("mfn",),
