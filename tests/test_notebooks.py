@@ -190,3 +190,58 @@ def test_public_signatures_say_what_a_dict_holds():
     found = {str(p.relative_to(ROOT)): names for p in sorted((ROOT / "msa_lit").rglob("*.py"))
              if (names := list(bare_dicts(p.read_text(encoding="utf8"))))}
     assert not found, f"say what is inside, with a name of msa_lit.base.types: {found}"
+
+
+def arrows(package):
+    "Module -> modules of ours that it imports, in functions too; imports for a type checker aside."
+    def name(path):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    modules = {name(p): p for p in package.rglob("*.py") if p.name != "_modidx.py"}
+
+    def imported(node, inside):
+        for n in ast.iter_child_nodes(node):
+            if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test): continue
+            if isinstance(n, ast.Import): yield from (a.name for a in n.names)
+            elif isinstance(n, ast.ImportFrom):
+                base = inside[:len(inside) - n.level + 1] if n.level else ()
+                whole = ".".join([*base, *filter(None, [n.module])])
+                yield from (long if (long := f"{whole}.{a.name}") in modules else whole
+                            for a in n.names)
+            else: yield from imported(n, inside)
+
+    found = {}
+    for module, path in modules.items():
+        inside = path.relative_to(package.parent).parts[:-1]
+        met = set(imported(ast.parse(path.read_text(encoding="utf8")), inside))
+        found[module] = {m for m in met if m in modules and m != module}
+    return found
+
+
+def circles(graph):
+    "Modules that are left when those that import nothing left are taken away, again and again."
+    left = {m: set(to) for m, to in graph.items()}
+    while done := [m for m, to in left.items() if not to & left.keys()]:
+        for m in done: del left[m]
+    return sorted(left)
+
+
+def test_no_modules_stand_in_a_circle(tmp_path):
+    for name, line in (("a", "from .b import x"), ("b", "def f(): from toy.a import y"), ("c", "")):
+        path = tmp_path / "toy" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(line)
+    assert circles(arrows(tmp_path / "toy")) == ["toy.a", "toy.b"]
+    graph = arrows(ROOT / "msa_lit")
+    assert sum(map(len, graph.values())) > 300 and graph["msa_lit.train.runs"]
+    assert not circles(graph), circles(graph)
+
+
+def test_the_package_is_imported_without_its_heavy_libraries():
+    asked = "import sys; old = {*sys.modules}; import msa_lit; print(*sorted({*sys.modules} - old))"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, cwd=ROOT,
+                            env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True).stdout.split()
+    heavy = {"torch", "numpy", "pandas", "scipy", "transformers", "matplotlib", "accelerate"}
+    assert not heavy & set(loaded) and len(loaded) < 60, loaded
+    ours = [m for m in loaded if m.startswith("msa_lit")]
+    assert ours == ["msa_lit", "msa_lit.base", "msa_lit.base.moved"], ours

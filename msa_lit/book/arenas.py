@@ -20,7 +20,7 @@ from ..base.catalogue import entries, names
 from ..base.files import replace_files, write_text
 from ..base.types import ByName, Named
 from .real import mmmo, mosi, sims_text
-from .tables.protocol import knows
+from .tables.search import knows
 from .tables.search import SEARCH_COMMON, SPACES, best_options, search, search_trials
 from ..data.corpus import Corpus
 from ..base.notices import hushed

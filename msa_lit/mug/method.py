@@ -30,9 +30,10 @@ from .projection import ACTIVATIONS, STOPS, ContrastiveProjection
 from .projection import contrastive_loss, projected_predictions, stage1_loss
 
 # %% auto #0
-__all__ = ['STEP_FORMS', 'MUG_ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'MUGOptions', 'MUCNStack', 'LabelMemory',
-           'LabelLearner', 'human_labels', 'meta_training', 'label_table', 'write_labels', 'read_labels', 'true_labels',
-           'Bridges', 'BridgedModel', 'check_room', 'found_labels', 'start_afresh', 'represent', 'MUG', 'size_table']
+__all__ = ['STEP_FORMS', 'MUG_ABLATIONS', 'TABLE_2', 'stage3_loss', 'Down', 'check_one_of', 'check_above_zero', 'LabelOptions',
+           'MUGOptions', 'MUCNStack', 'LabelMemory', 'human_labels', 'LabelLearner', 'meta_training', 'label_table',
+           'write_labels', 'read_labels', 'true_labels', 'Bridges', 'BridgedModel', 'check_room', 'found_labels',
+           'start_afresh', 'represent', 'MUG', 'size_table']
 
 # %% ../../nbs/44_mug.method.ipynb #stage3
 @equation("MUG-27")
@@ -65,56 +66,77 @@ class Down(Encoder):
     def forward(self, padded): # Padded [N, T] or [N, T, d] -> [N, width]
         return ACTIVATIONS[self.activation](self.linear(self.inner(padded)))
 
-# %% ../../nbs/44_mug.method.ipynb #options
-STEP_FORMS = {"fast": direct_update, "printed": meta_update}  # two ways to compute one step
+# %% ../../nbs/44_mug.method.ipynb #form-options
+def check_one_of(
+    options: LabelOptions, # any
+    **known: tuple,        # option -> the words it may be
+) -> None:
+    "Raises ValueError for an option that is none of its words."
+    for name, allowed in known.items():
+        if getattr(options, name) not in allowed:
+            raise ValueError(f"{name}={getattr(options, name)!r} is not one of {allowed}")
 
+def check_above_zero(
+    options: LabelOptions, # any
+    *names: str,           # of options
+) -> None:
+    "Raises ValueError for one that is not above 0."
+    for name in names:
+        if not getattr(options, name) > 0:
+            raise ValueError(f"{name}={getattr(options, name)} must be above 0")
+
+# %% ../../nbs/44_mug.method.ipynb #label-options
 @dataclass(frozen=True)
-class MUGOptions:
-    "Options of `mug`; ValueError for values that make no sense."
-    labels: str = "mug"           # "mug", "copy", "true" or the path of a label table (.csv)
-    beta: float = 0.01            # weight of the unimodal tasks in stage 3; 0 leaves them and their
-                                  # labels out
-    pretrain_epochs: int = 15     # stage 1, at most
-    eta: float = 0.01             # weight of the heads on projected vectors
-    gamma: float = 0.01           # weight of the contrast; 0 leaves it out
-    temperature: float = 1.0      # of the contrast; ours
-    stop: str = "unimodal"        # where the contrast's gradient ends: "unimodal", "both" or "none"
-    activation: str = "tanh"      # f of the bridge and of the text vector: "tanh" or "relu"; ours
-    meta_epochs: int = 65         # stage 2
-    inner_lr: float = 5e-3        # alpha
-    outer_lr: float = 1e-3        # alpha'
-    b: int = 10                   # |S'| / |S|
-    noise: float = 1.0            # spread of the noise on labels
-    lambda_init: float = 0.9      # first share of the stored label; ours
-    count_from: str = "switch"    # exponent of the share: from the "switch" (ours) or the "start"
-                                  # (printed)
-    examine: bool = True          # multimodal denoising; False: every inner step is kept
-    first_order: bool = False     # leave out second derivatives
-    form: str = "fast"  # of the bi-level step: "fast", or "printed" as MUG-22 and 23 stand
-    label_draws: int = 0          # final labels for clean y (0) or averaged over so many noisy ones
-    mucn_hidden: int = 64         # ours
-    mucn_depth: int = 2           # ours
-    scale: bool = False           # scaled form of MUCN's last layer
-    normalise: bool = False       # MUCN sees vectors of length 1
+class LabelOptions:
+    "What every way to learn labels reads; ValueError for values that make no sense."
+    labels: str = "mug"        # "mug", "copy", "true" or the path of a label table (.csv)
+    beta: float = 0.01         # weight of the unimodal tasks in stage 3; 0 leaves them out
+    pretrain_epochs: int = 15  # stage 1, at most
+    eta: float = 0.01          # weight of the heads on projected vectors
+    gamma: float = 0.01        # weight of the contrast; 0 leaves it out
+    temperature: float = 1.0   # of the contrast; ours
+    stop: str = "unimodal"     # where the contrast's gradient ends: "unimodal", "both" or "none"
+    activation: str = "tanh"   # f of the bridge and of the text vector: "tanh" or "relu"; ours
+    meta_epochs: int = 65      # stage 2
+    b: int = 10                # |S'| / |S|
+    noise: float = 1.0         # spread of the noise on labels
+    label_draws: int = 0       # final labels for clean y (0), or a mean over so many noisy ones
+    mucn_hidden: int = 64      # ours
+    mucn_depth: int = 2        # ours
+    scale: bool = False        # scaled form of MUCN's last layer
+    normalise: bool = False    # MUCN sees vectors of length 1
 
     def __post_init__(self):
-        known = dict(stop=STOPS, activation=tuple(ACTIVATIONS), count_from=("switch", "start"),
-                     form=tuple(STEP_FORMS))
-        for name, allowed in known.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
+        check_one_of(self, stop=STOPS, activation=tuple(ACTIVATIONS))
         if self.labels not in ("mug", "copy", "true") and not self.labels.endswith(".csv"):
             raise ValueError(f"labels={self.labels!r} is not 'mug', 'copy', 'true' or the path of "
                              f"a .csv written by `write_labels`")
         for name in ("beta", "eta", "gamma", "noise", "label_draws", "b"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        for name in ("inner_lr", "outer_lr", "temperature", "pretrain_epochs", "meta_epochs"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)} must be above 0")
+        check_above_zero(self, "temperature", "pretrain_epochs", "meta_epochs")
 
     @property
     def learns(self): return self.labels == "mug" and self.beta > 0
+
+# %% ../../nbs/44_mug.method.ipynb #options
+STEP_FORMS = {"fast": direct_update, "printed": meta_update}  # two ways to compute one step
+
+@dataclass(frozen=True)
+class MUGOptions(LabelOptions):
+    "Options of `mug`: also those of its own stage 2."
+    inner_lr: float = 5e-3      # alpha
+    outer_lr: float = 1e-3      # alpha'
+    lambda_init: float = 0.9    # first share of the stored label; ours
+    count_from: str = "switch"  # exponent of the share: from the "switch" (ours), or "start"
+    examine: bool = True        # multimodal denoising; False: every inner step is kept
+    first_order: bool = False   # leave out second derivatives
+    form: str = "fast"          # of the bi-level step: "fast", or "printed" (MUG-22, 23)
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_one_of(self, count_from=("switch", "start"), form=tuple(STEP_FORMS))
+        check_above_zero(self, "inner_lr", "outer_lr")
 
 # %% ../../nbs/44_mug.method.ipynb #stack
 class MUCNStack(nn.Module):
@@ -123,7 +145,7 @@ class MUCNStack(nn.Module):
         self,
         widths: Widths,       # modality -> d_m
         rho: float,           # largest |label|
-        options: MUGOptions,  # size and form of the networks
+        options: LabelOptions, # size and form of the networks
     ):
         super().__init__()
         o = options
@@ -160,7 +182,7 @@ class LabelMemory(nn.Module):
         widths: Widths,       # modality -> d_m
         n: int,               # training clips
         rho: float,           # largest |label|
-        options: MUGOptions,  # those of stage 2 are used
+        options: LabelOptions, # those of stage 2 are used
     ):
         super().__init__()
         self.names, self.rho, self.options = tuple(widths), rho, options
@@ -196,9 +218,19 @@ class LabelMemory(nn.Module):
         self.epoch += 1
         self.visited.zero_()
 
+# %% ../../nbs/44_mug.method.ipynb #human
+def human_labels(
+    corpus: Corpus,  # with a training split, n clips
+    like: Tensor,    # on the device where the labels are wanted
+) -> Tensor:         # multimodal labels, [n]
+    "The labels that people gave to the training clips."
+    return torch.as_tensor(corpus.splits["train"].labels["multimodal"], device=like.device)
+
 # %% ../../nbs/44_mug.method.ipynb #learner
 class LabelLearner(LabelMemory):
     "Stage 2: MUCNs that learn on stored vectors."
+    options: Any  # MUGOptions, or those of another learner
+
     def target(self, index): # rows [b] -> [M, b]
         o, epoch, y = self.options, int(self.epoch), self.y[:, index]
         switch = max(o.meta_epochs // 2, 1)
@@ -223,13 +255,7 @@ class LabelLearner(LabelMemory):
     def take(self, batch): # Batch -> {name: float}, for the log
         return self.step(batch.index)
 
-def human_labels(
-    corpus: Corpus,  # with a training split, n clips
-    like: Tensor,    # on the device where the labels are wanted
-) -> Tensor:         # multimodal labels, [n]
-    "The labels that people gave to the training clips."
-    return torch.as_tensor(corpus.splits["train"].labels["multimodal"], device=like.device)
-
+# %% ../../nbs/44_mug.method.ipynb #meta-training
 def meta_training(
     learner: LabelLearner,    # with stored vectors
     index: Tensor,            # rows of S, [b]
@@ -333,7 +359,7 @@ class Bridges(nn.ModuleDict):
         self,
         width: int,           # d, of the fused vector
         widths: Widths,       # modality -> d_m
-        options: MUGOptions,  # those of stage 1 are used
+        options: LabelOptions, # those of stage 1 are used
     ):
         made = {m: ContrastiveProjection(width, w, options.activation) for m, w in widths.items()}
         super().__init__(made)
@@ -364,7 +390,7 @@ class Bridges(nn.ModuleDict):
 # %% ../../nbs/44_mug.method.ipynb #bridged
 class BridgedModel(CommonModel):
     "The common model with a way from the fused vector into every modality."
-    Options = MUGOptions
+    Options: type = MUGOptions
 
     def build(self) -> None: # bridges last: without them the rest begins with the same weights
         self.register_buffer("key", torch.randint(2**31, ()))
@@ -387,11 +413,11 @@ class BridgedModel(CommonModel):
 def check_room(
     n: int,               # training clips
     batch: int,           # clips in a batch
-    options: MUGOptions,  # its b is used
+    options: LabelOptions, # its b is used
 ) -> None:  # raises ValueError, in stage 1 already, for a corpus that stage 2 could not work on
     "Is there room for D = S and b times as many others?"
     needed = (1 + options.b) * batch
-    if options.examine and needed > n:
+    if getattr(options, "examine", True) and needed > n:
         raise ValueError(f"stage 2 draws (1 + b) x batch = {needed} clips at a time, the corpus "
                          f"has {n}; lower b={options.b} or batch_size={batch}")
 
@@ -407,6 +433,7 @@ def found_labels(
     if source.endswith(".csv"): return read_labels(source, corpus.splits["train"], names)
     return human_labels(corpus, model.labels).expand_as(model.labels)
 
+# %% ../../nbs/44_mug.method.ipynb #afresh
 def start_afresh(
     model,     # MUG; its encoders, fusion and heads get new initial weights
 ) -> None:

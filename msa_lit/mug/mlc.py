@@ -4,7 +4,6 @@
 
 # %% ../../nbs/45_mug.mlc.ipynb #imports
 from __future__ import annotations
-from ..base.types import Tensors, Widths
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..base.types import Tensors, Widths
 from ..model.contract import method
 from .denoising import denoising_batch, network_at
 from .meta import MetaStep, inner_step
-from .method import MUG, LabelLearner, MUGOptions
+from .method import MUG, LabelLearner, LabelOptions, check_above_zero
 from .mucn import Affine
 
 # %% auto #0
@@ -89,13 +89,18 @@ class Predictor(nn.Module):
     def forward(self, features): # [N, d_m] -> [N], or [M, N, d_m] -> [M, N] with stacked parameters
         return self.layers(features).squeeze(-1)
 
-# %% ../../nbs/45_mug.mlc.ipynb #learner
+# %% ../../nbs/45_mug.mlc.ipynb #rates
 @dataclass(frozen=True)
-class MLCOptions(MUGOptions):
-    "Options of `mug_mlc`: those of `mug` and the two rates."
+class MLCOptions(LabelOptions):
+    "Options of `mug_mlc`: those that every learner of labels reads, and two rates."
     main_lr: float = 0.05   # eta, of the main networks
     meta_lr: float = 0.1    # mu, of the correctors
 
+    def __post_init__(self):
+        super().__post_init__()
+        check_above_zero(self, "main_lr", "meta_lr")
+
+# %% ../../nbs/45_mug.mlc.ipynb #learner
 class MLCLearner(LabelLearner):
     "Stage 2 by meta label correction; raises ValueError as `LabelLearner` does."
     options: MLCOptions

@@ -12,18 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ...base.types import Named
 from ... import reported
+from ...base.types import Named
+from .search import best_options, knows, search_trials
 from ...train.comparison import COLUMNS, compare, summary, write_results
 from ...data.corpus import Corpus
 from ...train.presets import BERT, FOR, preset_options
-from ...train.runs import choose, load_corpus, reads
+from ...train.runs import load_corpus
 from ...measure.statistics import across_seeds, bootstrap, holm
 
 # %% auto #0
-__all__ = ['PRESET_OF', 'SEEDS', 'TABLE_METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'preset_of', 'Setup', 'knows', 'setup',
-           'run_table', 'searched', 'settings_caption', 'printed_rows', 'beside', 'plot_seeds', 'clip_intervals',
-           'videos', 'pairwise', 'seeds_for']
+__all__ = ['PRESET_OF', 'SEEDS', 'TABLE_METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'preset_of', 'Setup', 'setup', 'searched',
+           'settings_caption', 'run_table', 'printed_rows', 'beside', 'plot_seeds', 'clip_intervals', 'videos',
+           'pairwise', 'seeds_for']
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #settings
 PRESET_OF = {"late_fusion": "Self-MM", "self_mm": "Self-MM", "ugf": "UGF", "spil": "SPIL",
@@ -41,7 +42,7 @@ def preset_of(
         raise ValueError(f"presets[{base!r}]={paper!r}: choose one of {list(FOR)}")
     return paper and f"{paper} {dataset}"
 
-# %% ../../../nbs/80_book.tables.protocol.ipynb #setup
+# %% ../../../nbs/80_book.tables.protocol.ipynb #setup-plan
 SEEDS = (1111, 1112, 1113, 1114, 1115)  # the papers'
 TABLE_METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mfon")
 QUICK = dict(epochs=8, patience=8, lr=5e-3, pretrain_epochs=2, meta_epochs=3, teacher_epochs=2, b=2)
@@ -81,17 +82,7 @@ class Setup:
         wanted = {k: v for k, v in self.common.items() if knows(method, k, v)}
         return base | (found or {}) | wanted
 
-def knows(
-    method: str,  # by name
-    option: str,  # an option's name
-    value,  # its value
-) -> bool:  # does `fit` accept it for this method?
-    "Does a method read an option? Raises ValueError for a value that is not allowed."
-    if option not in reads(method, {}):
-        return False
-    choose(method, {option: value})
-    return True
-
+# %% ../../../nbs/80_book.tables.protocol.ipynb #setup
 def setup(
     dataset: str,  # "MOSI", "MOSEI" or "SIMS"
     full: bool = False,  # the real files and the papers' presets, on a GPU
@@ -106,6 +97,35 @@ def setup(
     seeds = SEEDS if full else SEEDS[:2]
     options = common if full else QUICK | common
     return Setup(dataset, full, seeds, options, presets, where, reading)
+
+# %% ../../../nbs/80_book.tables.protocol.ipynb #searched
+def searched(
+    method: str,  # by name
+    found: str | Path | None,  # folder of searches, or none
+) -> Named: # the best options, {} without a folder
+    "What a search found. Raises OSError where the folder holds no search of this method."
+    return {} if found is None else best_options(method, found)
+
+# %% ../../../nbs/80_book.tables.protocol.ipynb #caption
+def settings_caption(
+    plan: Setup,  # from `setup`
+    methods: Sequence[str] = TABLE_METHODS,  # of the table
+    found: str | Path | None = None,  # as for `run_table`
+) -> str:  # a sentence or two
+    "Where the options of a table come from."
+    if not plan.full:
+        base = "few epochs and small networks, the same for all methods"
+    else:
+        base = "; ".join(f"{m}: preset {plan.preset(m) or 'none'}" for m in methods)
+    said = f"Settings: {base}."
+    if found is not None:
+        best = {m: search_trials(m, found) for m in methods}
+        said += (" Over them the best of a search by validation MAE: "
+                 + "; ".join(f"{m}, {len(t)} trials, {t.valid_mae[0]:.3f}" for m, t in best.items())
+                 + ".")
+    if plan.common:
+        said += " For all methods: " + ", ".join(f"{k}={v!r}" for k, v in plan.common.items()) + "."
+    return said
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #run
 def run_table(
@@ -127,37 +147,6 @@ def run_table(
     if folder is not None:
         write_results(results, Path(folder))
     return results
-
-def searched(
-    method: str,  # by name
-    found: str | Path | None,  # folder of searches, or none
-) -> Named: # the best options, {} without a folder
-    "What a search found. Raises OSError where the folder holds no search of this method."
-    from msa_lit.book.tables.search import best_options
-
-    return {} if found is None else best_options(method, found)
-
-def settings_caption(
-    plan: Setup,  # from `setup`
-    methods: Sequence[str] = TABLE_METHODS,  # of the table
-    found: str | Path | None = None,  # as for `run_table`
-) -> str:  # a sentence or two
-    "Where the options of a table come from."
-    from msa_lit.book.tables.search import search_trials
-
-    if not plan.full:
-        base = "few epochs and small networks, the same for all methods"
-    else:
-        base = "; ".join(f"{m}: preset {plan.preset(m) or 'none'}" for m in methods)
-    said = f"Settings: {base}."
-    if found is not None:
-        best = {m: search_trials(m, found) for m in methods}
-        said += (" Over them the best of a search by validation MAE: "
-                 + "; ".join(f"{m}, {len(t)} trials, {t.valid_mae[0]:.3f}" for m, t in best.items())
-                 + ".")
-    if plan.common:
-        said += " For all methods: " + ", ".join(f"{k}={v!r}" for k, v in plan.common.items()) + "."
-    return said
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #beside
 COLUMNS_OF = {"MOSI": ("acc7", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "mae", "corr"),

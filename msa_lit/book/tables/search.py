@@ -4,34 +4,29 @@
 
 # %% ../../../nbs/80_book.tables.search.ipynb #imports
 from __future__ import annotations
-from ...base.types import Named
 
 from pathlib import Path
 
+from ...base.types import Named
 from ...data.corpus import Corpus
-from ...train.runs import fit
-from .protocol import knows
+from ...train.runs import choose, fit, reads
 
 # %% auto #0
-__all__ = ['SEARCH_COMMON', 'SPACES', 'space_of', 'suggest', 'search', 'search_trials', 'best_options', 'expected_best']
+__all__ = ['SEARCH_COMMON', 'SPACES', 'space_of', 'suggest', 'knows', 'search_trials', 'best_options', 'search', 'expected_best']
 
 # %% ../../../nbs/80_book.tables.search.ipynb #space
 SEARCH_COMMON = {"lr": (3e-4, 5e-3), "text_lr": (1e-5, 2e-4), "weight_decay": [0.0, 0.001, 0.01],
                  "dropout": (0.0, 0.3), "fusion_width": [16, 32, 64, 128]}
+
 SPACES = {
     "late_fusion": {},
     "self_mm": {"unimodal_weight": (0.1, 1.0)},
     "ugf": {"alpha": (0.1, 10.0), "p_max": (0.1, 0.9)},
     "spil": {"unimodal_weight": (0.1, 1.0), "shared_weight": (0.1, 100.0)},
     "mug": {"beta": (1e-4, 1.0), "gamma": [0.001, 0.01, 0.1], "eta": [0.001, 0.01, 0.1]},
-    "mfon": {
-        "alpha": (1e-3, 1.0),
-        "beta": (1e-3, 1.0),
-        "audio_layers": [2, 3, 5],
-        "vision_layers": [2, 3, 5],
-        "fusion_width": None,
-    },
-}  # its predictor has no such width
+    "mfon": {"alpha": (1e-3, 1.0), "beta": (1e-3, 1.0), "audio_layers": [2, 3, 5],
+             "vision_layers": [2, 3, 5], "fusion_width": None},  # its predictor has no such width
+}
 
 def space_of(
     method: str,  # one of SPACES
@@ -41,6 +36,7 @@ def space_of(
         raise ValueError(f"method={method!r}: spaces are known for {list(SPACES)}; pass your own")
     return {k: v for k, v in (SEARCH_COMMON | SPACES[method]).items() if v is not None}
 
+# %% ../../../nbs/80_book.tables.search.ipynb #draw
 def suggest(
     trial,  # Optuna's
     space: Named, # option -> choices or (low, high)
@@ -57,37 +53,18 @@ def suggest(
         point[name] = trial.suggest_float(name, low, high, log=low > 0 and high / low >= 10)
     return point
 
-# %% ../../../nbs/80_book.tables.search.ipynb #search
-def search(
+# %% ../../../nbs/80_book.tables.search.ipynb #knows
+def knows(
     method: str,  # by name
-    corpus: Corpus,  # its test split is not used
-    folder: str | Path,  # keeps the journal; a search called again continues
-    trials: int = 50,  # in all, those of earlier calls included
-    seed: int = 1111,  # of the training runs and of the draws
-    space: Named | None = None, # option -> choices or (low, high); None: the known one
-    progress: bool = True,  # show a bar
-    **options,  # fixed ones, for example epochs=20
-):  # DataFrame: trial, valid_mae, options; best first
-    """Random search over options by validation MAE.
-    Raises ValueError for options that the method does not know."""
-    import optuna
-    from tqdm import tqdm
+    option: str,  # an option's name
+    value,        # its value
+) -> bool:        # does `fit` accept it for this method?
+    "Does a method read an option? Raises ValueError for a value that is not allowed."
+    if option not in reads(method, {}): return False
+    choose(method, {option: value})
+    return True
 
-    space = space_of(method) if space is None else space
-    unknown = [name for name, values in space.items() if not knows(method, name, values[0])]
-    if unknown:
-        raise ValueError(f"{unknown}: {method!r} has no such options")
-    study, hidden = _open(method, folder), corpus.without("test")
-    for k in tqdm(range(len(_finished(study)), trials), desc=f"search {method}",
-                  disable=not progress):
-        study.sampler = optuna.samplers.RandomSampler(seed=seed + k)
-        trial = study.ask()
-        point = suggest(trial, space)
-        quiet = dict(progress=False, weights=False, score=("valid",))
-        run = fit(method, hidden, seed, **quiet, **(options | point))
-        study.tell(trial, run.scores["valid"]["multimodal"]["mae"])
-    return search_trials(method, folder)
-
+# %% ../../../nbs/80_book.tables.search.ipynb #journal
 def _open(method, folder):
     import optuna
     from optuna.storages.journal import JournalFileBackend
@@ -122,6 +99,37 @@ def best_options(
     found = search_trials(method, folder).drop(columns=["trial", "valid_mae"])
     best = {k: found[k][0] for k in found}  # column by column, so that a width stays a whole number
     return {k: v.item() if hasattr(v, "item") else v for k, v in best.items()}
+
+# %% ../../../nbs/80_book.tables.search.ipynb #search
+def search(
+    method: str,  # by name
+    corpus: Corpus,  # its test split is not used
+    folder: str | Path,  # keeps the journal; a search called again continues
+    trials: int = 50,  # in all, those of earlier calls included
+    seed: int = 1111,  # of the training runs and of the draws
+    space: Named | None = None, # option -> choices or (low, high); None: the known one
+    progress: bool = True,  # show a bar
+    **options,  # fixed ones, for example epochs=20
+):  # DataFrame: trial, valid_mae, options; best first
+    """Random search over options by validation MAE.
+    Raises ValueError for options that the method does not know."""
+    import optuna
+    from tqdm import tqdm
+
+    space = space_of(method) if space is None else space
+    unknown = [name for name, values in space.items() if not knows(method, name, values[0])]
+    if unknown:
+        raise ValueError(f"{unknown}: {method!r} has no such options")
+    study, hidden = _open(method, folder), corpus.without("test")
+    for k in tqdm(range(len(_finished(study)), trials), desc=f"search {method}",
+                  disable=not progress):
+        study.sampler = optuna.samplers.RandomSampler(seed=seed + k)
+        trial = study.ask()
+        point = suggest(trial, space)
+        quiet = dict(progress=False, weights=False, score=("valid",))
+        run = fit(method, hidden, seed, **quiet, **(options | point))
+        study.tell(trial, run.scores["valid"]["multimodal"]["mae"])
+    return search_trials(method, folder)
 
 # %% ../../../nbs/80_book.tables.search.ipynb #budget
 def expected_best(

@@ -1,0 +1,73 @@
+"Every option of every method and piece is read by its code; none stands there for show."
+from dataclasses import fields
+
+import pytest
+
+from msa_lit.base.catalogue import names
+from msa_lit.model.contract import parse, wear
+from msa_lit.model.options import ModelOptions, ModelSpec
+from msa_lit.simulate.world import simulate
+from msa_lit.train.loop import Loop, TrainOptions, seed_everything, train
+from msa_lit.train.runs import read
+
+SHORT = dict(epochs=1, pretrain_epochs=1, meta_epochs=2, teacher_epochs=1, b=1)
+# settings under which an option counts that by default nothing asks for
+WHEN = {"mug_mlc": [{"label_draws": 2}],             # noise: on the labels that are averaged
+        "self_mm+ufm": [{"form": "random", "rate": 0.2}]}  # rate: of that form
+WITH = {"dgm": "self_mm", "ufm": "self_mm", "align": "self_mm"}  # a method that wears the piece
+
+
+@pytest.fixture(scope="module")
+def ready():
+    corpus = simulate((48, 16, 16), seed=3)
+    found, words = read(corpus.without("test"), ModelOptions())
+    return found, ModelSpec.of(found, ModelOptions(), words)
+
+
+def recorded(options, seen):
+    "The same options; each look at a field is taken down. Checks when they are made do not count."
+    own, known = type(options), {f.name for f in fields(options)}
+
+    def look(self, name):
+        if name in known: seen.add(name)
+        return object.__getattribute__(self, name)
+
+    def unchecked(self): pass
+    kind = type(own.__name__, (own,), {"__getattribute__": look, "__post_init__": unchecked})
+    return kind(**{f.name: object.__getattribute__(options, f.name) for f in fields(options)})
+
+
+def read_by(name, changes, ready):
+    "The fields that a method, or the piece it wears, reads in all of its stages."
+    corpus, spec = ready
+    cls, pieces = parse(name)
+    kinds = {f.name for f in fields(cls.Options)}
+    seen = {owner: set() for owner in ("method", *pieces)}
+    made = cls.Options(**{k: v for k, v in (SHORT | changes).items() if k in kinds})
+    seed_everything(0)
+    method = cls(spec, recorded(made, seen["method"])).calibrate(corpus)
+    for k, piece in pieces.items():
+        kinds = {f.name for f in fields(piece.Options)}
+        own = piece.Options(**{f: v for f, v in changes.items() if f in kinds})
+        wear(method, k, piece(spec, recorded(own, seen[k])))
+    train(Loop(method, corpus, TrainOptions(epochs=1, batch_size=12), 0, progress=False))
+    return seen
+
+
+def unread(name, owner, ready):
+    cls, pieces = parse(name)
+    options = cls.Options if owner == "method" else pieces[owner].Options
+    left = {f.name for f in fields(options)}
+    for changes in [{}, *WHEN.get(name, [])]:
+        left -= read_by(name, changes, ready)[owner]
+    return sorted(left)
+
+
+@pytest.mark.parametrize("name", names("method"))
+def test_a_method_reads_every_option_it_has(name, ready):
+    assert unread(name, "method", ready) == []
+
+
+@pytest.mark.parametrize("name", names("piece"))
+def test_a_piece_reads_every_option_it_has(name, ready):
+    assert unread(f"{WITH.get(name, 'self_mm')}+{name}", name, ready) == []
