@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
+from ..base.types import ByName
 from ..base.files import write_text
 
 # %% auto #0
@@ -86,7 +87,7 @@ def part_list(
 
 # %% ../../nbs/89_book.contents.ipynb #write
 def with_cell(
-    notebook: dict,  # as json reads it; changed in place
+    notebook: ByName, # as json reads it; changed in place
     name: str,       # the cell's id
     text: str,       # Markdown
     last: bool,      # add it at the end where there is none?
