@@ -21,9 +21,9 @@ from .flags import as_flag, help_group, share_out
 
 # %% auto #0
 __all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare',
-           'check_rows', 'verdict_sections', 'fold_predictions', 'find_run', 'run_predict', 'read_predictions',
-           'run_score', 'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check', 'run_import',
-           'said_written', 'run_convert']
+           'check_rows', 'verdict_sections', 'fold_predictions', 'find_run', 'run_predict', 'predict_bundle',
+           'give_out', 'run_bundle', 'run_robustness', 'read_predictions', 'run_score', 'run_methods', 'run_verdict',
+           'verdict_card', 'run_equations', 'run_check', 'run_import', 'said_written', 'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -231,24 +231,106 @@ def find_run(
 def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     "Predict a corpus with a trained run."
     how, _ = share_out(args.given, reading_options(), {})
-    folder = find_run(args.folder)
+    packed = (Path(args.folder) / "bundle.json").is_file()
+    folder = None if packed else find_run(args.folder)
     check_corpus_name(args.corpus)
     if args.out and Path(args.out).exists():
         raise FileExistsError(f"{args.out} exists; choose another name")
+    if packed:
+        return give_out(predict_bundle(args, how), args.out)
+    if getattr(args, "level", None) is not None or getattr(args, "missing", "refuse") != "refuse":
+        raise ValueError("--level and --missing are for bundles: msa_lit bundle makes one of a run")
     from msa_lit.train.runs import load_run
 
     run = load_run(folder)
     asked = {"modalities": tuple(run.spec["modalities"])}
     if not check_corpus_name(args.corpus):
         asked["scheme"] = run.corpus["scheme"]  # on its scale it predicts; nothing to guess
-    table = fold_predictions(run, open_corpus(args, asked | how), args.splits)
+    return give_out(fold_predictions(run, open_corpus(args, asked | how), args.splits), args.out)
+
+
+def predict_bundle(
+    args,  # folder, corpus, splits, level, missing
+    how: dict,  # reading options
+):  # DataFrame: split, id, prediction, further heads, perhaps low, high, label
+    "Predict with a bundle. Raises ValueError, in words, for what it was not made for."
+    import pandas as pd
+    from msa_lit.data.foreign import import_corpus
+    from msa_lit.use.bundle import load_bundle
+
+    bundle = load_bundle(args.folder)
+    if check_corpus_name(args.corpus):
+        corpus = open_corpus(args, how)
+    else:
+        scale = {"scheme": bundle.run.corpus["scheme"], "bad_values": "zero"}
+        corpus = import_corpus(args.corpus, **scale | how)
+    parts = []
+    for split in args.splits or list(corpus.splits):
+        rows = bundle.predict(corpus, split, args.missing, args.level)
+        label = corpus.splits[split].labels.get("multimodal")
+        parts.append(rows if label is None else rows.assign(label=label))
+    return pd.concat(parts, ignore_index=True)
+
+
+def give_out(
+    table,  # DataFrame of predictions
+    out: str | None,  # a new CSV file; None: the screen
+) -> int:  # 0
+    "Write predictions. Raises FileExistsError rather than write over a file."
     text = table.to_csv(index=False, float_format="%.6f", **csv_style(table.id))
-    if args.out is None:
+    if out is None:
         print(text, end="")
     else:
-        with open(args.out, "x", encoding="utf8", newline="") as file:
+        with open(out, "x", encoding="utf8", newline="") as file:
             file.write(text)
-        print(f"written: {args.out} ({len(table)} clips)")
+        print(f"written: {out} ({len(table)} clips)")
+    return 0
+
+
+def run_bundle(args):  # msa_lit bundle RUN CORPUS BUNDLE -> 0
+    "Pack a run for prediction elsewhere."
+    how, _ = share_out(args.given, reading_options(), {})
+    folder = find_run(args.folder)
+    check_corpus_name(args.corpus)
+    if Path(args.bundle).exists():
+        raise FileExistsError(f"{args.bundle} exists; choose another name")
+    from msa_lit.train.runs import load_run
+    from msa_lit.use.bundle import save_bundle
+
+    run = load_run(folder)
+    asked = {"modalities": tuple(run.spec["modalities"])}
+    if not check_corpus_name(args.corpus):
+        asked["scheme"] = run.corpus["scheme"]
+    save_bundle(run, open_corpus(args, asked | how), args.bundle, args.about)
+    print(f"written: {args.bundle}; MODEL_CARD.md in it says what it reads")
+    return 0
+
+
+def run_robustness(args):  # msa_lit robustness RUN CORPUS -> 0
+    "Print areas under the curves of a run, write the cases."
+    how, _ = share_out(args.given, reading_options(), {})
+    folder = find_run(args.folder)
+    check_corpus_name(args.corpus)
+    if args.out and Path(args.out).exists():
+        raise FileExistsError(f"{args.out} exists; choose another name")
+    from msa_lit.train.runs import load_run
+    from msa_lit.use.robustness import PROTOCOLS, measure_curves, robustness_table
+
+    odd = [p for p in args.protocols if p not in PROTOCOLS]
+    if odd:
+        raise ValueError(f"unknown protocol {odd[0]!r}; {near(odd[0], PROTOCOLS)}")
+    run = load_run(folder)
+    asked = {"modalities": tuple(run.spec["modalities"])}
+    if not check_corpus_name(args.corpus):
+        asked["scheme"] = run.corpus["scheme"]
+    corpus = open_corpus(args, asked | how)
+    curves = measure_curves(run, corpus, args.protocols, (), args.draws, args.split)
+    print(f"{run.method}, seed {run.seed}, on {corpus.name} {args.split}: area under the MAE, "
+          "95 % interval over clips")
+    print(robustness_table(curves).to_string(float_format="{:.3f}".format))
+    if args.out:
+        curves.rows.to_csv(args.out, index=False, float_format="%.6f")
+        print(f"written: {args.out} ({len(curves.rows)} cases)")
     return 0
 
 # %% ../../nbs/93_cli.commands.ipynb #score

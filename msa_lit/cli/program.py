@@ -116,13 +116,46 @@ def _compare(p):
 
 
 def _predict(p):
-    p.add_argument("folder", metavar="RUN",
-                   help="folder of a run with weights, as fit --out FOLDER keeps it")
-    p.add_argument("corpus", metavar="CORPUS",
-                   help="a path, simulated or simulated:PRESET; labels are not needed")
-    p.add_argument("--split", dest="splits", type=word_list,
-                   help="folds to predict, separated by commas [all]")
+    p.add_argument(
+        "folder", metavar="RUN", help="folder of a run with weights, or of a bundle"
+    )
+    p.add_argument(
+        "corpus",
+        metavar="CORPUS",
+        help="a path, simulated or simulated:PRESET; labels are not needed",
+    )
+    p.add_argument(
+        "--split", dest="splits", type=word_list, help="folds to predict, separated by commas [all]"
+    )
     p.add_argument("--out", help="a new CSV file [the screen]")
+    p.add_argument("--level", type=float, help="of intervals, such as 0.9; for bundles [none]")
+    p.add_argument(
+        "--missing", default="refuse", choices=("refuse", "fill"),
+        help="a modality that is not there; for bundles [refuse]",
+    )
+    p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
+    p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
+
+
+def _bundle(p):
+    p.add_argument("folder", metavar="RUN", help="folder of a run with weights")
+    p.add_argument("corpus", metavar="CORPUS", help="the corpus that it was trained on")
+    p.add_argument("bundle", metavar="BUNDLE", help="a new folder")
+    p.add_argument("--about", default="", help="for the model card: what it is for, by whom")
+    p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
+    p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
+
+
+def _robustness(p):
+    p.add_argument("folder", metavar="RUN", help="folder of a run with weights")
+    p.add_argument("corpus", metavar="CORPUS", help="the corpus that it was trained on")
+    p.add_argument(
+        "--protocols", type=word_list, default=["frames", "fixed", "unequal", "noise"],
+        help="[frames,fixed,unequal,noise]",
+    )
+    p.add_argument("--draws", type=at_least_one, default=2, help="of chance at each level [2]")
+    p.add_argument("--split", default="test", help="fold that is read [test]")
+    p.add_argument("--out", help="a new CSV file for all cases")
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
@@ -186,9 +219,23 @@ COMMANDS = {  # name -> (what it does, its own words, its function, what reads, 
         "compare",
     ),
     "predict": (
-        "predict a corpus with a trained run",
+        "predict a corpus with a trained run or a bundle",
         _predict,
         commands.run_predict,
+        "read_corpus",
+        None,
+    ),
+    "bundle": (
+        "pack a run for prediction elsewhere",
+        _bundle,
+        commands.run_bundle,
+        "read_corpus",
+        None,
+    ),
+    "robustness": (
+        "errors of a run when something is missing",
+        _robustness,
+        commands.run_robustness,
         "read_corpus",
         None,
     ),

@@ -442,7 +442,7 @@ def equation(
     return mark
 
 # %% ../../nbs/00_papers.equations.ipynb #load
-_ASIDE = ("audit", "book", "cli", "train")  # shelves that hold no equation
+_ASIDE = ("audit", "book", "cli", "train", "use")  # shelves that hold no equation
 
 @cache
 def _load_package():
