@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from ..base.types import Arrays
 from ..data.corpus import SCHEMES, Corpus
 from ..train.runs import Run
 from .missing import predict_subset, subsets
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # %% auto #0
 __all__ = ['error_rank', 'coverage_band', 'Calibration', 'calibrate', 'intervals']
