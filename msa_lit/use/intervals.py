@@ -16,7 +16,7 @@ from ..base.extras import optional
 from ..base.types import Arrays
 from ..data.corpus import SCHEMES, Corpus
 from ..train.runs import Run
-from .missing import predict_subset, subsets
+from .missing import predict_subset, subsets_of
 
 # %% auto #0
 __all__ = ['error_rank', 'coverage_band', 'Calibration', 'calibrate', 'intervals']
@@ -71,7 +71,7 @@ def calibrate(
     "Measure errors for every set of modalities. Raises what `predict_subset` raises."
     y = np.asarray(corpus.splits[split].labels["multimodal"], float)
     errors = {}
-    for present in sets or subsets(tuple(run.spec["modalities"])):
+    for present in sets or subsets_of(tuple(run.spec["modalities"])):
         said = predict_subset(run, corpus, present, nothing, split).multimodal.to_numpy()
         errors["+".join(present)] = tuple(np.sort(np.abs(y - said)).tolist())
     return Calibration(errors, SCHEMES[corpus.scheme])

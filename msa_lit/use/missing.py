@@ -21,14 +21,14 @@ from ..train.listeners import Listener
 from ..train.runs import Run, fit, predict_with, read
 
 # %% auto #0
-__all__ = ['POLICY', 'subsets', 'nothing_of', 'without', 'with_nothing', 'predict_subset', 'ModalityDropout', 'read_nothing',
+__all__ = ['POLICY', 'subsets_of', 'nothing_of', 'without', 'with_nothing', 'predict_subset', 'ModalityDropout', 'read_nothing',
            'drop', 'replaced', 'fit_with_gaps', 'unknown_word', 'thin', 'disturb']
 
 # %% ../../nbs/97_use.missing.ipynb #patterns
 POLICY = {"text": "the empty transcript, or one mean vector", "audio": "one frame, the training "
           "mean of every column", "vision": "one frame, the training mean of every column"}
 
-def subsets(
+def subsets_of(
     modalities: Sequence[str],  # what a model reads
     empty: bool = False,        # the empty one, too
 ) -> list[tuple]:               # all of them first, then ever smaller ones

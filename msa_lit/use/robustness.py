@@ -19,7 +19,7 @@ from ..data.corpus import Corpus, Split
 from ..measure.metrics import evaluate
 from ..model.encoders import column_moments
 from ..train.runs import Run, predict_with
-from .missing import disturb, nothing_of, subsets, thin, unknown_word, without
+from .missing import disturb, nothing_of, subsets_of, thin, unknown_word, without
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +109,7 @@ def _fixed(facts):
         gone = [m for m in facts.reads if m not in kept]
         return lambda fold: without(fold, gone, facts.nothing)
     return [Case("fixed", 1 - len(kept) / len(facts.reads), "+".join(kept), 0, change(kept))
-            for kept in subsets(facts.reads)]
+            for kept in subsets_of(facts.reads)]
 
 def _unequal(facts, levels, draws):
     out = []
