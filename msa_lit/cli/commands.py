@@ -251,7 +251,7 @@ def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
 
 def predict_bundle(
     args,  # folder, corpus, splits, level, missing
-    how: dict,  # reading options
+    how: Named,  # reading options
 ):  # DataFrame: split, id, prediction, further heads, perhaps low, high, label
     "Predict with a bundle. Raises ValueError, in words, for what it was not made for."
     import pandas as pd

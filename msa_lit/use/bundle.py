@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.files import write_text
-from ..base.types import Arrays, Named
+from ..base.types import Arrays, ByName, Named
 from ..data.corpus import SCHEMES, Corpus, Ragged
 from ..data.store import new_folder, sha256_of
 from ..data.untrusted import check_fields, is_list_of, is_text, own_file, read_json
@@ -226,7 +226,7 @@ def load_bundle(
 class Bundle:
     "A model that knows what it may be asked."
     run: Run                  # without predictions of its own
-    columns: dict             # modality -> names, means, spreads, ranges
+    columns: ByName           # modality -> names, means, spreads, ranges
     nothing: Arrays           # what stands for a missing modality
     calibration: Calibration  # errors by set of modalities
 

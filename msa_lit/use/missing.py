@@ -121,7 +121,7 @@ class ModalityDropout(Listener):
     ):
         if not 0 <= rate < 1: raise ValueError(f"rate={rate} should be from 0 to below 1")
         self.rate, self.nothing, self.corpus = rate, nothing_of(corpus), corpus
-        self.empty: dict | None = None  # modality -> what the model reads for nothing
+        self.empty: Arrays | None = None  # modality -> what the model reads for nothing
 
     def before_step(self, loop, batches):
         if self.empty is None:
@@ -135,7 +135,7 @@ def read_nothing(
     corpus: Corpus,   # the training corpus
     nothing: Arrays,  # from `nothing_of`
     spec,             # ModelSpec of the method
-) -> dict:            # modality -> [k, d] or [k], what the encoder reads where nothing is
+) -> Arrays:          # modality -> [k, d] or [k], what the encoder reads where nothing is
     "One clip without anything, brought into the form that the encoders eat."
     one = {k: s.take([0]) for k, s in corpus.splits["train"].sequences.items()}
     text = None if corpus.splits["train"].text is None else ("",)
@@ -148,7 +148,7 @@ def read_nothing(
 # %% ../../nbs/97_use.missing.ipynb #drop
 def drop(
     batch: Batch,                  # changed in place
-    empty: dict,                   # from `read_nothing`
+    empty: Arrays,                 # from `read_nothing`
     rate: float,                   # probability
     drawn: np.random.Generator,    # where chance comes from
 ) -> np.ndarray:                   # [N, M] bool, what is gone
