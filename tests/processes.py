@@ -47,6 +47,9 @@ MORE = [  # options that change what is exchanged, drawn or padded
     ("mfon", dict(prompt="shared", guide="audio")),
     ("mfon", dict(future=True, reduction="first")),
     ("mfon", dict(accumulate=2, direction="student_first")),
+    ("graph_mfn", dict(sigmoid=True, accumulate=2)),
+    ("mmim", dict(bound="steps", accumulate=2, beta=1.0)),
+    ("mmim", dict(history=2, variance=True, whole=True, batch_size=26)),
 ]
 
 

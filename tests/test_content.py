@@ -590,6 +590,7 @@ SHORT = {
     "mult": dict(common_width=8, heads=2, layers=1, memory_layers=1),
     "misa": dict(common_width=8),
     "mfn": dict(memory=8),
+    "mmim": dict(bound="steps"),
     "graph_mfn": dict(memory=8, node=6),
 }
 LATER = {  # baselines that came after MMSA's
@@ -637,7 +638,7 @@ FLIPS = dict(
 
 @pytest.mark.parametrize(
     "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon", "tfn", "lmf",
-               "ef_lstm", "misa", "mult", "mfn", "graph_mfn", *LATER]
+               "ef_lstm", "misa", "mult", "mfn", "graph_mfn", "mmim", *LATER]
 )
 def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}

@@ -101,5 +101,5 @@ class GraphMFN(MFN):
 
     def build_gates(self, states: dict[str, int]) -> GatedMemory: # modality -> width of its LSTM
         o = self.options
-        return GraphMemory(list(states.values()), o.memory, o.node,
-                           *self.gate_sizes(GatedMemory.parts), o.sigmoid)
+        widths, drops = self.gate_sizes(GatedMemory.parts)
+        return GraphMemory(list(states.values()), o.memory, o.node, widths, drops, o.sigmoid)

@@ -25,11 +25,13 @@ from msa_lit.baselines.lf_dnn import LFDNN
 from msa_lit.baselines.lmf import LMF, LMFOptions
 from msa_lit.baselines.mfn import MFN, MFNOptions
 from msa_lit.baselines.misa import MISA, MISAOptions
+from msa_lit.baselines.mmim import MMIM, MMIMOptions
 from msa_lit.baselines.tfn import TFN
 from msa_lit.data.corpus import Batch, Padded
 from msa_lit.model.options import ModelOptions, ModelSpec
 
 peer_misa = import_module("MMSA.models.singleTask.MISA")  # its package calls the class so, too
+peer_mmim = import_module("MMSA.models.singleTask.MMIM")
 WIDTHS = {"text": 12, "audio": 5, "vision": 20}
 HIDDEN = {"text": 16, "audio": 7, "vision": 9}
 TEXT_OUT, BEHIND, FRAMES, CLIPS = 8, 10, 6, 5  # LMF's text_out is half of the words' hidden
@@ -135,13 +137,13 @@ def copied(pairs):
         for mine, theirs, turned in pairs: mine.copy_(turned(theirs) if turned else theirs)
 
 
-def batch_of(widths):
+def batch_of(widths, clips=CLIPS):
     "Clips that fill their batch."
-    full = torch.full((CLIPS,), FRAMES)
-    inputs = {m: Padded(torch.randn(CLIPS, FRAMES, w, dtype=torch.double), full)
+    full = torch.full((clips,), FRAMES)
+    inputs = {m: Padded(torch.randn(clips, FRAMES, w, dtype=torch.double), full)
               for m, w in widths.items()}
-    return Batch(torch.arange(CLIPS), tuple(map(str, range(CLIPS))), inputs,
-                 {"multimodal": torch.randn(CLIPS, dtype=torch.double)})
+    return Batch(torch.arange(clips), tuple(map(str, range(clips))), inputs,
+                 {"multimodal": torch.randn(clips, dtype=torch.double)})
 
 
 def row(name, ours, peer, fusion_pairs):
@@ -217,6 +219,77 @@ def misa_pairs(ours, peer):
     first, last = peer.fusion.fusion_layer_1, peer.fusion.fusion_layer_3
     return found + [(ours.fusion.layer.weight, first.weight, columns),
                     (ours.fusion.layer.bias, first.bias, None), *all_of(ours.fusion.out, last)]
+
+
+def mmim_models(width=8, hidden=6):
+    "MMSA's MMIM and ours, with one set of weights; what is drawn for the entropy included."
+    widths = {"text": 768, "audio": 5, "vision": 20}
+    peer_mmim.BertTextEncoder = Words
+    peer = peer_mmim.MMIM(SimpleNamespace(
+        feature_dims=tuple(widths.values()), num_classes=1, train_mode="regression", use_bert=True,
+        use_finetune=True, transformers="bert", pretrained="", need_data_aligned=False, add_va=True,
+        d_vh=hidden, d_ah=hidden, d_vout=width, d_aout=width, n_layer=1, bidirectional=True,
+        mmilb_mid_activation="ReLU", mmilb_last_activation="Tanh", d_prjh=BEHIND, cpc_layers=1,
+        cpc_activation="Tanh", dropout_prj=0.0))
+    bolder(peer)
+    sizes = {f"{m}_{what}": n for m in ("audio", "vision")
+             for what, n in (("hidden", hidden), ("width", width))}
+    model = ModelOptions(text="random:bert", freeze_text=True, pooling="first", dropout=0.0,
+                         fusion_width=BEHIND, **sizes)
+    ours = MMIM(ModelSpec(tuple(widths), widths, 100, 3.0, None, model),
+                MMIMOptions(face_and_voice=True))
+    return ours.double().eval(), peer.double().eval(), widths
+
+
+def mmim_pairs(ours, peer):
+    "(of q, of all the rest); the projection for the entropy is copied and trained by neither."
+    letters = {"text": "t", "audio": "a", "vision": "v"}
+    q, rest = [], []
+    for name, mine in ours.conditionals.items():
+        a, b = name.split()
+        there = getattr(peer, f"mi_{letters[a]}{letters[b]}")
+        q += all_of(mine.mean, there.mlp_mu) + all_of(mine.log_variance, there.mlp_logvar)
+        copied(all_of(ours.spreads[name].project, there.entropy_prj[0]))
+    for m, letter in letters.items():
+        rest += all_of(ours.told[m], getattr(peer, f"cpc_z{letter}").net)
+    for m, name in (("audio", "acoustic_enc"), ("vision", "visual_enc")):
+        mine, there = ours.encoders[m], getattr(peer, name)
+        rest += all_of(mine.inner.rnn, there.rnn) + all_of(mine.out, there.linear_1)
+    fusion = peer.fusion_prj  # words, voice, face in both
+    for mine, there in zip((*ours.fusion.layers[1::2], ours.fusion.out),
+                           (fusion.linear_1, fusion.linear_2, fusion.linear_3), strict=True):
+        rest += all_of(mine, there)
+    return q, rest
+
+
+def mmim_rows(clips=24):
+    "Both phases; the second with an entropy over two batches."
+    ours, peer, widths = mmim_models()
+    q, rest = mmim_pairs(ours, peer)
+    copied(q + rest)
+    first, second = batch_of(widths, clips), batch_of(widths, clips)
+    for batch in (first, second): batch.inputs["text"].values.mul_(0.05)  # there are 768 of them
+
+    def there(batch, **more):
+        peer.bertmodel.states, full = batch.inputs["text"].values, batch.inputs["text"].lengths
+        return peer(None, *((batch.inputs[m].values, full) for m in ("audio", "vision")), **more)
+    out, found = ours(second), there(second)
+    alone = judged("mmim, first phase", (ours.losses(second, out)["conditionals"], -found["lld"]),
+                   (out.predictions["multimodal"], found["M"].flatten()), q)
+    ours.taken += 1  # one batch is a pass here
+    past = there(first, y=first.labels["multimodal"], mem=dict.fromkeys(("tv", "ta", "va")))
+    memory = {k: {side: [v.detach()] for side, v in pair.items()}
+              for k, pair in past["pn_dic"].items()}
+    ours.after_step(first, ours(first))
+    ours.taken.fill_(1)
+    peer.zero_grad()
+    ours.zero_grad()
+    out, found = ours(second), there(second, y=second.labels["multimodal"], mem=memory)
+    theirs = torch.nn.L1Loss()(found["M"].flatten(), second.labels["multimodal"])
+    theirs = theirs + 0.1 * found["nce"] - 0.1 * found["lld"] - 0.1 * found["H"]
+    loss = sum(ours.losses(second, out).values()), theirs
+    return [alone, judged("mmim, second phase", loss, (out.predictions["multimodal"],
+                                                       found["M"].flatten()), rest)]
 
 
 def two_each(mine, peer, name):
@@ -305,7 +378,7 @@ def main(path):
                 factor_pairs),
             row("lf_dnn", LFDNN(spec()), LF_DNN(settings()),
                 lambda f, p: behind(f, p, joined_columns)),
-            misa_row(), mfn_row(), graph_row()]
+            misa_row(), mfn_row(), *mmim_rows(), graph_row()]
     found = {"peer": "MMSA 2.2.1", "torch": torch.__version__,
              "graph_mfn: tensors never trained": rows[-1].pop("unseen"),
              "lmf: never trained": left_out(), "rows": rows}
