@@ -14,8 +14,9 @@ from ..base.types import Named
 
 # %% auto #0
 __all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FROM_FILES', 'SCORES', 'IN_TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'COMMON',
-           'VECTORS', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours', 'here', 'apply',
-           'split_preset', 'statements', 'preset_options', 'with_preset', 'suits', 'preset_table', 'preset_differences']
+           'VECTORS', 'ONLY', 'LATER', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours',
+           'here', 'apply', 'split_preset', 'statements', 'preset_options', 'with_preset', 'suits', 'preset_table',
+           'preset_differences']
 
 # %% ../../nbs/09_train.presets.ipynb #rules
 DATASETS = ("MOSI", "MOSEI", "SIMS")
@@ -30,14 +31,14 @@ class Means(NamedTuple):
 class Parts(NamedTuple):
     "A value per part of the model."
 
-    options: dict  # part -> option
+    options: Named # part -> option
     factor: float = 1.0  # what the values are multiplied by
 
 class Ours(NamedTuple):
     "What we do where a paper is silent."
 
     says: str = ""  # a sentence, where options do not say it
-    options: dict = {}  # chosen here: option -> value, or -> {dataset: value}
+    options: Named = {} # chosen here: option -> value, or -> {dataset: value}
     left: tuple = ()  # options left at the library's default
 
 def here(
@@ -112,48 +113,35 @@ OPEN = {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #mug
-STATED["MUG"] = {
-    "optimizer": Means("AdamW", {"optimiser": "adamw"}),
-    "framework": "software, no setting; the bi-level step is msa_lit.mug.meta",
-    "gpu": HARDWARE,
-    "seeds": IN_TABLES,
-    "n_runs": IN_TABLES,
-    "hyperparameter_search": "msa_lit.book.tables.search, trials=50",
-    "early_stop_patience_epochs": ("patience",),
-    "b": ("b",),
-    "epsilon_m": Means("N(0, I)", {"noise": 1.0}),
-    "epsilon_m_prime": Means("N(0, I)", {"noise": 1.0}),
-    "loss": "built in: MUG-6, 9, 14, 25, 26",
-    "contrastive_stop_gradient": Means("on the unimodal representation", {"stop": "unimodal"}),
-    "target_switch": "built in: half of meta_epochs",
-    "lambda_rule": "built in: MUG-18",
-    "stage3_initialisation": "built in: stage 3 starts anew",
-    "stages_1_and_2": "built in: vectors and labels are kept",
-    "language_network": Means(["BERT", "T5"], {"text": BERT}),
-    "audio_visual_network": Means("LSTM", {"encoder": "lstm"}),
-    "unimodal_networks": "built in: the common model",
-    "neutral_utterances": SCORES,
-    "acc7": SCORES,
-    "text_dim": "built in: the width of the text network",
-    "batch_size": ("batch_size",),
-    "learning_rate": ("lr", "text_lr"),
-    "pretraining_epochs": ("pretrain_epochs",),
-    "meta_training_epochs": ("meta_epochs",),
-    "alpha_meta_training_lr": ("inner_lr",),
-    "alpha_prime_meta_testing_lr": ("outer_lr",),
-    "gamma_contrastive_weight": ("gamma",),
-    "eta_projected_predictive_weight": ("eta",),
-    "d_fusion": ("fusion_width",),
-    "d_a": ("audio_hidden", "audio_width"),
-    "d_v": ("vision_hidden", "vision_width"),
-    "d_l": ("text_width",),
-    "beta_unimodal_weight": ("beta",),
-    "rho": "built in: the largest |label| of the corpus's scheme",
-    "input_dims": FROM_FILES,
-    "aligned": FROM_FILES,
-    "visual_features": FROM_FILES,
-    "acoustic_features": FROM_FILES,
-}
+STATED["MUG"] = {"optimizer": Means("AdamW", {"optimiser": "adamw"}),
+                 "framework": "software, no setting; the bi-level step is msa_lit.mug.meta",
+                 "gpu": HARDWARE, "seeds": IN_TABLES, "n_runs": IN_TABLES,
+                 "hyperparameter_search": "msa_lit.book.tables.search, trials=50",
+                 "early_stop_patience_epochs": ("patience",), "b": ("b",),
+                 "epsilon_m": Means("N(0, I)", {"noise": 1.0}),
+                 "epsilon_m_prime": Means("N(0, I)", {"noise": 1.0}),
+                 "loss": "built in: MUG-6, 9, 14, 25, 26",
+                 "contrastive_stop_gradient": Means("on the unimodal representation",
+                                                    {"stop": "unimodal"}),
+                 "target_switch": "built in: half of meta_epochs",
+                 "lambda_rule": "built in: MUG-18",
+                 "stage3_initialisation": "built in: stage 3 starts anew",
+                 "stages_1_and_2": "built in: vectors and labels are kept",
+                 "language_network": Means(["BERT", "T5"], {"text": BERT}),
+                 "audio_visual_network": Means("LSTM", {"encoder": "lstm"}),
+                 "unimodal_networks": "built in: the common model", "neutral_utterances": SCORES,
+                 "acc7": SCORES, "text_dim": "built in: the width of the text network",
+                 "batch_size": ("batch_size",), "learning_rate": ("lr", "text_lr"),
+                 "pretraining_epochs": ("pretrain_epochs",),
+                 "meta_training_epochs": ("meta_epochs",), "alpha_meta_training_lr": ("inner_lr",),
+                 "alpha_prime_meta_testing_lr": ("outer_lr",),
+                 "gamma_contrastive_weight": ("gamma",),
+                 "eta_projected_predictive_weight": ("eta",), "d_fusion": ("fusion_width",),
+                 "d_a": ("audio_hidden", "audio_width"), "d_v": ("vision_hidden", "vision_width"),
+                 "d_l": ("text_width",), "beta_unimodal_weight": ("beta",),
+                 "rho": "built in: the largest |label| of the corpus's scheme",
+                 "input_dims": FROM_FILES, "aligned": FROM_FILES, "visual_features": FROM_FILES,
+                 "acoustic_features": FROM_FILES}
 
 OPEN["MUG"] = {
     "tau of eq 11": Ours(left=("temperature",)),
@@ -176,24 +164,16 @@ OPEN["MUG"] = {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #mfon
-STATED["MFON"] = {
-    "optimizer": Means("Adam", {"optimiser": "adam"}),
-    "batch_size": ("batch_size",),
-    "gpu": HARDWARE,
-    "hyperparameter_search": "msa_lit.book.tables.search, trials=100",
-    "n_runs": IN_TABLES,
-    "acoustic_features": FROM_FILES,
-    "visual_features": FROM_FILES,
-    "feature_extraction": FROM_FILES,
-    "text_encoder": ("text",),
-    "loss": "built in: MFON-13",
-    "task_loss": "built in: MFON-12",
-    "contrastive_temperature": ("temperature",),
-    "guide_modality": Means("text is the query", {"guide": "text"}),
-    "frozen_parts": "built in: msa_lit.mfon.distillation",
-    "unimodal_network": "built in: msa_lit.mfon.distillation",
-    "f1": SCORES,
-}
+STATED["MFON"] = {"optimizer": Means("Adam", {"optimiser": "adam"}), "batch_size": ("batch_size",),
+                  "gpu": HARDWARE,
+                  "hyperparameter_search": "msa_lit.book.tables.search, trials=100",
+                  "n_runs": IN_TABLES, "acoustic_features": FROM_FILES,
+                  "visual_features": FROM_FILES, "feature_extraction": FROM_FILES,
+                  "text_encoder": ("text",), "loss": "built in: MFON-13",
+                  "task_loss": "built in: MFON-12", "contrastive_temperature": ("temperature",),
+                  "guide_modality": Means("text is the query", {"guide": "text"}),
+                  "frozen_parts": "built in: msa_lit.mfon.distillation",
+                  "unimodal_network": "built in: msa_lit.mfon.distillation", "f1": SCORES}
 
 OPEN["MFON"] = {
     "alpha and beta of eq 13": Ours(left=("alpha", "beta")),
@@ -405,17 +385,13 @@ FACTS["Self-MM"] = {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #peers
-COMMON = {
-    "optimiser": ("Adam", Means("Adam", {"optimiser": "adam"})),
-    "decay of biases": (True, ("decay_all",)),
-    "early_stop": (8, ("patience",)),
-    "epochs": ("until early_stop", Means("until early_stop", {"epochs": 100})),
-    "KeyEval": ("validation loss", "all methods here keep the epoch with the best validation MAE"),
-}
-VECTORS = {
-    "text": ("vectors of the file", Means("vectors of the file", {"text": "features"})),
-    "loss": ("L1", Means("L1", {"loss": "mae"})),
-}
+COMMON = {"optimiser": ("Adam", Means("Adam", {"optimiser": "adam"})),
+          "decay of biases": (True, ("decay_all",)), "early_stop": (8, ("patience",)),
+          "epochs": ("until early_stop", Means("until early_stop", {"epochs": 100})),
+          "KeyEval": ("validation loss",
+                      "all methods here keep the epoch with the best validation MAE")}
+VECTORS = {"text": ("vectors of the file", Means("vectors of the file", {"text": "features"})),
+           "loss": ("L1", Means("L1", {"loss": "mae"}))}
 _HIDDEN = ("text_hidden", "audio_hidden", "vision_hidden")
 _ONE_DROPOUT = "one dropout for all parts, that of the row above"
 
@@ -539,62 +515,77 @@ FACTS["Graph-MFN"] = COMMON | VECTORS | {
     "learning_rate": (_each(2e-3, 2e-3, 5e-4), ("lr",)),
     "weight_decay": (_each(5e-3, 1e-3, 1e-3), ("weight_decay",)),
 }
-FACTS["MMIM"] = COMMON | {
-    "text network": (BERT, ("text",)),
-    "text vector": ("first token", Means("first token", {"pooling": "first"})),
-    "loss": ("L1", Means("L1", {"loss": "mae"})),
-    "d_ah, d_vh": ([16, 16], ("audio_hidden", "vision_hidden")),
-    "d_aout, d_vout": ([16, 16], ("audio_width", "vision_width")),
-    "d_prjh": (128, ("fusion_width",)),
-    "dropout_prj": (0.1, ("dropout",)),
-    "dropout_a, dropout_v": (0.1, "of LSTMs of several layers; these have one"),
-    "n_layer, bidirectional, cpc_layers": ([1, True, 1], "built in"),
-    "activations": (["ReLU", "Tanh"], "built in: ReLU in q, the other is not used"),
-    "alpha, beta": ([0.1, 0.1], ("alpha", "beta")),
-    "mem_size, add_va": ([1, False], ("history", "face_and_voice")),
-    "likelihood": ("without its variance", Means("without its variance", {"variance": False})),
-    "entropy": ("of a quarter, as drawn", Means("of a quarter, as drawn", {"whole": False})),
-    "contrast": (True, Means(True, {"bound": "passes"})),
-    "an epoch, of two passes": ("until early_stop 8", Means(
-        "until early_stop 8", {"epochs": 200, "patience": 16})),
-    "batch_size": (32, ("batch_size",)),
-    "lr_main, lr_mmilb, lr_bert": ([1e-3, 5e-5], ("lr", "text_lr")),
-    "weight_decay, of all": (1e-4, ("weight_decay",)),
-    "grad_clip": (1.0, ("clip",)),
-    "when": (20, "of a schedule that halves the rate: not followed"),
-    "half of MOSEI in the first phase": (_each(False, True, False), "all of it here"),
-    "update_epochs": (2, "in the file, but not read by its loop"),
-}
 
 # %% ../../nbs/09_train.presets.ipynb #own-code
+ONLY: dict = {}  # paper -> the corpora it has settings for, where not all
+LATER: dict = {"ALMT": ("almt",)}
 BEST_TEST = "all methods here keep the epoch with the best validation MAE"
-_ADAMW = {
-    "optimiser": ("AdamW", Means("AdamW", {"optimiser": "adamw"})),
-    "text network": (BERT, ("text",)),
-    "loss": ("mean squared error", Means("mean squared error", {"loss": "mse"})),
+_ADAMW = {"optimiser": ("AdamW", Means("AdamW", {"optimiser": "adamw"})),
+          "text network": (BERT, ("text",)),
+          "loss": ("mean squared error", Means("mean squared error", {"loss": "mse"}))}
+
+FACTS["ALMT"] = _ADAMW | {"decay of biases": (True, ("decay_all",)),
+                          "lr": (1e-4, ("lr", "text_lr")),
+                          "weight_decay": (1e-4, ("weight_decay",)),
+                          "batch_size": (64, ("batch_size",)),
+                          "n_epochs, none of them left out": (200, ("epochs", "patience")),
+                          "schedule": ("warm-up for a tenth, then cosine",
+                                       Means("warm-up for a tenth, then cosine",
+                                             {"schedule": "cosine", "warmup": 0.1})),
+                          "token_len": (8, ("tokens",)), "token_dim": (128, ("common_width",)),
+                          "proj_depth": (1, ("reader_layers",)), "AHL_depth": (3, ("layers",)),
+                          "fusion_layer_depth": (_each(2, 4, 4), ("fusion_layers",)),
+                          "heads": (8, ("heads",)), "ahl_dim_head": (16, "built in: d / heads"),
+                          "dim_head of the transformers": (64, "heads here are d / heads wide, 16"),
+                          "mlp_dim": (128, "built in: d"), "dropout": (0.0, ("dropout",)),
+                          "norm before each addition": (True, ("renorm",)),
+                          "input lengths": ("fixed", "a clip of any length is read to its end"),
+                          "selection": ("the best test epoch of each metric", BEST_TEST)}
+
+# %% ../../nbs/09_train.presets.ipynb #own-cubemlp
+LATER["CubeMLP"] = ("cubemlp",)
+ONLY["CubeMLP"] = ("MOSI",)  # of the command in its README; what it leaves out is the default
+FACTS["CubeMLP"] = {
+    "optm": ("Adam", Means("Adam", {"optimiser": "adam"})),
+    "decay of biases": (True, ("decay_all",)), "weight_decay": (0.0, ("weight_decay",)),
+    "text network": (BERT, ("text",)), "loss": ("MAE", Means("MAE", {"loss": "mae"})),
+    "learning_rate": (4e-3, ("lr",)), "bert_lr_rate, times learning_rate": (4e-5, ("text_lr",)),
+    "bert_freeze": ("part", "the lower nine layers; here all of a network is trained, or none"),
+    "batch_size": (128, ("batch_size",)),
+    "epochs_num, none of them left out": (70, ("epochs", "patience")),
+    "lr_decrease": ("a tenth after 60 epochs", "no such schedule; `schedule` has two others"),
+    "gradient_clip": (1.0, "of each entry of the gradient; `clip` is of the norm"),
+    "time_len": (100, ("steps",)), "d_outs, steps": ([50, 10], ("middle_steps", "last_steps")),
+    "d_outs, features": ([128, 32], ("common_width", "last_width")),
+    "d_hiddens": ("as d_outs", "built in: hidden layers as long as what comes out"),
+    "res_project, ln_first, bias": (True, "built in: AxisUnit"),
+    "dropout, dropout_mlp": (0.1, ("dropout",)),
 }
 
-FACTS["ALMT"] = _ADAMW | {
-    "decay of biases": (True, ("decay_all",)),
-    "lr": (1e-4, ("lr", "text_lr")),
-    "weight_decay": (1e-4, ("weight_decay",)),
-    "batch_size": (64, ("batch_size",)),
-    "n_epochs, none of them left out": (200, ("epochs", "patience")),
-    "schedule": ("warm-up for a tenth, then cosine",
-                 Means("warm-up for a tenth, then cosine", {"schedule": "cosine", "warmup": 0.1})),
-    "token_len": (8, ("tokens",)),
-    "token_dim": (128, ("common_width",)),
-    "proj_depth": (1, ("reader_layers",)),
-    "AHL_depth": (3, ("layers",)),
-    "fusion_layer_depth": (_each(2, 4, 4), ("fusion_layers",)),
-    "heads": (8, ("heads",)),
-    "ahl_dim_head": (16, "built in: d / heads"),
-    "dim_head of the transformers": (64, "heads here are d / heads wide, 16"),
-    "mlp_dim": (128, "built in: d"),
-    "dropout": (0.0, ("dropout",)),
-    "norm before each addition": (True, ("renorm",)),
-    "input lengths": ("fixed", "a clip of any length is read to its end"),
-    "selection": ("the best test epoch of each metric", BEST_TEST),
+# %% ../../nbs/09_train.presets.ipynb #own-confede
+LATER["ConFEDE"] = ("confede",)
+_ALONE = "trained alone first; here all parts are trained together"
+FACTS["ConFEDE"] = _ADAMW | {
+    "text vector": ("pooler_output", Means("pooler_output", {"pooling": "first"})),
+    "encoder_fea_dim": (768, ("audio_hidden", "vision_hidden")),
+    "encoders of voice and face": ("transformers", Means("transformers",
+                                                         {"encoder": "transformer"})),
+    "tf_num_layers, nhead": ("1 to 3 of 8 heads", "one layer of two heads here"),
+    "text_drop_out and the others": (0.5, ("dropout",)),
+    "uni_fea_dim, half of encoder_fea_dim": (384, ("common_width",)),
+    "weights of the contrast and of single parts": ([0.1, 0.01], ("contrast", "alone")),
+    "const_heat": (0.5, ("temperature",)), "pairs of a kind": (2, ("neighbours",)),
+    "classes": (_each("rounded", "rounded", "equal"), "a class is a label rounded to `grain`"),
+    "grain of equal labels": (_each(1.0, 1.0, 0.2), ("grain",)),
+    "TVAExp_fusion.lr": (1e-4, ("lr",)), "decay, not of biases": (1e-3, ("weight_decay",)),
+    "TVAExp_fusion.batch_size": (_each(16, 8, 32), ("batch_size",)),
+    "TVAExp_fusion.epoch, none left out": (
+        _each([25, 25], [6, 6], [50, 50]), ("epochs", "patience")),
+    "schedule": ("linear", Means("linear", {"schedule": "linear"})),
+    "num_warm_up, one epoch of those": (_each(1 / 25, 1 / 6, 1 / 50), ("warmup",)),
+    "textPretrain.lr": (_each(1e-4, 1e-5, 1e-5), ("text_lr",)),
+    "textPretrain, visionPretrain, audioPretrain": ("100 to 300 epochs", _ALONE),
+    "selection": ("validation MAE", "built in: the epoch with the best validation MAE"),
 }
 
 # %% ../../nbs/09_train.presets.ipynb #own-sugrm
@@ -623,33 +614,13 @@ FACTS["SUGRM"] = {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #presets
-FOR = {
-    "UGF": ("ugf",),
-    "MUG": ("mug", "mug_mlc"),
-    "MFON": ("mfon",),
-    "MFON release": ("mfon",),
-    "SPIL": ("spil",),
-    "Self-MM": ("self_mm", "late_fusion"),
-    "TFN": ("tfn",),
-    "MFN": ("mfn",),
-    "Graph-MFN": ("graph_mfn",),
-    "MMIM": ("mmim",),
-    "LMF": ("lmf",),
-    "LF-DNN": ("lf_dnn",),
-    "EF-LSTM": ("ef_lstm",),
-    "MISA": ("misa",),
-    "MulT": ("mult",),
-    "ALMT": ("almt",),
-}
-PRESETS = tuple(f"{paper} {dataset}" for paper in FOR for dataset in DATASETS)
-WIDTHS = (
-    "audio_hidden",
-    "vision_hidden",
-    "text_width",
-    "audio_width",
-    "vision_width",
-    "fusion_width",
-)
+FOR = {"UGF": ("ugf",), "MUG": ("mug", "mug_mlc"), "MFON": ("mfon",), "MFON release": ("mfon",),
+       "SPIL": ("spil",), "Self-MM": ("self_mm", "late_fusion"), "TFN": ("tfn",), "MFN": ("mfn",),
+       "Graph-MFN": ("graph_mfn",), "LMF": ("lmf",), "LF-DNN": ("lf_dnn",), "EF-LSTM": ("ef_lstm",),
+       "MISA": ("misa",), "MulT": ("mult",)} | LATER
+PRESETS = tuple(f"{paper} {d}" for paper in FOR for d in ONLY.get(paper, DATASETS))
+WIDTHS = ("audio_hidden", "vision_hidden", "text_width", "audio_width", "vision_width",
+          "fusion_width")
 WINS = ("Self-MM", "open", "stated", "release")  # kinds of statements, the strongest last
 
 def split_preset(
@@ -671,11 +642,8 @@ def statements(
         return rows
     said = reported.hyperparameters(paper.removesuffix(" release"), dataset).astype(object)
     kinds = {"stated": "stated"} | ({"outside": "release"} if paper.endswith("release") else {})
-    printed = [
-        (kinds[r.kind], r.name, r.value, r.where, _rule(paper, r.name))
-        for r in said.itertuples(index=False)
-        if r.kind in kinds
-    ]
+    printed = [(kinds[r.kind], r.name, r.value, r.where, _rule(paper, r.name))
+               for r in said.itertuples(index=False) if r.kind in kinds]
     silent = [("open", k, None, "", rule) for k, rule in OPEN.get(paper, {}).items()]
     return printed + rows + silent + _borrowed(paper, dataset)
 
@@ -696,7 +664,7 @@ def _rule(paper, name):
 def preset_options(
     name: str,  # one of PRESETS
     method: str | None = None,  # "method" or "method+piece" it is wanted for; None: the paper's own
-) -> dict:  # option -> value, for `fit`
+) -> Named: # option -> value, for `fit`
     "A preset's options. Raises ValueError for an unknown name or a method it is not for."
     paper, dataset = split_preset(name)
     base = (method or FOR[paper][0]).partition("+")[0]
@@ -717,18 +685,15 @@ def _known(method):
 
 def _not_for(name, method, dataset):
     others = [f"{p} {dataset}" for p, methods in FOR.items() if method in methods]
-    advice = (
-        f"for {method!r} there is {' and '.join(map(repr, others))}"
-        if others
-        else f"no preset is for {method!r}"
-    )
+    advice = (f"for {method!r} there is {' and '.join(map(repr, others))}" if others
+              else f"no preset is for {method!r}")
     return f"preset {name!r} holds the settings of {FOR[split_preset(name)[0]][0]!r}; {advice}"
 
 # %% ../../nbs/09_train.presets.ipynb #with-preset
 def with_preset(
     method: str,  # "method" or "method+piece"
     options: Named,  # option -> value; "preset" names one of PRESETS, "" or its absence none
-) -> dict:  # without "preset": the preset's options under those given
+) -> Named: # without "preset": the preset's options under those given
     "Put a preset under the options that somebody gave. Raises ValueError as `preset_options`."
     name = options.get("preset") or ""
     given = {k: v for k, v in options.items() if k != "preset"}
@@ -763,9 +728,8 @@ def _became(rule, value, dataset, method, final):
     if isinstance(rule, str):
         return (rule, "") if rule.startswith("built in") else ("", rule)
     if isinstance(rule, Ours):
-        found = {k: here(v, dataset) for k, v in rule.options.items()} | {
-            k: _default(method, k) for k in rule.left
-        }
+        found = {k: here(v, dataset) for k, v in rule.options.items()} | {k: _default(method, k)
+                                                                          for k in rule.left}
         found = {k: final.get(k, v) for k, v in found.items()}
         return "ours: " + "; ".join(part for part in (rule.says, _text(found)) if part), ""
     found = apply(rule, value, dataset)
@@ -773,9 +737,8 @@ def _became(rule, value, dataset, method, final):
     return ("", f"overruled: {_text({k: final[k] for k in lost})}") if lost else (_text(found), "")
 
 def _text(options):
-    return ", ".join(
-        f"{k}={v:g}" if isinstance(v, float) else f"{k}={v!r}" for k, v in options.items()
-    )
+    return ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v!r}"
+                     for k, v in options.items())
 
 def _default(method, option):
     from msa_lit.model.options import ModelOptions
@@ -796,8 +759,8 @@ def preset_differences(
 
     if paper not in FOR:
         raise ValueError(f"paper={paper!r}: {near(paper, FOR)}")
-    each = {d: preset_options(f"{paper} {d}") for d in DATASETS}
-    rows = {k: [each[d].get(k) for d in DATASETS] for k in each["MOSI"]}
+    each = {d: preset_options(f"{paper} {d}") for d in ONLY.get(paper, DATASETS)}
+    rows = {k: [values.get(k) for values in each.values()] for k in each["MOSI"]}
     return pd.DataFrame(
-        {k: v for k, v in rows.items() if any(x != v[0] for x in v)}, index=DATASETS
+        {k: v for k, v in rows.items() if any(x != v[0] for x in v)}, index=list(each)
     ).T
