@@ -14,9 +14,9 @@ from ..base.types import Named
 
 # %% auto #0
 __all__ = ['DATASETS', 'BERT', 'HARDWARE', 'FROM_FILES', 'SCORES', 'IN_TABLES', 'STATED', 'OPEN', 'STEPS', 'FACTS', 'COMMON',
-           'VECTORS', 'ONLY', 'LATER', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts', 'Ours',
-           'here', 'apply', 'split_preset', 'statements', 'preset_options', 'with_preset', 'suits', 'preset_table',
-           'preset_differences']
+           'VECTORS', 'MORE_PEERS', 'ONLY', 'LATER', 'BEST_TEST', 'FOR', 'PRESETS', 'WIDTHS', 'WINS', 'Means', 'Parts',
+           'Ours', 'here', 'apply', 'split_preset', 'statements', 'preset_options', 'with_preset', 'suits',
+           'preset_table', 'preset_differences']
 
 # %% ../../nbs/09_train.presets.ipynb #rules
 DATASETS = ("MOSI", "MOSEI", "SIMS")
@@ -479,6 +479,8 @@ FACTS["MulT"] = COMMON | VECTORS | {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #peers-memory
+MORE_PEERS = {"MMIM": ("mmim",)}
+
 FACTS["MFN"] = COMMON | VECTORS | {
     "hidden_dims": (_each([256, 32, 256], [128, 32, 128], [64, 16, 64]),
                     ("text_width", "audio_hidden", "vision_hidden")),
@@ -514,6 +516,32 @@ FACTS["Graph-MFN"] = COMMON | VECTORS | {
     "batch_size": (_each(32, 64, 64), ("batch_size",)),
     "learning_rate": (_each(2e-3, 2e-3, 5e-4), ("lr",)),
     "weight_decay": (_each(5e-3, 1e-3, 1e-3), ("weight_decay",)),
+}
+FACTS["MMIM"] = COMMON | {
+    "text network": (BERT, ("text",)),
+    "text vector": ("first token", Means("first token", {"pooling": "first"})),
+    "loss": ("L1", Means("L1", {"loss": "mae"})),
+    "d_ah, d_vh": ([16, 16], ("audio_hidden", "vision_hidden")),
+    "d_aout, d_vout": ([16, 16], ("audio_width", "vision_width")),
+    "d_prjh": (128, ("fusion_width",)),
+    "dropout_prj": (0.1, ("dropout",)),
+    "dropout_a, dropout_v": (0.1, "of LSTMs of several layers; these have one"),
+    "n_layer, bidirectional, cpc_layers": ([1, True, 1], "built in"),
+    "activations": (["ReLU", "Tanh"], "built in: ReLU in q, the other is not used"),
+    "alpha, beta": ([0.1, 0.1], ("alpha", "beta")),
+    "mem_size, add_va": ([1, False], ("history", "face_and_voice")),
+    "likelihood": ("without its variance", Means("without its variance", {"variance": False})),
+    "entropy": ("of a quarter, as drawn", Means("of a quarter, as drawn", {"whole": False})),
+    "contrast": (True, Means(True, {"bound": "passes"})),
+    "an epoch, of two passes": ("until early_stop 8", Means(
+        "until early_stop 8", {"epochs": 200, "patience": 16})),
+    "batch_size": (32, ("batch_size",)),
+    "lr_main, lr_mmilb, lr_bert": ([1e-3, 5e-5], ("lr", "text_lr")),
+    "weight_decay, of all": (1e-4, ("weight_decay",)),
+    "grad_clip": (1.0, ("clip",)),
+    "when": (20, "of a schedule that halves the rate: not followed"),
+    "half of MOSEI in the first phase": (_each(False, True, False), "all of it here"),
+    "update_epochs": (2, "in the file, but not read by its loop"),
 }
 
 # %% ../../nbs/09_train.presets.ipynb #own-code
@@ -617,7 +645,7 @@ FACTS["SUGRM"] = {
 FOR = {"UGF": ("ugf",), "MUG": ("mug", "mug_mlc"), "MFON": ("mfon",), "MFON release": ("mfon",),
        "SPIL": ("spil",), "Self-MM": ("self_mm", "late_fusion"), "TFN": ("tfn",), "MFN": ("mfn",),
        "Graph-MFN": ("graph_mfn",), "LMF": ("lmf",), "LF-DNN": ("lf_dnn",), "EF-LSTM": ("ef_lstm",),
-       "MISA": ("misa",), "MulT": ("mult",)} | LATER
+       "MISA": ("misa",), "MulT": ("mult",)} | MORE_PEERS | LATER
 PRESETS = tuple(f"{paper} {d}" for paper in FOR for d in ONLY.get(paper, DATASETS))
 WIDTHS = ("audio_hidden", "vision_hidden", "text_width", "audio_width", "vision_width",
           "fusion_width")
