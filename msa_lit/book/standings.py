@@ -19,7 +19,7 @@ from ..measure.statistics import across_seeds, holm
 
 # %% auto #0
 __all__ = ['arena_facts', 'arena_runs', 'arena_epochs', 'complaints', 'standings', 'budgets', 'arena_caption', 'visible',
-           'versus', 'seeds_to_see']
+           'versus', 'printed_gains', 'seeds_to_see']
 
 # %% ../../nbs/87_book.standings.ipynb #read
 def arena_facts(
@@ -153,7 +153,7 @@ def versus(
         if len(both) < least: continue
         found = across_seeds(both[name], both[control])
         kept = {k: found[k] for k in ("n", "difference", "low", "high", "sd", "p_t")}
-        rows[name] = kept | {"visible": visible(found["sd"], found["n"])}
+        rows[name] = kept | {"visible": visible(found["sd"], len(both))}
     table = pd.DataFrame(rows).T
     if not len(table): return table
     table = table.assign(n=table.n.astype(int), p_holm=holm(table.p_t.fillna(1.0)))
@@ -161,6 +161,18 @@ def versus(
     word = np.where(table.difference * sign > 0, "better", "worse")
     table["verdict"] = np.where(table.p_holm < 0.05, word, "not seen")
     return table.sort_values("difference", ascending=sign < 0)
+
+def printed_gains(
+    metric: str = "mae",    # of the papers' main tables
+    dataset: str = "MOSI",  # or "MOSEI", "SIMS"
+) -> ByName:                # paper's row -> gain, above zero where it is better
+    "What the four papers print as their gain over their own row of Self-MM."
+    from msa_lit.book.tables.protocol import printed_rows
+    cells = printed_rows(dataset)[metric].str.strip("*").replace("", np.nan).astype(float)
+    base = {n.split(", ")[1]: v for n, v in cells.items() if n.startswith("Self-MM")}
+    sign = 1 if higher_is_better(metric) else -1
+    return {n.split(",")[0]: sign * (v - base[n.split(", ")[1]]) for n, v in cells.items()
+            if not n.startswith("Self-MM")}
 
 def seeds_to_see(
     gains: ByName, # name -> a printed gain, above zero
