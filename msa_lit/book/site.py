@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from ..train.comparison import caption, read_results, table
 
 # %% auto #0
 __all__ = ['UNTOUCHED', 'CLAIM_HOMES', 'SPHINX', 'STYLE', 'SITE_NEEDS', 'targets', 'linked', 'inside', 'anchored', 'site_cell',
-           'slimmed', 'write_page', 'leader_board', 'add_tree', 'report_page', 'write_source', 'build_site',
-           'site_program']
+           'output_for', 'linked_html', 'write_page', 'leader_board', 'add_tree', 'report_page', 'write_source',
+           'build_site', 'site_program']
 
 # %% ../../nbs/97_book.site.ipynb #links
 UNTOUCHED = re.compile(
@@ -84,12 +85,26 @@ def site_cell(
     lines = [line for line in code.splitlines() if line.strip()]
     imports = all(re.match(r"(from|import)\b|[ )]", line) for line in lines)
     folded = {"metadata": {"tags": ["hide-input"]}} if imports else {"metadata": {}}
-    return cell | folded | {"source": code, "outputs": [slimmed(o) for o in cell["outputs"]]}
+    return cell | folded | {"source": code, "outputs": [output_for(o, known) for o in cell["outputs"]]}
 
-def slimmed(output): # a picture or a table once, without its plain copy
+def output_for(output, known): # a picture or a table once, without its plain copy; with links
     data = output.get("data", {})
     if "image/png" in data or "text/html" in data: data.pop("text/plain", None)
+    if "text/html" in data: data["text/html"] = linked_html("".join(data["text/html"]), known)
     return output
+
+def linked_html(
+    text: str,                            # HTML of an output
+    known: Mapping[str, tuple[str, str]], # id -> (place, what it says)
+) -> str:
+    "Lead a table's links to the site's pages, and make links of cells that hold an id."
+    text = re.sub(r'href="(?!https?:)([^"#]+)\.ipynb(#[^"]*)?"', r'href="\1.html"', text)
+    names = "|".join(map(re.escape, known))
+    def link(m):
+        place, says = known[m[2]]
+        place, title = place.replace(".ipynb", ".html"), escape(re.sub(r"[$\\\\]", "", says))
+        return f'{m[1]}<a href="{place}" title="{title}">{m[2]}</a>{m[3]}'
+    return re.sub(rf"(>\s*)({names})(\s*</t[dh]>)", link, text)
 
 def write_page(
     path: Path,                           # of a notebook
