@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
@@ -88,11 +87,7 @@ def part_list(
 
 # %% ../../nbs/89_book.contents.ipynb #write
 def with_cell(
-<<<<<<< HEAD
     notebook: ByName, # as json reads it; changed in place
-=======
-    notebook: dict[str, Any],  # as json reads it; changed in place
->>>>>>> 5d2509d (Site: tables link ids, too)
     name: str,       # the cell's id
     text: str,       # Markdown
     last: bool,      # add it at the end where there is none?

@@ -85,7 +85,8 @@ def site_cell(
     lines = [line for line in code.splitlines() if line.strip()]
     imports = all(re.match(r"(from|import)\b|[ )]", line) for line in lines)
     folded = {"metadata": {"tags": ["hide-input"]}} if imports else {"metadata": {}}
-    return cell | folded | {"source": code, "outputs": [output_for(o, known) for o in cell["outputs"]]}
+    outputs = [output_for(output, known) for output in cell["outputs"]]
+    return cell | folded | {"source": code, "outputs": outputs}
 
 def output_for(output, known): # a picture or a table once, without its plain copy; with links
     data = output.get("data", {})
