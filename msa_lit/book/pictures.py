@@ -189,23 +189,24 @@ def draw_method(
 
 # %% ../../nbs/77_book.pictures.ipynb #listen
 class Taught(Listener):
-    "Notes, in one step of every stage, which parameters each loss term reaches."
+    "Notes which parameters each loss term reaches, once for every set of terms a stage has."
     def __init__(self): self.terms, self.reached = {}, {}
 
     def before_step(self, loop, batches):
         stage = loop.stage
-        if stage.name in self.terms: return
-        self.terms[stage.name] = None  # a stage that steps itself has no terms to ask
-        if stage.steps_itself: return
+        known = self.terms.setdefault(stage.name, set())
+        if stage.steps_itself: return  # such a stage has no terms to ask
         terms = total_losses(loop.method, batches[0], loop.method(batches[0]))
-        asked = {**terms, "": terms.total}
-        named = dict(loop.method.named_parameters())
-        wanted = {k: p for k, p in named.items() if p.requires_grad}
-        self.terms[stage.name] = set(terms)
-        self.reached[stage.name] = {
-            t: {k for k, g in zip(wanted, slopes(v, list(wanted.values())), strict=True)
-                if g is not None}
-            for t, v in asked.items() if v.requires_grad}
+        if set(terms) <= known: return
+        known |= set(terms)
+        self.note(self.reached.setdefault(stage.name, {}), {**terms, "": terms.total}, loop.method)
+
+    def note(self, reached, asked, method):
+        wanted = {k: p for k, p in method.named_parameters() if p.requires_grad}
+        for term, value in asked.items():
+            if not value.requires_grad: continue
+            found = zip(wanted, slopes(value, list(wanted.values())), strict=True)
+            reached[term] = reached.get(term, set()) | {k for k, g in found if g is not None}
 
 def slopes(value, parameters):
     "Gradients of a scalar, None where it does not depend on a parameter."
@@ -258,7 +259,7 @@ def picture_differences(
     if list(stages) != list(ear.terms):
         return [*found, f"stages {list(stages)} are drawn, {list(ear.terms)} are trained"]
     for stage, picture in stages.items():
-        if ear.terms[stage] is None: continue
+        if not ear.terms[stage]: continue
         losses = {loss for box in picture.boxes for loss in box.losses}
         found += [f"{stage}: {x} is {'drawn, not computed' if x in losses else 'not drawn'}"
                   for x in sorted(losses ^ ear.terms[stage])]
