@@ -19,8 +19,8 @@ from ..base.types import ByName, Tensors
 
 # %% auto #0
 __all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'Shown', 'brief', 'counted', 'check_offsets', 'spans', 'Ragged',
-           'Split', 'Corpus', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad', 'make_batch',
-           'example_corpus']
+           'Split', 'Corpus', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad', 'pad_rows',
+           'make_batch', 'example_corpus']
 
 # %% ../../nbs/01_data.corpus.ipynb #names
 MODALITIES = ("text", "audio", "vision")
@@ -322,6 +322,26 @@ def pad(
     for i, r in enumerate(rows): out[i, :len(r)] = r
     return Padded(torch.from_numpy(out), torch.tensor(lengths))
 
+# %% ../../nbs/01_data.corpus.ipynb #pad-rows
+def pad_rows(
+    rows: Ragged,          # N rows of unequal length
+    index: Sequence[int],  # K of them, in this order
+) -> Padded:               # as `pad` of these rows; ValueError for an empty one or for none
+    "Copy rows into a padded batch, each in one run."
+    index = np.asarray(index, np.int64)
+    starts, ends = rows.offsets[:-1][index], rows.offsets[1:][index]
+    lengths, values = ends - starts, np.asarray(rows.values).view(np.ndarray)
+    if not len(index) or not lengths.all() or not values.flags.c_contiguous:
+        return pad([rows[i] for i in index])
+    longest, width = int(lengths.max()), int(np.prod(values.shape[1:]))
+    out, flat = np.empty((len(index), longest * width), values.dtype), values.reshape(-1)
+    runs = zip(out, (starts * width).tolist(), (lengths * width).tolist(), strict=True)
+    for row, start, size in runs:
+        row[:size] = flat[start:start + size]
+        row[size:] = 0
+    shape = (len(index), longest, *values.shape[1:])
+    return Padded(torch.from_numpy(out.reshape(shape)), torch.from_numpy(lengths))
+
 # %% ../../nbs/01_data.corpus.ipynb #make-batch
 def make_batch(
     split: Split,  # where the rows come from; its "text" sequence is what the text encoder reads
@@ -329,8 +349,7 @@ def make_batch(
 ) -> Batch:                # the rows, padded to the longest among them
     "Collect rows of a split into one batch."
     index = [int(i) for i in index]
-    inputs = {m: pad([split.sequences[m][i] for i in index])
-              for m in MODALITIES if m in split.sequences}
+    inputs = {m: pad_rows(split.sequences[m], index) for m in MODALITIES if m in split.sequences}
     labels = {k: torch.as_tensor(np.asarray(v[index], np.float32)) for k, v in split.labels.items()}
     return Batch(torch.tensor(index), tuple(split.ids[i] for i in index), inputs, labels)
 

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..base.types import Tensors
-from ..data.corpus import Corpus, Ragged, pad
+from ..data.corpus import Corpus, Padded, Ragged, pad
+from ..model.batching import like_length, usual_groups
 from ..model.encoders import Encoder
 from ..papers.equations import equation, register
 from ..model.common import Branch, CommonModel, make_encoder, supervised
@@ -24,14 +25,15 @@ from ..model.losses import info_nce, score_contrast
 from ..model.vectors import Frames, pick_guide
 from ..model.contract import Losses, Output, Stage, method
 from ..model.options import ModelSpec
-from .attention import HEAD_FORMS
+from .attention import HEAD_FORMS, mask_rows
 from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
 from .release import FormOptions, Pyramid, make_guided, make_teacher
 
 # %% auto #0
 __all__ = ['MFON_ABLATIONS', 'RELEASE', 'mfon_loss', 'inter_modal', 'MFONOptions', 'StateMLP', 'present_guide', 'new_prompt',
-           'GuidedModel', 'answers', 'Teachers', 'check_own_labels', 'check_prompt_length', 'MFON', 'unused_rows']
+           'guided_at_once', 'guided_in_groups', 'GuidedModel', 'answers', 'Teachers', 'check_own_labels',
+           'check_prompt_length', 'MFON', 'unused_rows']
 
 # %% ../../nbs/53_mfon.method.ipynb #mfon-loss
 @equation("MFON-13")
@@ -143,10 +145,38 @@ def new_prompt(
     if o.prompt == "none": return None
     return ModalPrompt(o.prompt_length, o.common_width, o.start, shared=o.prompt == "shared")
 
+# %% ../../nbs/53_mfon.method.ipynb #groups
+def guided_at_once(
+    guided: Any,      # of one modality: sequences, mask and places to Z_m
+    asks: Tensor,     # the guide's states, [N, T_guide, d]
+    frames: Tensor,   # what is looked at, [N, T, d]
+    padded: Padded,   # the frames' lengths
+    asking: Padded,   # the guide's lengths
+    keep: list | None,  # places of the guide that ask; None: all
+) -> Tensor:          # Z_m, [N, T_guide or places, d]
+    "The plain form: a padded batch as a whole."
+    return guided(asks, frames, padded.mask, keep)
+
+def guided_in_groups(guided, asks, frames, padded, asking, keep):
+    "As `guided_at_once`, clips of like length together; zeros behind the end of a group's guides."
+    mask_rows(padded.mask, frames)  # a clip that is refused is named by its place in the batch
+    groups = like_length(padded.sizes, usual_groups(padded))
+    if len(groups) == 1: return guided(asks, frames, padded.mask, keep)
+    parts = []
+    for rows in groups:
+        index = torch.tensor(rows, device=frames.device)
+        T = max(padded.sizes[r] for r in rows)
+        ask = asks.shape[1] if keep else max(asking.sizes[r] for r in rows)
+        part = guided(asks[index, :ask], frames[index, :T], padded.mask[index, :T], keep)
+        parts.append(part if keep else F.pad(part, (0, 0, 0, asks.shape[1] - ask)))
+    order = torch.tensor([r for rows in groups for r in rows], device=frames.device)
+    return torch.cat(parts)[order.argsort()]
+
 # %% ../../nbs/53_mfon.method.ipynb #guided-model
 class GuidedModel(CommonModel):
     "The common model with sequences, prompts and attention in front of its heads."
     Options, probe_only = MFONOptions, True
+    fast = True    # False: the plain form, a padded batch as a whole
     encoders: Any  # an Encoder per modality
 
     def build_encoder(self, modality: str) -> nn.Module: # its `states` are [N, T, d]
@@ -176,9 +206,13 @@ class GuidedModel(CommonModel):
         keep, lengths = [0] if o.reduction == "first" else None, batch.inputs[o.guide].lengths
         for m in self.spec.modalities:
             z = f[m]  # Z_m, [N, T_guide or 1, d]
-            if m != o.guide: z = self.guided[m](f[o.guide], z, batch.inputs[m].mask, keep)
+            if m != o.guide: z = self.look(m, f[o.guide], z, batch.inputs, keep)
             encoded[m] = z[:, 0] if keep else reduce(z, lengths, o.reduction)
         return encoded
+
+    def look(self, m, asks, frames, inputs, keep): # -> Z_m [N, T_guide or 1, d]
+        how = guided_in_groups if self.fast and not self.options.future else guided_at_once
+        return how(self.guided[m], asks, frames, inputs[m], inputs[self.options.guide], keep)
 
     def attention(self, batch): # -> {modality: [N, layers, heads, T_guide, T_m]}, for figures
         f, inputs = self.sequences(batch), batch.inputs

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from ..base.types import ByName
 from .packaged import PACKAGED, packaged_folder
 from ..data.corpus import Corpus, Ragged, pad, spans
+from .bert import bert_settings, read_bert, word_pieces
 from .batching import (all_states, chunks_of_tokens, first_place, last_states,
                                     packed_states, states_in_rows, use_onednn)
 from ..papers.equations import equation
@@ -276,13 +277,13 @@ class TinyText(Encoder):
 # %% ../../nbs/04_model.encoders.ipynb #pretrained
 @equation("SPIL-1")
 class PretrainedText(Encoder):
-    "A transformers encoder and a choice of pooling."
+    "A text network, ours or one of transformers, and a choice of pooling."
     fast = True   # False: the plain form, the padded batch as a whole
     tokens = 256  # most of a chunk on a CPU, where sentences cannot share rows
 
     def __init__(
         self,
-        model: Any,        # a transformers model that returns `last_hidden_state`
+        model: Any,        # a network that returns `last_hidden_state`
         pooling: str,      # "first", "last" or "mean"
     ):
         super().__init__()
@@ -418,8 +419,11 @@ def _usual_pooling(text, config): # "first" where the first token stands for the
 def text_network(
     text: str,                    # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
     pooling: str | None = None,   # "first", "last" or "mean"; None: as the architecture is used
+    ours: bool = True,            # a plain BERT needs no transformers; False: it does
 ) -> PretrainedText:              # the network with its pooling, in evaluation mode
     "Load a pretrained text encoder by name. Raises OSError where it cannot be found or read."
+    if ours and (plain := read_bert(_source(text))) is not None:
+        return PretrainedText(plain, pooling or ("mean" if text in PACKAGED else "first"))
     config, loader = text_config(text)
     drawn = text.startswith("random:")
     model = _encoder_of(text, loader.from_config(config) if drawn else _load(text, config, loader))
@@ -441,11 +445,14 @@ def text_limits(
     text: str,  # "minilm", "mpnet", "random:TYPE", a hub name or a local folder
 ) -> tuple:     # (ids, tokens or None), as `network_limits`
     "The limits of a network that is not loaded yet. Raises OSError where it cannot be found."
+    if plain := bert_settings(_source(text)):
+        return plain.vocab_size, plain.max_position_embeddings
     config, loader = text_config(text)
     return network_limits(_encoder_of(text, _outline(text, config, loader)))
 
 # %% ../../nbs/04_model.encoders.ipynb #loading
 def _load_tokeniser(source):
+    if (plain := word_pieces(source)) is not None: return plain
     from transformers import AutoTokenizer, BertTokenizer
     if _is_old_bert(source): found = BertTokenizer.from_pretrained(source)
     else: found = AutoTokenizer.from_pretrained(source, trust_remote_code=False)

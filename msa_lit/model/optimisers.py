@@ -6,6 +6,7 @@
 from __future__ import annotations
 from ..base.types import Named
 
+import inspect
 import math
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from torch import nn
 from .encoders import parameter_groups
 
 # %% auto #0
-__all__ = ['OPTIMISERS', 'SCHEDULES', 'COVERS', 'OWNED', 'UpdateOptions', 'check_rate', 'owner', 'update_groups',
+__all__ = ['OPTIMISERS', 'SCHEDULES', 'COVERS', 'OWNED', 'UpdateOptions', 'check_rate', 'owner', 'update_groups', 'LeanAdam',
            'make_optimiser', 'can_fuse', 'rate_factor', 'set_rates', 'grouped', 'batch_shares']
 
 # %% ../../nbs/07_model.optimisers.ipynb #options
@@ -108,6 +109,19 @@ def _group(o, part, params, decayed):
             "rate": rate, "weight_decay": decay if decayed or o.decay_all else 0.0}
 
 # %% ../../nbs/07_model.optimisers.ipynb #optimiser
+class LeanAdam(torch.optim.Adam):
+    "Adam that does not import torch's compiler only to tell it to stay out."
+    def add_param_group(self, param_group): _bare("add_param_group")(self, param_group)
+    def zero_grad(self, set_to_none=True): _bare("zero_grad")(self, set_to_none)
+    def state_dict(self): return _bare("state_dict")(self)
+    def load_state_dict(self, state_dict): _bare("load_state_dict")(self, state_dict)
+
+    @torch.no_grad()
+    def step(self, closure=None): return _bare("step")(self, closure)
+
+def _bare(name): # a method as it was written, without what torch wraps around it
+    return inspect.unwrap(getattr(torch.optim.Adam, name))
+
 def make_optimiser(
     model: nn.Module,  # a method
     options,           # TrainOptions
@@ -117,8 +131,8 @@ def make_optimiser(
     groups = update_groups(model, options)
     if fused is None: fused = can_fuse(groups)
     how: Named = {"fused": True} if fused else {}
-    if options.optimiser == "adamw": return torch.optim.AdamW(groups, **how)
-    return torch.optim.Adam(groups, amsgrad=options.optimiser == "amsgrad", **how)
+    how["decoupled_weight_decay"] = options.optimiser == "adamw"
+    return LeanAdam(groups, amsgrad=options.optimiser == "amsgrad", **how)
 
 def can_fuse(
     groups: list,  # of parameters, from `update_groups`

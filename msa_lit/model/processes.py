@@ -31,14 +31,26 @@ from .gather import gather_list, gather_output, later_batch, leaves, own_stream
 from .gather import part_of, sharing
 
 # %% auto #0
-__all__ = ['launched', 'on_cpu_processes', 'check_launcher', 'check_together', 'differing', 'Team', 'start_team', 'shapes',
-           'shared_rows', 'together', 'nurse']
+__all__ = ['launched', 'nobody_else', 'lone_device', 'on_cpu_processes', 'check_launcher', 'check_together', 'differing', 'Team',
+           'start_team', 'shapes', 'shared_rows', 'together', 'nurse']
 
 # %% ../../nbs/07_model.processes.ipynb #launched
 def launched() -> tuple:  # (rank, processes)
     "Which of how many processes this is; (0, 1) where nothing was launched."
     if dist.is_available() and dist.is_initialized(): return dist.get_rank(), dist.get_world_size()
     return int(os.environ.get("RANK") or 0), int(os.environ.get("WORLD_SIZE") or 1)
+
+_STARTED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE",
+            "MV2_COMM_WORLD_SIZE")  # what launchers leave in the environment
+
+def nobody_else() -> bool:  # then accelerate has nothing to say, and is not imported
+    "True where no launcher has left a trace and no group exists."
+    traces = (k in _STARTED or k.startswith(("ACCELERATE_", "FORK_LAUNCHED")) for k in os.environ)
+    return not any(traces) and not (dist.is_available() and dist.is_initialized())
+
+def lone_device() -> torch.device:  # of a process that trains alone
+    "The device that accelerate would choose where nobody launched anything."
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 def on_cpu_processes() -> bool:  # accelerate wants to be told
     "True where a launcher started processes on a machine without a GPU."
@@ -184,8 +196,9 @@ class Team:
 
 def start_team() -> Team:
     "The processes that a launcher started. Raises ValueError for launchers with other plans."
-    from accelerate import PartialState
     check_launcher()
+    if nobody_else(): return Team()
+    from accelerate import PartialState
     _meet()
     state = PartialState(cpu=on_cpu_processes())
     return Team(state.process_index, state.num_processes)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, cast
 
 import numpy as np
@@ -26,7 +27,8 @@ from ..model.contract import Method, Stage, ask, total_losses
 from ..model.optimisers import UpdateOptions, batch_shares, grouped
 from ..model.optimisers import rate_factor, set_rates
 from ..model.gather import whole_norms
-from ..model.processes import check_together, on_cpu_processes, shared_rows, start_team
+from ..model.processes import check_together, lone_device, nobody_else, on_cpu_processes
+from ..model.processes import shared_rows, start_team
 from ..base.notices import notice
 from .listeners import Listener, tell
 from .pace import clip_lengths, has_bf16, keep_weights, numbers, pooled
@@ -232,8 +234,9 @@ def damaged(
 
 # %% ../../nbs/07_train.loop.ipynb #agreement
 def _accelerator():
-    from accelerate import Accelerator
     team = start_team()
+    if nobody_else(): return SimpleNamespace(device=lone_device()), team
+    from accelerate import Accelerator
     return Accelerator(cpu=on_cpu_processes()), team
 
 def _agree(loop):

@@ -16,11 +16,12 @@ from turns import Turn  # noqa: E402
 
 def built(corpus, method, stage, options):
     "A loop at the beginning of one of a method's stages, and the split it reads."
+    from msa_lit import load_corpus  # what a user imports
     import torch
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     from msa_lit.train import runs
     from msa_lit.train.loop import Loop
-    corpus = runs.load_corpus(corpus)
+    corpus = load_corpus(corpus)
     runs.check_ready(corpus)
     chosen = runs.choose(method, options)
     ready, words = runs.read(corpus, chosen["model"])
@@ -58,8 +59,11 @@ def main(what, corpus, method, stage, *words):
     at = steps(loop, train)
     next(at)
     if what == "first":
+        ready = time.perf_counter(), time.process_time()
         next(at)
-        turn.say(wall=time.perf_counter() - BEGAN, cpu=time.process_time())
+        now = time.perf_counter(), time.process_time()
+        turn.say(wall=now[0] - BEGAN, cpu=now[1],
+                 step_wall=now[0] - ready[0], step_cpu=now[1] - ready[1])
         return
     while True:
         turn.wait()
