@@ -598,6 +598,7 @@ LATER = {  # baselines that came after MMSA's
     "cubemlp": dict(steps=4, common_width=8, middle_steps=3, last_steps=2, last_width=4),
     "confede": dict(common_width=8),
     "sugrm": dict(common_width=8, heads=2, layers=1),
+    "dmd": dict(common_width=8, heads=2, layers=1, memory_layers=1),
 }
 SHORT |= LATER
 FLIPS = dict(

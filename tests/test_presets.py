@@ -71,7 +71,8 @@ def short(preset, method):
               "mult": {"common_width": 60, "layers": 1, "memory_layers": 1},
              "almt": {"common_width": 16, "patience": 1},
              "cubemlp": {"common_width": 16, "patience": 1, "steps": 10},
-             "confede": {"audio_hidden": 8, "vision_hidden": 8, "patience": 1}}.get(method, {})
+             "confede": {"audio_hidden": 8, "vision_hidden": 8, "patience": 1},
+             "dmd": {"common_width": 60, "layers": 1, "memory_layers": 1}}.get(method, {})
     return {k: v for k, v in SHORT.items() if k in known | own} | narrow
 
 

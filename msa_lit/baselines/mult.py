@@ -84,7 +84,7 @@ class MulT(StateMethod):
                "vision_decay")
 
     def build(self) -> None: # raises ValueError for a single modality
-        check_modalities("mult", self.spec.modalities, least=2)
+        check_modalities(self.name, self.spec.modalities, least=2)
         super().build()
 
     def others(self, target: str) -> Sequence[str]: # its sources
@@ -110,12 +110,16 @@ class MulT(StateMethod):
         n = len(self.spec.modalities)
         return Residual(n * (n - 1) * self.options.common_width, self.options.output_dropout)
 
-    def encode(self, batch: Batch) -> Encoded: # target -> its last state [N, d (n - 1)]
+    def convolved(self, batch: Batch) -> Encoded: # modality -> [N, T, d]
         o, states, x = self.options, self.states(batch), {}
         for m, s in states.items():
             p, drop = batch.inputs[m], self.training and m == "text"
             dropped = F.dropout(s, o.text_dropout, drop)
             x[m] = self.convolve[m](dropped, p.mask)[:, :int(p.lengths.max())]
+        return x
+
+    def encode(self, batch: Batch) -> Encoded: # target -> its last state [N, d (n - 1)]
+        x = self.convolved(batch)
         return {m: self.looked(m, x, batch) for m in x}
 
     def looked(self, target: str, x: Encoded, batch: Batch) -> Tensor: # -> [N, d (n - 1)]

@@ -641,6 +641,37 @@ FACTS["SUGRM"] = {
     "KeyEval": ("validation loss", BEST_TEST),
 }
 
+# %% ../../nbs/09_train.presets.ipynb #own-dmd
+LATER["DMD"], ONLY["DMD"] = ("dmd",), ("MOSI", "MOSEI")
+FACTS["DMD"] = {
+    "optimiser": ("Adam", Means("Adam", {"optimiser": "adam"})),
+    "decay of biases": (True, ("decay_all",)),
+    "text network": (BERT, ("text",)), "loss": ("L1", Means("L1", {"loss": "mae"})),
+    "early_stop": (10, ("patience",)), "update_epochs": (10, ("accumulate",)),
+    "epochs": ("until early_stop", Means("until early_stop", {"epochs": 100})),
+    "attn_mask": (True, ("future",)),
+    "dst_feature_dim_nheads": (_each([50, 10], [30, 6], _NEITHER), ("common_width", "heads")),
+    "nlevels": (4, ("layers", "memory_layers")),
+    "conv1d_kernel_size, words, voice, face": (
+        _each([5, 5, 5], [5, 1, 3], _NEITHER), ("text_kernel", "audio_kernel", "vision_kernel")),
+    "attn_dropout": (_each(0.3, 0.4, _NEITHER), ("dropout",)),
+    "attn_dropout of voice and face, embed, relu and res dropout": (
+        _each([0.2, 0.0, 0.2, 0.0, 0.0], [0.0] * 5, _NEITHER), _ONE_DROPOUT),
+    "text_dropout": (_each(0.5, 0.3, _NEITHER), ("text_dropout",)),
+    "output_dropout": (0.5, ("output_dropout",)), "batch_size": (16, ("batch_size",)),
+    "learning_rate": (1e-4, ("lr", "text_lr")),
+    "weight_decay": (_each(5e-3, 1e-3, _NEITHER),
+                     "in the file, but not handed to its optimiser: 0"),
+    "decay of its optimiser": (0.0, ("weight_decay",)),
+    "grad_clip": (0.6, "of each entry of the gradient; `clip` is of the norm"),
+    "patience": (5, "of a schedule that halves the rate: not followed"),
+    "gd_size_low, gd_size_high": ([64, 32], ("common_hidden", "private_hidden")),
+    "gd_reg": (10.0, ("expected",)), "w_losses, of features": (10.0, ("repel",)),
+    "factors of graphs, split, margin and cosine": ([0.05, 0.1, 0.1],
+                                                    ("lessons", "split", "separate")),
+    "KeyEval": ("validation loss", BEST_TEST),
+}
+
 # %% ../../nbs/09_train.presets.ipynb #presets
 FOR = {"UGF": ("ugf",), "MUG": ("mug", "mug_mlc"), "MFON": ("mfon",), "MFON release": ("mfon",),
        "SPIL": ("spil",), "Self-MM": ("self_mm", "late_fusion"), "TFN": ("tfn",), "MFN": ("mfn",),
