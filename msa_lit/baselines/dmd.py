@@ -20,7 +20,7 @@ from ..model.crossmodal import CrossStack, may_look
 from ..model.encoders import pool
 
 # %% auto #0
-__all__ = ['TEACHERS', 'DMDOptions', 'DMD']
+__all__ = ['USUAL_TEACHER', 'DMDOptions', 'DMD']
 
 # %% ../../nbs/67_baselines.dmd.ipynb #options
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DMDOptions(MulTOptions):
     separate: float = 0.1     # weight of margin and cosine, inside the split's
     favour: bool = True       # expect the text to teach, as released; False: all edges alike
 
-TEACHERS = (("vision", "text"), ("audio", "text"))  # (student, teacher), as the code expects
+USUAL_TEACHER = (("vision", "text"), ("audio", "text"))  # (student, teacher), as the code expects
 
 # %% ../../nbs/67_baselines.dmd.ipynb #method
 @method("dmd")
@@ -55,7 +55,7 @@ class DMD(MulT):
         self.joint, self.likeness = Residual(len(names) * d, drop), nn.Linear(d, d)
         self.gates = nn.ModuleDict({m: nn.Linear(high, high) for m in names})
         self.joint_gate = nn.Linear(len(names) * d, len(names) * d)
-        favoured, more = (TEACHERS, (("audio", "vision"),)) if o.favour else ((), ())
+        favoured, more = (USUAL_TEACHER, (("audio", "vision"),)) if o.favour else ((), ())
         self.lessons = DistillGraph(names, d, o.common_hidden, favoured)
         self.private_lessons = DistillGraph(names, high, o.private_hidden, favoured + more)
 
