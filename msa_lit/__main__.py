@@ -8,5 +8,4 @@ __all__ = []
 # %% ../nbs/94_main.ipynb #main
 if __name__ == "__main__" and "__file__" in globals():
     from msa_lit.cli.program import main
-
     raise SystemExit(main())

@@ -19,13 +19,11 @@ __all__ = ['honest_table', 'rates', 'write_rates']
 def _labels(scheme, rng):
     "Test labels of a corpus, [N]; MOSEI's magnitudes are drawn."
     split = test_split(scheme)
-    if split.labels is not None:
-        return split.labels
+    if split.labels is not None: return split.labels
     assert split.counts is not None, "a known test split has its counts"
     above, zero, below = split.counts
     def draw(n): return np.clip(np.round(3 * rng.gamma(2.0, 1.0, n)) / 3, 1 / 3, 3)
     return np.concatenate([draw(above), np.zeros(zero), -draw(below)])
-
 
 def _seed_scores(y, scheme, quality, rng, collapse):
     "Metrics of one seed of a model."
@@ -34,7 +32,6 @@ def _seed_scores(y, scheme, quality, rng, collapse):
     good = np.clip(quality + rng.normal(0, 0.02), 0.1, 1)
     noise = rng.normal(0, y.std() * (1 - good) * 1.5, len(y))
     return evaluate(good * y + rng.normal(0, 0.05) * y.std() + noise, y, scheme)
-
 
 def honest_table(
     scheme: str,  # "mosi", "mosei" or "sims"
@@ -48,7 +45,6 @@ def honest_table(
 ):  # -> DataFrame of strings, a row per model, a column per metric
     "A table with nothing wrong in it."
     import pandas as pd
-
     y, rows = _labels(scheme, rng), {}
     for k in range(models):
         quality = rng.uniform(0.35, 0.85)
@@ -63,11 +59,9 @@ def honest_table(
                                           cut) for m, v in mean.items()}
     return pd.DataFrame(rows).T.reindex(columns=METRICS[scheme]).rename_axis("model").reset_index()
 
-
 def _printed(value, decimals, cut):
     "A number as printed; blank where it is not defined."
-    if np.isnan(value):
-        return "-"
+    if np.isnan(value): return "-"
     step = 10.0**decimals
     value = np.trunc(value * step + 1e-9) / step if cut else value
     return f"{value:.{decimals}f}"
@@ -83,7 +77,6 @@ def rates(
 ):  # -> DataFrame, one row per table: how it was made, and the flags of each grade
     "What the audit says of tables with nothing wrong in them; raises ValueError for no tables."
     import pandas as pd
-
     if tables < 1:
         raise ValueError(f"tables: {tables}; at least one is needed")
     rng, out, schemes = np.random.default_rng(seed), [], list(METRICS)
@@ -99,13 +92,11 @@ def rates(
                     "strong flags": names})
     return pd.DataFrame(out)
 
-
 def write_rates(
     words=None,  # arguments; None: the shell's
 ):
     "Write `rates` of many tables: `main([TABLES, FILE])`, or its words from a shell."
     import argparse
-
     parser = argparse.ArgumentParser("rates",
                                      description="False alarms of the audit on honest tables.")
     parser.add_argument("tables", type=int, help="how many")

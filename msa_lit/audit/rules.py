@@ -35,7 +35,6 @@ __all__ = ['REMARK', 'ALL_GRADES', 'DISAGREE', 'ERROR_SD', 'SEED_SD', 'POWER', '
 @dataclass(frozen=True)
 class TestSplit:
     "The clips a table was scored on."
-
     scheme: str  # "mosi", "mosei" or "sims"
     clips: int  # all of them
     __test__: ClassVar[bool] = False  # not a test, whatever its name says to pytest
@@ -45,8 +44,7 @@ class TestSplit:
 
     def scored(self, metric) -> int | None:  # clips a metric is taken over; None: unknown
         "The clips that count for a metric."
-        if not metric.endswith("_non0"):
-            return self.clips
+        if not metric.endswith("_non0"): return self.clips
         return None if self.counts is None else self.counts[0] + self.counts[2]
 
     def classes(
@@ -56,35 +54,29 @@ class TestSplit:
         return None if self.counts is None else _two_classes(self.counts, kind)
 
     def __str__(self):
-        if self.counts is None:
-            return f"{self.clips} test clips ({self.source})"
+        if self.counts is None: return f"{self.clips} test clips ({self.source})"
         above, zero, below = self.counts
         return (f"{self.clips} test clips: {above} above zero, {zero} at zero, {below} "
                 f"below ({self.source})")
-
 
 def _two_classes(counts, kind):
     above, zero, below = counts
     return {"_has0": (above + zero, below), "_non0": (above, below),
             "": (above, zero + below)}[kind]
 
-
 @cache
 def _packaged_labels(scheme):
     "Labels of a test split in the package, or None."
     import pandas as pd
-
     with resources.files("msa_lit.audit").joinpath("test_labels.csv").open(encoding="utf8") as file:
         kept = pd.read_csv(file).query("dataset == @scheme.upper()")
     return np.repeat(kept.label.to_numpy(float), kept.clips) if len(kept) else None
-
 
 def kinds(
     scheme: str,  # "mosi", "mosei" or "sims"
 ) -> tuple:  # endings of the Acc-2 and F1 of a scheme
     "How the two-class metrics of a scheme end."
     return ("",) if scheme == "sims" else ("_has0", "_non0")
-
 
 def split_of_labels(
     labels,  # one label per scored clip, [N]
@@ -105,7 +97,6 @@ def split_of_labels(
         )
     return TestSplit(scheme, len(y), (int((y > 0).sum()), int((y == 0).sum()), int((y < 0).sum())),
                      y, source)
-
 
 def test_split(
     scheme: str,  # "mosi", "mosei" or "sims"
@@ -131,13 +122,11 @@ def test_split(
         return TestSplit("mosei", 4659, (2284, 1025, 1350), None, "counts from outside the papers")
     return split_of_labels(_packaged_labels(scheme), scheme, "test_labels.csv in the package")
 
-
 def _three(classes):
     if (len(classes) != 3 or min(classes) < 0 or sum(classes) < 1
         or any(int(c) != c for c in classes)):
         raise ValueError(f"classes: {classes}; pass three counts, labels above, at and below zero")
     return (int(c) for c in classes)
-
 
 test_split.__test__ = False  # not a test, whatever its name says to pytest
 
@@ -167,9 +156,7 @@ def read_label_list(
 def _constants(scheme, counts, labels):
     "Rows of metrics, one per constant answer, and what is answered."
     import pandas as pd
-
-    if labels is None:
-        return _two_class_constants(scheme, counts)
+    if labels is None: return _two_class_constants(scheme, counts)
     y = np.array(labels)
     ends = np.unique(y)
     middles = np.concatenate([ends, (ends[1:] + ends[:-1]) / 2, np.arange(-6, 7) / 2 + 1e-3,
@@ -181,12 +168,9 @@ def _constants(scheme, counts, labels):
     )
     return rows.assign(answer=[f"{c:g}" for c in tried])
 
-
 def _two_class_constants(scheme, counts):
     import pandas as pd
-
-    if counts is None:
-        return pd.DataFrame(columns=["answer"])
+    if counts is None: return pd.DataFrame(columns=["answer"])
     above, zero, below = counts
     rows = {"always positive": {}, "always negative": {}}
     for kind in kinds(scheme):
@@ -196,14 +180,12 @@ def _two_class_constants(scheme, counts):
             rows[answer] |= {"acc2" + kind: share, "f1" + kind: constant_f1(share)["weighted"]}
     return pd.DataFrame(rows).T.rename_axis("answer").reset_index()
 
-
 def constant_answers(
     split: TestSplit,
 ):  # -> DataFrame: a row per constant answer, its metrics and the column answer
     "What answers that ignore the clip score on a split."
     labels = None if split.labels is None else tuple(split.labels)
     return _constants(split.scheme, split.counts, labels).copy()
-
 
 def best_constants(
     split: TestSplit,
@@ -219,22 +201,18 @@ def best_constants(
 REMARK = "remark"
 ALL_GRADES = (*GRADES, REMARK)
 
-
 @dataclass(frozen=True)
 class Flag:
     "One thing to look at."
-
     row: str  # of the table
     metrics: str  # separated by blanks
     flag: str  # name of the check's finding
     grade: str  # one of ALL_GRADES
     says: str  # the arithmetic in words
 
-
 @dataclass(frozen=True)
 class Job:
     "A table and all that is known about how it was made."
-
     table: ResultTable
     split: TestSplit
     digits: list  # decimals of each row's percents
@@ -259,19 +237,16 @@ class Job:
         "Flags of rows that are constant answers."
         return list(check_constant(self))
 
-
 def _shown(value, decimals):
     "Decimals of a value without zeros at the end."
     return next((d for d in range(decimals) if abs(round(value, d) - value) < 1e-9), decimals)
-
 
 def row_digits(
     table: ResultTable,
     digits: int | None = None,  # decimals of every percent; None: read them from the table
 ) -> list:  # one number per row
     "Decimals with which each row's percents were printed."
-    if digits is not None:
-        return [digits] * len(table)
+    if digits is not None: return [digits] * len(table)
     found = []
     for i in range(len(table)):
         held = [(table.values[m].iloc[i], int(table.decimals[m].iloc[i])) for m in table.values
@@ -295,14 +270,12 @@ def _equals_constant(held, rows, digits):
     shown = [
         m for m in held if is_percent(m) and m in rows
     ]  # rows: column -> one value per constant
-    if len(shown) < 2:
-        return None
+    if len(shown) < 2: return None
     inside = np.ones(len(rows["answer"]), bool)
     for m in shown:
         low, high = print_range(held[m], digits, averaged=False)
         inside &= (rows[m] >= low) & (rows[m] <= high)
     return (rows["answer"][inside][0], shown) if inside.any() else None
-
 
 def _constant_pair(acc, f1, digits):
     "How an Acc-2 and F1 are those of a constant answer on some split, or ''."
@@ -312,7 +285,6 @@ def _constant_pair(acc, f1, digits):
         if 0 < acc < 100 and low <= most and least <= high:
             return f"F1 {f1:g} = {rule} of Acc-2 {acc:g}"
     return ""
-
 
 def check_constant(job: Job):  # -> iterator of Flag
     "Rows that an answer which ignores the clip would print."
@@ -333,7 +305,6 @@ def check_constant(job: Job):  # -> iterator of Flag
             yield Flag(name, "corr", "constant", GRADES[3],
                        "a correlation of 0: predictions that do not vary, or at random")
 
-
 def check_pairs(job: Job):  # -> iterator of Flag
     "Acc-2 and F1 that do not go together."
     flat = {(f.row, f.metrics) for f in job.constant}
@@ -343,46 +314,38 @@ def check_pairs(job: Job):  # -> iterator of Flag
                               job.split.classes(kind))
             apart = _similar(job, i, "acc2" + kind)
             metrics = f"acc2{kind} f1{kind}"
-            if sizes is None or not (0 <= acc <= 100 and 0 <= f1 <= 100):
-                continue
+            if sizes is None or not (0 <= acc <= 100 and 0 <= f1 <= 100): continue
             mark, says = explain_pair(acc, f1, sizes, job.digits[i], apart)
             if mark and not (mark == "f1-impossible" and (name, metrics) in flat):
                 yield Flag(name, metrics, mark, GRADES[MARKS[mark][0]], says)
 
-
 def _similar(job, i, metric):
     "How far from their mean the runs of a row may lie: SIMILAR, or what its printed spread says."
-    if job.runs == 1:
-        return 0
+    if job.runs == 1: return 0
     runs, spread = (job.runs or 5, job.table.spreads[metric].iloc[i] if metric in job.table.spreads
                     else np.nan)
     return max(SIMILAR, np.nan_to_num(spread) * (runs - 1) / runs**0.5)
-
 
 def check_counts(job: Job):  # -> iterator of Flag
     "Accuracies that no count of hits gives."
     for i, name, held in job.rows():
         for m, v in held.items():
             n = job.split.scored(m)
-            if not m.startswith("acc") or n is None or not 0 <= v <= 100:
-                continue
+            if not m.startswith("acc") or n is None or not 0 <= v <= 100: continue
             digits, runs = job.digits[i], job.runs
             mark, says = explain_count(v, n, range(1, 6) if runs is None else [runs], digits)
             if mark == "no-count" and runs is not None:
                 says = _no_hits(v, n, runs, digits)
-                if not says:
-                    continue
+                if not says: continue
                 yield Flag(name, m, mark, GRADES[0], says)
             elif mark:
                 yield Flag(name, m, mark, GRADES[MARKS[mark][0]], says)
-
 
 def _no_hits(value, n, runs, digits):
     "The two counts around an accuracy that neither of them prints, in words, or ''."
     low, high = print_range(value, digits, averaged=runs > 1)
     k = int(np.floor(high * n * runs / 100))
-    if 100 * k / (n * runs) >= low:
-        return ""
+    if 100 * k / (n * runs) >= low: return ""
     below, above = (100 * h / (n * runs) for h in (k, k + 1))
     return (f"{value:g} of {n} clips in {runs} run{'s' * (runs > 1)}: {k} hits are "
             f"{below:.4f}, {k + 1} are {above:.4f}; "
@@ -391,12 +354,10 @@ def _no_hits(value, n, runs, digits):
 # %% ../../nbs/03_audit.rules.ipynb #together-code
 def check_zeros(job: Job):  # -> iterator of Flag
     "Acc-2 with and without zeros that no set of predictions has."
-    if job.split.scheme == "sims" or job.split.counts is None:
-        return
+    if job.split.scheme == "sims" or job.split.counts is None: return
     zeros, n, m = job.split.counts[1], job.split.clips, job.split.scored("acc2_non0")
     for i, name, held in job.rows():
-        if not {"acc2_has0", "acc2_non0"} <= set(held):
-            continue
+        if not {"acc2_has0", "acc2_non0"} <= set(held): continue
         (a, b), (c, d) = (print_range(held[k], job.digits[i]) for k in ("acc2_has0", "acc2_non0"))
         assert m is not None, "a split with counts knows them"
         least, most = (a * n - d * m) / 100, (b * n - c * m) / 100
@@ -405,7 +366,6 @@ def check_zeros(job: Job):  # -> iterator of Flag
                     f"{m} leaves {least:.1f} to {most:.1f} hits "
                     f"on the {zeros} clips labelled 0: predictions of exactly 0, or other clips")
             yield Flag(name, "acc2_has0 acc2_non0", "zeros", GRADES[2], says)
-
 
 def check_order(job: Job):  # -> iterator of Flag
     "More classes, yet more hits."
@@ -418,15 +378,13 @@ def check_order(job: Job):  # -> iterator of Flag
                         f"{fine[3:]} classes is one in {coarse[3:]}")
                 yield Flag(name, f"{fine} {coarse}", "order", GRADES[2], says)
 
-
 def check_copies(job: Job):  # -> iterator of Flag
     "Rows of one table that agree to the last digit."
     flat = {f.row for f in job.constant}
     rows = [r for r in job.rows() if r[1] not in flat]
     for k, (i, name, held) in enumerate(rows):
         for j, other, theirs in rows[:k]:
-            if job.table.groups[i] != job.table.groups[j]:
-                continue
+            if job.table.groups[i] != job.table.groups[j]: continue
             shared = [m for m in held if m in theirs]
             equal = [m for m in shared if held[m] == theirs[m]]
             block = [m for m in shared if m in BLOCK] or [m for m in shared if is_percent(m)]
@@ -439,26 +397,20 @@ def check_copies(job: Job):  # -> iterator of Flag
             yield Flag(name, " ".join(equal), "copied" if sure else "alike",
                        GRADES[1 if sure else 3], says)
 
-
 _MEAN = ("average", "mean", "avg")
-
 
 def _base(name):
     "A row's name without the words for a mean, a seed or a run."
     import re
-
     return re.sub(r"[^a-z]|average|mean|avg|seed|run|fold", "", name.lower())
-
 
 def check_averages(job: Job):  # -> iterator of Flag
     "Averages that are not the mean of their parts."
     import re
-
     since = 0
     names = job.table.names
     for i, name in enumerate(names):
-        if not re.search(rf"\b({'|'.join(_MEAN)})\b", name.lower()):
-            continue
+        if not re.search(rf"\b({'|'.join(_MEAN)})\b", name.lower()): continue
         parts = [j for j in range(since, i) if not _base(name) or _base(names[j]) == _base(name)]
         since = i + 1
         for m in job.table.values if len(parts) > 1 else ():
@@ -492,30 +444,25 @@ SEED_SD = {
 }  # spread over seeds, where a table gives none
 POWER = 2.8  # standard errors from which a difference is seen with 80 % power
 
-
 def visible_gap(
     metric: str,  # one of METRICS[scheme]
     split: TestSplit,
 ) -> float | None:  # in the metric's unit; None: no rule for it
     "The smallest difference that the clips of a split show with 80 % power."
     n = split.scored(metric)
-    if n is None or metric == "corr":
-        return None
+    if n is None or metric == "corr": return None
     classes = 2 if metric.startswith("f1") else int(metric[3]) if is_percent(metric) else None
     spread = 100 * DISAGREE[classes] ** 0.5 if classes else ERROR_SD[split.scheme]
     return POWER * spread / n**0.5
-
 
 def _spread_of(job, metric, rows):
     "Spread over seeds of two rows: printed, given, or assumed."
     printed = job.table.spreads[metric].iloc[list(rows)].dropna()
     if len(printed) and (printed > 0).all():
         return float((printed**2).mean() ** 0.5), "printed"
-    if metric in job.seed_sd:
-        return job.seed_sd[metric], "given"
+    if metric in job.seed_sd: return job.seed_sd[metric], "given"
     small = 1 / 3 if job.split.scheme == "sims" and metric == "mae" else 1
     return small * next(v for k, v in SEED_SD.items() if metric.startswith(k)), "assumed"
-
 
 def check_leads(job: Job):  # -> iterator of Flag
     "First places that neither the clips nor the seeds can show."
@@ -523,24 +470,20 @@ def check_leads(job: Job):  # -> iterator of Flag
     for group in dict.fromkeys(job.table.groups):
         for m in job.table.values:
             column = job.table.values[m][groups == group].dropna()
-            if len(column) < 2:
-                continue
+            if len(column) < 2: continue
             order = column.sort_values(ascending=not higher_is_better(m), kind="stable")
             flag = _lead(job, m, order.index[:2], abs(order.iloc[0] - order.iloc[1]))
             if flag:
                 yield flag
 
-
 def _lead(job, m, rows, gap):
     "A Flag for a lead of one row over the next, or None."
-    if gap <= 1e-12:
-        return None
+    if gap <= 1e-12: return None
     first, second = (job.table.names[i] for i in rows)
     sd, how = _spread_of(job, m, rows)
     seeds, seen, n = seeds_needed(gap, sd), visible_gap(m, job.split), job.split.scored(m)
     hidden = seen is not None and gap < seen
-    if not hidden and seeds is not None and seeds <= (job.runs or 5):
-        return None
+    if not hidden and seeds is not None and seeds <= (job.runs or 5): return None
     digits = 2 if is_percent(m) else 4
     said = f"{m}: {first!r} leads {second!r} by {gap:.{digits}f}"
     if is_percent(m) and n:
@@ -555,11 +498,9 @@ def _lead(job, m, rows, gap):
 CHECKS = (check_range, check_pairs, check_counts, check_averages, check_copies, check_zeros,
           check_order, check_constant, check_leads)
 
-
 @dataclass
 class Audit:
     "What a table shows under the checks."
-
     split: TestSplit
     facts: list  # sentences
     notices: list  # what reading the table had to guess
@@ -582,7 +523,6 @@ class Audit:
     def _repr_html_(self):
         return "".join(f"<p>{escape(line)}</p>" for line in str(self).splitlines() if line)
 
-
 def _facts(job):
     "What the checks stand on, in words."
     best = best_constants(job.split)
@@ -598,7 +538,6 @@ def _facts(job):
             f"(two classes), {DISAGREE[7]:.0%} (more); "
             "80 % power"]
 
-
 def audit(
     source,  # path of a CSV file, a DataFrame, or a ResultTable
     scheme: str,  # "mosi", "mosei" or "sims"
@@ -611,7 +550,6 @@ def audit(
 ) -> Audit:
     "Check a table of results. Raises OSError or ValueError, in words, for what cannot be read."
     import pandas as pd
-
     if runs is not None and runs < 1:
         raise ValueError(f"runs: {runs}; pass the number of runs behind each number")
     if digits is not None and digits < 0:

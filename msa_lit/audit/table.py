@@ -28,12 +28,10 @@ __all__ = ['NOTHING', 'MOST_BYTES', 'Cell', 'read_cell', 'metric_name', 'read_li
 @dataclass(frozen=True)
 class Cell:
     "One printed number."
-
     value: float  # as printed
     decimals: int  # digits after the point
     spread: float | None = None  # what stands behind the ±
     percent: bool = False  # whether a percent sign was there
-
 
 NOTHING = {"", "-", "--", "---", "–", "—", "−", "/", "\\", ".", "n/a", "na", "nan", "none", "null",
            "?"}
@@ -42,7 +40,6 @@ _DROPPED = re.compile(r"[*_†‡§¶#↑↓$\s\u00a0\u2009⁰¹²³⁴⁵⁶⁷
                       r"|\\(?:dagger|ddagger|ast|star)|\\[,;! ]|\^(?:[a-z]|(?=[^0-9]|$))|[{}]")
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?"
 _CELL = re.compile(rf"({_NUMBER})(%?)(?:(?:±|\+/-|\+-)({_NUMBER})%?|\(±?({_NUMBER})%?\))?(%?)")
-
 
 def read_cell(
     text: str,  # as it stands in the file
@@ -54,8 +51,7 @@ def read_cell(
         )
     plain = re.sub(r"\\(?:pm|textpm)(?![a-z])", "±", str(text)).replace("\\%", "%")
     plain = _DROPPED.sub("", plain).replace("−", "-").strip()
-    if plain.lower() in NOTHING:
-        return None
+    if plain.lower() in NOTHING: return None
     found = _CELL.fullmatch(plain)
     if not found:
         raise ValueError(_why_not(plain, text))
@@ -65,7 +61,6 @@ def read_cell(
     value, decimals = _digits(number)
     return Cell(value, decimals, None if spread is None else abs(_digits(spread)[0]), "%" in plain)
 
-
 def _digits(number):
     "Value and decimals of a number as written; a comma is a decimal comma."
     try:
@@ -73,7 +68,6 @@ def _digits(number):
     except InvalidOperation:
         raise ValueError(f"{number!r} is no number") from None
     return float(exact), max(0, -int(exact.as_tuple().exponent))
-
 
 def _why_not(plain, text):
     if re.fullmatch(rf"{_NUMBER}[/|;&]{_NUMBER}", plain):
@@ -90,10 +84,8 @@ _ALIASES = {"corr": ("pearson", "pearsonr", "correlation", "pcc", "r"), "mae": (
             "f1": ("f1score", "weightedf1", "wf1")}
 _NAMES = ("model", "method", "methods", "models", "name", "system", "approach", "row")
 
-
 def _squeezed(name):
     return re.sub(r"[^a-z0-9]", "", re.sub(r"\\[a-z]+", "", str(name).lower()))
-
 
 def metric_name(
     column: str,  # as it stands in the header
@@ -104,8 +96,7 @@ def metric_name(
     known |= {_squeezed(a): m for m, names in _ALIASES.items() for a in names
               if m in METRICS[scheme]}
     plain = _squeezed(column)
-    if plain in known:
-        return known[plain]
+    if plain in known: return known[plain]
     two = re.fullmatch(r"(?:binary|weighted)?(acc2|acc|accuracy2|f1|f1score)(percent|has0|non0)?",
                        plain)
     if two and scheme != "sims":
@@ -121,7 +112,6 @@ def metric_name(
 
 # %% ../../nbs/03_audit.table.ipynb #file-code
 MOST_BYTES = 20_000_000  # a result table is smaller
-
 
 def read_lines(
     path,  # of a text file with a header line
@@ -158,7 +148,6 @@ def read_lines(
             )
     return header, [row for _, row in rows]
 
-
 def _numbered(text, delimiter):
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     for row in reader:
@@ -168,7 +157,6 @@ def _numbered(text, delimiter):
 @dataclass
 class ResultTable:
     "A table of results, one row per model."
-
     scheme: str  # "mosi", "mosei" or "sims"
     names: list  # of the rows
     values: pd.DataFrame  # a row per model, a column per metric; NaN where nothing stands
@@ -179,13 +167,11 @@ class ResultTable:
     def __len__(self):
         return len(self.names)
 
-
 def is_percent(
     metric: str,  # one of METRICS
 ) -> bool:  # accuracies and F1
     "Whether a metric is given in percent."
     return metric.startswith(("acc", "f1"))
-
 
 def _scaled(metric, cells, names):
     "One column on the scale of its metric. Raises ValueError for a mixture of scales."
@@ -207,18 +193,15 @@ def _scaled(metric, cells, names):
                 for c in cells]
     return cells
 
-
 def _assemble(scheme, names, columns, groups):
     "ResultTable from columns of cells."
     import pandas as pd
-
     scaled = {m: _scaled(m, cells, names) for m, cells in columns.items()}
     def get(pick, none): return pd.DataFrame({m: [none if c is None else pick(c) for c in cells]
                                               for m, cells in scaled.items()})
     def spread(c): return np.nan if c.spread is None else c.spread
     return ResultTable(scheme, list(names), get(lambda c: c.value, np.nan),
                        get(lambda c: c.decimals, -1), get(spread, np.nan), list(groups))
-
 
 def _cells(column, texts, names):
     "Texts of one column as cells, with the faults of all rows in one error."
@@ -251,7 +234,6 @@ def read_table(
         return _read_records(header, rows, scheme)
     return _read_wide(header, rows, scheme)
 
-
 def _from_frame(frame):
     "Header and texts of a DataFrame; an index with names is a column."
     frame = (frame.reset_index() if frame.index.dtype == object
@@ -259,7 +241,6 @@ def _from_frame(frame):
     def text(v): return "" if v is None or v != v else str(v)
     return [str(c) for c in frame.columns], [[text(v) for v in row]
                                              for row in frame.itertuples(index=False)]
-
 
 def _read_wide(header, rows, scheme):
     "One row per model."
@@ -288,7 +269,6 @@ def _read_wide(header, rows, scheme):
                    key=lambda c: METRICS[scheme].index(metrics[c]))
     columns = {metrics[c]: _cells(c, [row[at[c]] for row in rows], names) for c in order}
     return _assemble(scheme, names, columns, [""] * len(rows))
-
 
 def _read_records(header, rows, scheme):
     "One row per number: the rows of the scheme's dataset, their tables as groups."

@@ -42,8 +42,7 @@ def near(
     found = [plain[k] for k in difflib.get_close_matches(asked, plain, 3)]
     if not found and len(asked) > 2:
         found = [v for k, v in plain.items() if k in asked or asked in k][:3]
-    if found:
-        return f"did you mean {' or '.join(map(repr, found))}?"
+    if found: return f"did you mean {' or '.join(map(repr, found))}?"
     return f"known: {', '.join(sorted(plain.values())) or 'none'}"
 
 # %% ../../nbs/00_base.catalogue.ipynb #meaning
@@ -57,7 +56,6 @@ def comments(
             alone = not token.line[: token.start[1]].strip()
             found[token.start[0]] = (token.string.lstrip("#").strip(), token.start[1], alone)
     return found
-
 
 def meaning(
     node: ast.stmt | ast.arg,  # a declaration
@@ -75,10 +73,8 @@ def meaning(
 # %% ../../nbs/00_base.catalogue.ipynb #source
 PACKAGE = __name__.partition(".")[0] if __name__ != "__main__" else "msa_lit"
 
-
 class Source:
     "One parsed module of the package."
-
     def __init__(
         self,
         module: str,  # its dotted name
@@ -109,8 +105,7 @@ class Source:
             self.borrowed |= {a.asname or a.name: (home, a.name) for a in node.names}
 
     def _absolute(self, node):
-        if not node.level:
-            return node.module
+        if not node.level: return node.module
         base = self.package.split(".")
         base = base[: len(base) - node.level + 1]
         return ".".join(base + ([node.module] if node.module else []))
@@ -126,7 +121,6 @@ def files() -> ByName: # dotted name -> Path, all modules of the package
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
-
 @cache
 def source(
     module: str,  # a module of the package
@@ -136,7 +130,6 @@ def source(
         raise ValueError(f"no module {module!r}; {near(module, files())}")
     return Source(module, files()[module])
 
-
 def follow(
     module: str,  # where the name is used
     name: str,  # a class, a function or a constant
@@ -145,13 +138,10 @@ def follow(
     while module in files():
         here = source(module)
         node = here.defined.get(name) or here.constants.get(name)
-        if node is not None:
-            return here, node
-        if name not in here.borrowed:
-            break
+        if node is not None: return here, node
+        if name not in here.borrowed: break
         module, name = here.borrowed[name]
     return None, None
-
 
 @cache
 def home(
@@ -167,17 +157,14 @@ def home(
 # %% ../../nbs/00_base.catalogue.ipynb #option
 class Option(NamedTuple):
     "One option, as it is declared."
-
     owner: str  # "model", "train", "method", "reading", or the name of a piece
     field: str  # its name in the owner's dataclass
     default: object  # what it is when nobody sets it
     type: str  # as annotated, such as "float" or "str | None"
     meaning: str  # the comment beside it
 
-
 class NotLiteral(Exception):
     "A default that has to be computed by running the module."
-
 
 def constant(
     module: str,  # where it is written
@@ -223,7 +210,6 @@ def declared(
                               ast.unparse(line.annotation), meaning(line, notes))
     return found
 
-
 def of_class(
     cls: type,  # a dataclass that has been imported, wherever it was defined
     owner: str,  # what to write as owner
@@ -241,7 +227,6 @@ def of_class(
         found[f.name] = Option(owner, f.name, default, kind, f.metadata.get("meaning")
                                or said.get(f.name, ""))
     return found
-
 
 def _meanings(cls):
     try:
@@ -266,10 +251,8 @@ SELF_MM = (
     "for Multimodal Sentiment Analysis"
 )  # Yu et al. 2021; its equations are not numbered in this book
 
-
 class Entry(NamedTuple):
     "A method or a piece, as its source announces it."
-
     kind: str  # "method" or "piece"
     name: str  # what users write
     module: str  # where it is defined
@@ -277,22 +260,18 @@ class Entry(NamedTuple):
     paper: str  # "UGF", ..., or "" for what belongs to none
     says: str  # the first line of its docstring
 
-
 _MARK = re.compile(r"^@(?:\w+\.)?(method|piece)\(", re.M)
-
 
 @cache
 def entries() -> dict[tuple, Entry]: # (kind, name) -> Entry
     "All methods and pieces that the package's source announces."
     found = {}
     for module, path in files().items():
-        if not _MARK.search(path.read_text(encoding="utf8")):
-            continue
+        if not _MARK.search(path.read_text(encoding="utf8")): continue
         for cls in source(module).defined.values():
             for e in _announced(module, cls):
                 found[e.kind, e.name] = e
     return found
-
 
 def _announced(module, node):
     for mark in node.decorator_list:
@@ -300,8 +279,7 @@ def _announced(module, node):
         if called not in ("method", "piece") or not isinstance(node, ast.ClassDef):
             continue
         name = mark.args[0] if isinstance(mark, ast.Call) and mark.args else None
-        if not isinstance(name, ast.Constant):
-            continue
+        if not isinstance(name, ast.Constant): continue
         folder = module.split(".")[1]
         says = (ast.get_docstring(node) or "").partition("\n")[0]
         yield Entry(called, str(name.value), module, node.name,
@@ -313,7 +291,6 @@ def plugins(
 ) -> ByName: # name -> module that registers it
     "What other installed packages offer. Raises ValueError where two offer one name."
     return _offered(f"{PACKAGE}.{kind}s", tuple(sys.path))
-
 
 @cache
 def _offered(group, path):  # looked up once, and again when Python looks elsewhere
@@ -327,14 +304,12 @@ def _offered(group, path):  # looked up once, and again when Python looks elsewh
             )
     return found
 
-
 def registry(
     kind: str,  # "method" or "piece"
 ) -> ByName: # name -> class, as far as modules have been imported
     "What is registered in this process."
     living = sys.modules.get(f"{PACKAGE}.model.contract")
     return getattr(living, f"{kind.upper()}S", {}) if living else {}
-
 
 def names(
     kind: str,  # "method" or "piece"
@@ -343,18 +318,15 @@ def names(
     ours = {n for k, n in entries() if k == kind}
     return sorted(ours | set(plugins(kind)) | set(registry(kind)))
 
-
 def check_name(
     kind: str,  # "method" or "piece"
     name: str,  # what was asked for
 ) -> None:
     "Raises ValueError, with near names, for a name that nobody offers."
-    if (kind, name) in entries() or name in registry(kind):
-        return
+    if (kind, name) in entries() or name in registry(kind): return
     known = names(kind)
     if name not in known:
         raise ValueError(f"unknown {kind} {name!r}; {near(name, known)}")
-
 
 def load_module(
     kind: str,  # "method" or "piece"
@@ -363,21 +335,18 @@ def load_module(
     "Import the one module that registers a name. Raises ValueError for an unknown name."
     check_name(kind, name)
     entry = entries().get((kind, name))
-    if entry is None and name in registry(kind):
-        return  # a notebook's own
+    if entry is None and name in registry(kind): return  # a notebook's own
     module = entry.module if entry else plugins(kind)[name]
     importlib.import_module(module)
     if name not in registry(kind):
         raise ValueError(f"{module} is to register the {kind} {name!r} and does not")
-
 
 def entry_of(
     kind: str,  # "method" or "piece"
     name: str,  # a known one
 ) -> Entry:  # from its source, or from its class where there is no source to read
     "What is known of a method or a piece."
-    if (kind, name) in entries():
-        return entries()[kind, name]
+    if (kind, name) in entries(): return entries()[kind, name]
     load_module(kind, name)
     cls = registry(kind)[name]
     return Entry(kind, name, cls.__module__, cls.__qualname__, "",
@@ -389,7 +358,6 @@ SHARED = {
     "train": "TrainOptions",
 }  # owner -> the dataclass that all methods share
 
-
 def split_name(
     name: str,  # "method" or "method+piece+piece"
 ) -> tuple:  # the method, its pieces
@@ -399,7 +367,6 @@ def split_name(
     for p in rest:
         check_name("piece", p)
     return first, rest
-
 
 def options_of(
     name: str,  # "method" or "method+piece+piece"
@@ -412,7 +379,6 @@ def options_of(
         found |= {flat_name(p, k): o for k, o in own_options("piece", p, alive).items()}
     return found
 
-
 def flat_name(
     owner: str,  # "model", "train", "method", "reading", or the name of a piece
     field: str,  # of the owner's dataclass
@@ -420,16 +386,13 @@ def flat_name(
     "The one rule of names: options of a piece carry its name in front."
     return field if owner in ("model", "train", "method", "reading") else f"{owner}.{field}"
 
-
 @cache
 def _of_shared(owner):
     return declared(home(SHARED[owner]), SHARED[owner], owner)
 
-
 def shared_options() -> dict[str, Option]: # name -> Option
     "The options that all methods have."
     return {k: o for owner in SHARED for k, o in _of_shared(owner).items()}
-
 
 def own_options(
     kind: str,  # "method" or "piece"
@@ -450,7 +413,6 @@ def own_options(
         load_module(kind, name)
         return of_class(registry(kind)[name].Options, owner)
 
-
 def _declared_options(module, cls, owner):
     here, node = follow(module, cls)
     if not isinstance(node, ast.ClassDef):
@@ -464,13 +426,11 @@ def _declared_options(module, cls, owner):
             return _declared_options(here.module, ast.unparse(base), owner)
     raise NotLiteral(cls)
 
-
 def _assigned(line):
     "(name, value) pairs of an assignment, also of `a, b = x, y`."
     if isinstance(line, ast.AnnAssign) and line.value is not None:
         return [(ast.unparse(line.target), line.value)]
-    if not isinstance(line, ast.Assign):
-        return []
+    if not isinstance(line, ast.Assign): return []
     target, value = line.targets[0], line.value
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         return [(ast.unparse(t), v) for t, v in zip(target.elts, value.elts, strict=True)]
@@ -495,10 +455,8 @@ def arguments(
     return {arg.arg: Option(owner, arg.arg, constant(here.module, value), kind(arg),
                             _beside(arg, notes)) for arg, value in pairs}
 
-
 def _beside(arg, notes):
     return notes[arg.lineno][0] if arg.lineno in notes else ""
-
 
 @cache
 def reading_options(
@@ -507,7 +465,6 @@ def reading_options(
     "Every way to read a corpus from files."
     return arguments(home(function), function, "reading") | declared(home("Reading"), "Reading",
                                                                      "reading")
-
 
 @cache
 def run_options(
@@ -541,7 +498,6 @@ def near_path(
     found = [str(here / c) if c in beside else c for c in close]
     return f"{what} {path}" + (f"; did you mean {' or '.join(map(repr, found))}?" if found else "")
 
-
 def no_corpus(
     path: str | Path,  # that is not there
 ) -> str:  # a sentence
@@ -549,7 +505,6 @@ def no_corpus(
     says = near_path(path, "no corpus at", ["simulated"])
     where = "'simulated' needs no files, data/README.md says where MOSI, MOSEI and SIMS go"
     return f"{says}{'' if says.endswith('?') else ';'} {where}"
-
 
 @cache
 def simulated_presets() -> tuple:  # names; empty where the source does not list them
@@ -568,7 +523,6 @@ def claims() -> (
     rows = csv.DictReader(io.StringIO(text.decode("utf8"), newline=""))
     return {row["claim"]: row for row in rows}
 
-
 @cache
 def claim_findings() -> ByName: # id -> list of {"world", "finding", "state", ...}, all text
     "What the verdicts rest on, as packaged; treat it as read-only."
@@ -577,7 +531,6 @@ def claim_findings() -> ByName: # id -> list of {"world", "finding", "state", ..
     for row in csv.DictReader(io.StringIO(text.decode("utf8"), newline="")):
         found.setdefault(row["claim"], []).append(row)
     return found
-
 
 def claims_told(
     *ids: str,  # claims, such as "U4"
@@ -591,7 +544,6 @@ def claims_told(
         said = f"- [{i}]({page}), *{row['says']}*: **{row['verdict']}**{where}."
         lines.append(f"{said} {row['evidence']}." if row["evidence"] else said)
     return "\n".join(lines)
-
 
 def check_claims(
     ids: Iterable[str],  # claims, such as "U4"

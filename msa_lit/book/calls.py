@@ -104,15 +104,12 @@ class CountedRun:
     bert: bool = False                           # read the text with a BERT of toy size
 
 MUG_STEPS = dict(pretrain_epochs=1, meta_epochs=2, b=2)
-CALL_RUNS = (
-    CountedRun("UGF", "ugf", {"pretrain_epochs": 1}),
-    CountedRun("MUG", "mug", MUG_STEPS),
-    CountedRun("MUG", "mug", MUG_STEPS | {"form": "printed"}, "printed"),
-    CountedRun("MFON", "mfon", {"teacher_epochs": 1}),
-    CountedRun("MFON", "mfon", {"teacher_epochs": 1, "form": "printed"}, "printed"),
-    CountedRun("SPIL", "spil", bert=True),
-    CountedRun("SPIL", "spil", {"gradient": "closed"}, "closed", bert=True),
-)
+CALL_RUNS = (CountedRun("UGF", "ugf", {"pretrain_epochs": 1}), CountedRun("MUG", "mug", MUG_STEPS),
+             CountedRun("MUG", "mug", MUG_STEPS | {"form": "printed"}, "printed"),
+             CountedRun("MFON", "mfon", {"teacher_epochs": 1}),
+             CountedRun("MFON", "mfon", {"teacher_epochs": 1, "form": "printed"}, "printed"),
+             CountedRun("SPIL", "spil", bert=True),
+             CountedRun("SPIL", "spil", {"gradient": "closed"}, "closed", bert=True))
 
 def toy_bert(
     folder: str | Path,        # where it is written

@@ -30,8 +30,7 @@ def check_corpus_name(
     name: str,  # as given to --corpus
 ) -> bool:  # True for the simulator, False for a path
     "Raises FileNotFoundError or ValueError, with near names, where neither is meant."
-    if Path(name).exists():
-        return False
+    if Path(name).exists(): return False
     kind, colon, preset = name.partition(":")
     if kind != "simulated":
         raise FileNotFoundError(catalogue.no_corpus(name))
@@ -39,7 +38,6 @@ def check_corpus_name(
     if colon and known and preset not in known:
         raise ValueError(f"unknown preset {preset!r}; {near(preset, known)}")
     return True
-
 
 def reading_for(
     corpus: str,  # as given to --corpus
@@ -49,14 +47,12 @@ def reading_for(
     found = reading_options()
     return {k: o for k, o in found.items() if k not in own or not check_corpus_name(corpus)}
 
-
 def open_corpus(
     args: argparse.Namespace,  # with corpus, n, corpus_seed
     how: Named, # reading options
 ):  # a Corpus
     "Open the corpus of a command."
     from msa_lit.train.runs import load_corpus
-
     modalities = how.get("modalities")
     if check_corpus_name(args.corpus):
         more = [as_flag(k) for k in how if k != "modalities"]
@@ -70,7 +66,6 @@ def open_corpus(
             raise ValueError(f"{unfit} is for simulated corpora; a corpus from files is what it is")
         corpus = load_corpus(args.corpus, **how)
     return corpus.only(*modalities) if modalities else corpus
-
 
 def guessed(
     notes: Iterable[str],  # of a corpus
@@ -86,17 +81,13 @@ def _said(args, corpus, run):
     yield "  ".join(f"{k} {v:.3f}" for k, v in run.metrics.items())
     yield from guessed(corpus.notes)
 
-
 def check_preset(
     name: str | None,  # of --preset
 ) -> None:
     "Raises ValueError, with near names, for a preset that nobody made."
-    if not name:
-        return
+    if not name: return
     from msa_lit.train.presets import split_preset
-
     split_preset(name)
-
 
 def run_fit(args):  # msa_lit fit METHOD -> 0
     "Fit one method and print its test scores."
@@ -105,7 +96,6 @@ def run_fit(args):  # msa_lit fit METHOD -> 0
     check_corpus_name(args.corpus)
     check_preset(options.get("preset"))
     from msa_lit.train.runs import choose, fit
-
     choose(args.method,
            {k: v for k, v in options.items() if k not in run_options() or k == "preset"})
     corpus = open_corpus(args, how)
@@ -132,7 +122,6 @@ def fresh_folder(
         return folder
     raise FileExistsError(f"{parent} is full of folders called {stem}; give --out")
 
-
 def run_compare(args):  # msa_lit compare --methods A,B -> 0
     "Compare methods, print the table, write a report."
     known = run_options("compare")
@@ -143,7 +132,6 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
     check_rows(args.verdicts)
     check_preset(options.get("preset"))
     from msa_lit.train.comparison import caption, compare, table
-
     corpus = open_corpus(args, how)
     made = args.out is None
     if made and int(os.environ.get("WORLD_SIZE") or 1) > 1:
@@ -159,35 +147,28 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
         if made and not any(args.out.iterdir()):
             args.out.rmdir()  # a refused call leaves nothing behind
         raise
-    if in_background():
-        return 0  # the first process reports
+    if in_background(): return 0  # the first process reports
     print(table(results).to_string())
     print(caption(results))
     from msa_lit.train.report import write_report
-
     where = results.attrs["folder"]
     print(f"report: {write_report(where, more=verdict_sections(args.verdicts))}")
     return 0
-
 
 def check_rows(
     folder: str | None,  # of --verdicts
 ) -> None:
     "Raises FileNotFoundError where the rows of the claims are not."
-    if folder is None or Path(folder).is_dir():
-        return
+    if folder is None or Path(folder).is_dir(): return
     raise FileNotFoundError(
         f"{folder}: no such folder; the repository keeps the rows of all claims in results/claims"
     )
 
-
 def verdict_sections(folder):  # of `--verdicts` -> parts of the report; none without a folder
     "The verdicts on the papers' claims for a report. Raises OSError where the folder is not there."
     check_rows(folder)
-    if folder is None:
-        return ()
+    if folder is None: return ()
     from msa_lit.book.claims.verdict import sections
-
     return sections(folder)
 
 # %% ../../nbs/93_cli.commands.ipynb #predict
@@ -199,7 +180,6 @@ def fold_predictions(
     "Predict folds. Raises ValueError for a fold that is not there or a corpus that does not fit."
     import pandas as pd
     from msa_lit.train.runs import predict_with
-
     parts = []
     for split in splits or list(corpus.splits):
         if split not in corpus.splits:
@@ -212,21 +192,18 @@ def fold_predictions(
         parts.append(rows if label is None else rows.assign(label=label))
     return pd.concat(parts, ignore_index=True)
 
-
 def find_run(
     folder: str | Path,  # of a run
 ) -> Path:  # the folder
     "Raises FileNotFoundError for a folder without a run, and names the runs that lie below it."
     folder = Path(folder)
-    if (folder / "run.json").is_file():
-        return folder
+    if (folder / "run.json").is_file(): return folder
     if not folder.is_dir():
         raise FileNotFoundError(f"no run at {folder}; fit keeps one with --out FOLDER")
     below = [str(p.parent) for p in sorted(folder.glob("*/*/run.json"))[:3]]
     more = (f"; runs below it: {', '.join(below)}" if below
             else "; fit keeps a run with --out FOLDER")
     raise FileNotFoundError(f"{folder} holds no run.json{more}")
-
 
 def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     "Predict a corpus with a trained run."
@@ -241,7 +218,6 @@ def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     if getattr(args, "level", None) is not None or getattr(args, "missing", "refuse") != "refuse":
         raise ValueError("--level and --missing are for bundles: msa_lit bundle makes one of a run")
     from msa_lit.train.runs import load_run
-
     run = load_run(folder)
     asked = {"modalities": tuple(run.spec["modalities"])}
     if not check_corpus_name(args.corpus):
@@ -342,7 +318,6 @@ def read_predictions(
 ) -> tuple:  # predictions [N], labels [N], sentences about what was left out
     "Read a prediction file. Raises ValueError or OSError with file, line and column."
     from msa_lit.data.sheets import plain
-
     prediction, label = prediction and plain(prediction), plain(label)
     header, rows = _rows(path, prediction or "prediction", label)
     if prediction is None:
@@ -368,24 +343,20 @@ def read_predictions(
     _once(path, scored)
     return _numbers_of(path, scored, prediction), _numbers_of(path, scored, label), said
 
-
 def _rows(path, *wanted):
     "Column names, and (line, {column: text}) for every row, read as a label.csv is."
     from msa_lit.data.reading import Log
     from msa_lit.data.sheets import read_sheet
-
     sheet = read_sheet(Path(path), Log(Path(path).name), ("id", "split", *wanted))
     rows = zip(*([cell.strip() for cell in column] for column in sheet.columns.values()),
                strict=True)
     return list(sheet.columns), [(line, dict(zip(sheet.columns, row, strict=True)))
                                  for line, row in zip(sheet.lines, rows, strict=True)]
 
-
 def _once(path, rows):
     seen = {}
     for line, row in rows:
-        if "id" not in row:
-            return
+        if "id" not in row: return
         key = row["id"], row.get("split")
         if key in seen:
             raise ValueError(
@@ -393,11 +364,9 @@ def _once(path, rows):
             )
         seen[key] = line
 
-
 def _numbers_of(path, rows, column):
     import numpy as np
     from msa_lit.data.sheets import read_number
-
     values = np.full(len(rows), np.nan)
     for k, (line, row) in enumerate(rows):
         number = read_number(row[column])
@@ -409,14 +378,12 @@ def _numbers_of(path, rows, column):
         raise ValueError(f"{path}: no row with a label; there is nothing to score")
     return values
 
-
 def run_score(args):  # msa_lit score FILE -> 0
     "Score a prediction file."
     if not Path(args.file).is_file():
         raise FileNotFoundError(catalogue.near_path(args.file, "no file"))
     from msa_lit.measure.metrics import METRICS, evaluate
     from msa_lit.measure.passport import passport
-
     if args.scheme not in (None, *METRICS):
         raise ValueError(f"--scheme: {args.scheme!r} is unknown; {near(args.scheme, METRICS)}")
     pred, label, said = read_predictions(args.file, args.prediction, args.label, args.split)
@@ -428,12 +395,10 @@ def run_score(args):  # msa_lit score FILE -> 0
     print(passport(pred, label, scheme))
     return 0
 
-
 def _scheme_of(label):
     import numpy as np
     from msa_lit.data.labels import guess_scheme
     from msa_lit.data.sources import FoldTable
-
     unnamed = [""] * len(label)
     table = FoldTable(unnamed, None, {"multimodal": label}, {}, np.arange(len(label)))
     return guess_scheme({"all": table})
@@ -441,12 +406,10 @@ def _scheme_of(label):
 # %% ../../nbs/93_cli.commands.ipynb #lists
 def _about(entry):
     from msa_lit.papers.equations import PAPERS
-
     title = (catalogue.SELF_MM if entry.paper == "Self-MM" else PAPERS[entry.paper].title
              if entry.paper in PAPERS else "")
     return (f"{entry.kind} {entry.name}" + (f" ({entry.paper}: {title})" if title else "")
             + f"\n  {entry.says}")
-
 
 def run_methods(args):  # msa_lit methods [NAME ...] -> 0
     "Print methods and pieces with their own options."
@@ -462,7 +425,6 @@ def run_methods(args):  # msa_lit methods [NAME ...] -> 0
         print(help_group("  own options", {front + k: o for k, o in options.items()}), end="\n\n")
     return 0
 
-
 def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
     "Print the verdicts on the papers' claims, with all they rest on where some are named."
     catalogue.check_claims(args.ids)
@@ -472,7 +434,6 @@ def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
         check_rows(args.folder)
         from msa_lit.book.claims.core import findings_of
         from msa_lit.book.claims.verdict import verdicts
-
         rows = {r["claim"]: r for r in verdicts(args.folder).to_dict("records")}
         found = {i: findings_of(i, args.folder) for i in args.ids}
     for i in args.ids or rows:
@@ -480,7 +441,6 @@ def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
         if args.ids:
             print("\n".join(verdict_card(rows[i], found.get(i, []))))
     return 0
-
 
 def verdict_card(
     row: Row,   # of the table of verdicts
@@ -498,12 +458,10 @@ def verdict_card(
             said += _finding(line)
     return said + [f"  note: {row['note']}"] * bool(row["note"])
 
-
 def _finding(line):
     def get(k): return f"{float(line[k]):.3g}"
     head = f"    {line['finding']}: {get('estimate')}"
-    if line.get("border") in (None, ""):
-        return [f"{head}, {line['state']}"]
+    if line.get("border") in (None, ""): return [f"{head}, {line['state']}"]
     level = 100 * float(line["level"])
     return [f"{head} [{get('low')}, {get('high')}], {line['state']}",
             f"      {level:.1f} % interval, {line['seeds']} seeds; no effect is {get('no effect')}",
@@ -511,11 +469,9 @@ def _finding(line):
             f"      power: {get('seen at 80 %')} is seen at 80 %; the border needs "
             f"{line['seeds needed']} seeds"]
 
-
 def run_equations(args):  # msa_lit equations [ID or PAPER] -> 0
     "Print one equation, a paper's, or all."
     from msa_lit.papers.equations import PAPERS, describe, index
-
     which = args.which and args.which.upper()
     if which and which not in PAPERS:
         print(describe(which))
@@ -531,11 +487,9 @@ def run_check(args):  # msa_lit data check PATH -> 0 sound, 1 faults
     if not Path(args.path).exists():
         raise FileNotFoundError(catalogue.no_corpus(args.path))
     from msa_lit.data.doctor import examine
-
     report = examine(args.path, **how)
     print(report)
     return 0 if report.ok else 1
-
 
 def run_import(args):  # msa_lit data import PATH STORE -> 0
     "Make a store of anybody's file."
@@ -543,7 +497,6 @@ def run_import(args):  # msa_lit data import PATH STORE -> 0
     if not Path(args.path).exists():
         raise FileNotFoundError(catalogue.no_corpus(args.path))
     from msa_lit.data.foreign import import_store
-
     roles = ("label", "text", "split", "id", "video", "folds")
     given = {k: v for k in roles if (v := getattr(args, k)) is not None}
     if "," in given.get("split", ""):
@@ -551,7 +504,6 @@ def run_import(args):  # msa_lit data import PATH STORE -> 0
     corpus = import_store(args.path, args.store, neutral=args.neutral, **given, **how)
     said_written(args.store, corpus)
     return 0
-
 
 def said_written(
     store: str,  # where
@@ -562,13 +514,11 @@ def said_written(
     print(f"written: {store} ({sizes}; {', '.join(corpus.modalities)})")
     print("\n".join(guessed(corpus.notes)), end="\n" * bool(guessed(corpus.notes)))
 
-
 def run_convert(args):  # msa_lit data convert PATH STORE -> 0
     "Convert a corpus into a memory-mapped store."
     how, _ = share_out(args.given, reading_options("convert"), {})
     if not Path(args.path).exists():
         raise FileNotFoundError(catalogue.no_corpus(args.path))
     from msa_lit.data.readers import convert
-
     said_written(args.store, convert(args.path, args.store, **how))
     return 0

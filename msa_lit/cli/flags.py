@@ -19,7 +19,6 @@ __all__ = ['TRUTH_WORDS', 'join_words', 'as_flag', 'as_given', 'typed_flag', 'sh
 # %% ../../nbs/92_cli.flags.ipynb #join
 TRUTH_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
-
 def join_words(
     words: Iterable[str],  # as the shell hands them over
     bare: Iterable[str],  # flags without a value, such as "--quiet"
@@ -45,13 +44,11 @@ def join_words(
         joined.append(flag if flag in bare else f"{flag}={value}")
     return joined
 
-
 def as_flag(
     name: str,  # of an option
 ) -> str:  # as it is typed
     "The flag of an option."
     return "--" + name.replace("_", "-")
-
 
 def as_given(
     words: Iterable[str],  # "--name=value", left over by the parser
@@ -73,10 +70,8 @@ def typed_flag(
 ) -> object:  # its value
     "Read a value by the declared type. Raises ValueError where it is none."
     kinds = [k.strip() for k in option.type.split("|")]
-    if "None" in kinds and text == "None":
-        return None
-    if "str" in kinds:
-        return text
+    if "None" in kinds and text == "None": return None
+    if "str" in kinds: return text
     try:
         return _READ.get(kinds[0], _literal)(text)
     except (ValueError, KeyError):
@@ -84,17 +79,14 @@ def typed_flag(
             f"{as_flag(name)} takes {_CALLED.get(kinds[0], kinds[0])}, not {text!r}"
         ) from None
 
-
 def _literal(text):
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
 
-
 def _list(text):
     return tuple(w.strip() for w in text.split(",") if w.strip())
-
 
 _READ = {"bool": lambda text: TRUTH_WORDS[text.lower()], "int": int, "float": float,
          "Sequence[str]": _list}
@@ -118,7 +110,6 @@ def share_out(
         kind, key, option = known[name]
         values[kind][key] = typed_flag(name, option, text)
     return values
-
 
 def _unknown(name, known, reading, training):
     if name in reading and name in training:
@@ -153,12 +144,9 @@ def help_group(
         lines += [" " * 26 + more for more in body[1:]]
     return "\n".join(lines if options else [f"{title}: no options"])
 
-
 def _shown(value):
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value))
+    if isinstance(value, (list, tuple)): return ",".join(map(str, value))
     return '""' if value == "" else str(value)
-
 
 def training_groups(
     names: Iterable[str] = (),  # methods, with or without pieces; none: all there are
@@ -166,7 +154,6 @@ def training_groups(
 ) -> list:  # (title, options), shared ones first
     "The options of methods and pieces by group."
     from msa_lit.base.catalogue import names as every, shared_options, split_name
-
     asked = [split_name(n) for n in names] or [(n, []) for n in every("method")]
     groups = {"options of the run": run} if run else {}
     groups |= {f"options of {owner}, shared by all methods": {k: o

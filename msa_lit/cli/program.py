@@ -30,7 +30,6 @@ __all__ = ['COMMANDS', 'BARE', 'Grammar', 'word_list', 'number_list', 'sizes', '
 # %% ../../nbs/91_cli.program.ipynb #grammar
 class Grammar(argparse.ArgumentParser):
     "A parser whose faults are ValueErrors and whose help ends with groups of options."
-
     groups: Callable = staticmethod(lambda: [])  # () -> [(title, {flat name: Option})]
 
     def error(self, message):
@@ -40,7 +39,6 @@ class Grammar(argparse.ArgumentParser):
         return ("\n\n".join([super().format_help().rstrip(),
                              *(help_group(*g) for g in self.groups())]) + "\n")
 
-
 def word_list(
     text: str,  # "a,b"
 ) -> list:  # of texts
@@ -49,7 +47,6 @@ def word_list(
     if not words:
         raise argparse.ArgumentTypeError(f"{text!r} names nothing")
     return words
-
 
 def number_list(
     text: str,  # "1111,1112"
@@ -62,7 +59,6 @@ def number_list(
             f"{text!r} is no list of whole numbers such as 60,30,30"
         ) from None
 
-
 def sizes(
     text: str,  # "60,30,30"
 ) -> list:  # three whole numbers
@@ -73,7 +69,6 @@ def sizes(
             f"{text!r}: three sizes above 0 are needed, train,valid,test"
         )
     return found
-
 
 def at_least_one(
     text: str,  # "2"
@@ -91,14 +86,12 @@ def _training(p):
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
     p.add_argument("--quiet", action="store_true", help="no progress bars")
 
-
 def _fit(p):
     p.add_argument("method", help="a name such as self_mm, pieces after plus signs: self_mm+dgm")
     p.add_argument("--seed", type=int, default=1111,
                    help="fixes initial weights, order and dropout [1111]")
     p.add_argument("--out", help="folder for checkpoint and result; called again, it continues")
     _training(p)
-
 
 def _compare(p):
     p.add_argument("--methods", type=word_list, required=True, help="names, separated by commas")
@@ -113,7 +106,6 @@ def _compare(p):
         help="folder with rows of claims, such as results/claims: adds the verdicts to the report",
     )
     _training(p)
-
 
 def _predict(p):
     p.add_argument(
@@ -159,7 +151,6 @@ def _robustness(p):
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
-
 def _score(p):
     p.add_argument("file", metavar="FILE.csv",
                    help="a row per clip, with the columns id, prediction, label")
@@ -170,7 +161,6 @@ def _score(p):
     p.add_argument("--split",
                    help="one fold, if there is a column split [test where it has several]")
 
-
 def _verdict(p):
     p.add_argument("ids", nargs="*",
                    help="claims such as U4 M10, shown with their evidence; all if left out")
@@ -179,19 +169,15 @@ def _verdict(p):
         help="judge anew from this folder, such as results/claims [the table in the package]",
     )
 
-
 def _methods(p):
     p.add_argument("names", nargs="*", help="methods or pieces; all if left out")
-
 
 def _equations(p):
     p.add_argument("which", nargs="?",
                    help="an id such as UGF-4 or a paper such as UGF; all if left out")
 
-
 def _check(p):
     p.add_argument("path", help="store, folder with label.csv, or pickle in the MMSA layout")
-
 
 def _import(p):
     p.add_argument("path", help="a file or folder of any form: npz, csv, parquet, csd, pickle")
@@ -202,7 +188,6 @@ def _import(p):
     for role, says in (("label", "labels"), ("text", "transcripts"),
                        ("split", "folds, or three shares"), ("id", "names"), ("video", "videos")):
         p.add_argument(f"--{role}", help=f"for tables: the column of {says} [found by its name]")
-
 
 def _convert(p):
     p.add_argument("path", help="folder or pickle to read")
@@ -260,12 +245,10 @@ COMMANDS = {  # name -> (what it does, its own words, its function, what reads, 
     "data convert": ("make a memory-mapped store", _convert, commands.run_convert, "convert", None),
 }
 
-
 def _groups(words, reads, trains):
     read = ([("options of reading, for corpora from files", catalogue.reading_options(reads))]
             if reads else [])
     return read + (training_groups(named(words), catalogue.run_options(trains)) if trains else [])
-
 
 def parser(
     words: list | None = None,  # the call; methods it names narrow the help
@@ -288,7 +271,6 @@ def parser(
         p.groups = partial(_groups, words, reads, trains)
     return top
 
-
 def named(
     words: list | None,  # a call
 ) -> list:  # the methods it names, in the order they are written
@@ -308,13 +290,10 @@ def _audit(p):
     p.add_argument("--digits", type=int, help="decimals of the percents [as the table shows]")
     p.add_argument("--out", help="CSV file for the flags")
 
-
 def run_audit(args):  # msa_lit audit TABLE.csv -> 0; 1 where something is wrong for certain
     "Print what a table of results shows."
     from msa_lit.audit.rules import audit_file
-
     return audit_file(args)
-
 
 COMMANDS["audit"] = ("a spelling-check for a table of results", _audit, run_audit, None, None)
 
@@ -331,7 +310,6 @@ def check_words(
     if plain[:1] == ["data"] and plain[1:] and plain[1] not in actions:
         raise ValueError(f"unknown action {plain[1]!r} of data; {near(plain[1], actions)}")
 
-
 def _switches():
     found = dict(catalogue.reading_options("convert"))
     for _, options in training_groups((), catalogue.run_options()):
@@ -339,9 +317,7 @@ def _switches():
     plain = {as_flag(k) for k, o in found.items() if o.type == "bool"}
     return plain | {as_flag(f"{o.owner}.{o.field}") for o in found.values() if o.type == "bool"}
 
-
 BARE = ("--quiet", "--help", "--version")
-
 
 def read_words(
     words: list,  # a call
@@ -383,7 +359,6 @@ def _plain_notices():
     finally:
         warnings.showwarning = before
 
-
 @contextmanager
 def _one_speaks():
     "Of the processes that a launcher started, the first one prints."
@@ -394,10 +369,8 @@ def _one_speaks():
             stack.enter_context(hushed())
         yield
 
-
 def _say(text):
     print(f"msa_lit: {text}", file=sys.stderr)
-
 
 def unforeseen(
     error: Exception,  # what was raised
@@ -420,11 +393,9 @@ def unforeseen(
         f"{command[:200]}: {says}. This should not happen; {kept}; please report it with that file"
     )
 
-
 def _interrupted(args):
     out = getattr(args, "out", None)
-    if args is None or args.command not in ("fit", "compare"):
-        return "interrupted"
+    if args is None or args.command not in ("fit", "compare"): return "interrupted"
     if out is None:
         return "interrupted; nothing was kept (with --out FOLDER the same command could continue)"
     return f"interrupted; the same command with --out {out} continues from the last checkpoint"
@@ -453,7 +424,6 @@ def main(
         _say(unforeseen(e, words))
         return 3
     return 2
-
 
 if __name__ == "__main__" and "__file__" in globals():
     sys.exit(main())

@@ -94,9 +94,8 @@ class Windows:
     def filled(self) -> Windows:  # the same, with one frame of zeros in place of an empty row
         "Give rows without frames one frame of zeros."
         empty = self.lengths == 0
-        return Windows(
-            self.flat, np.where(empty, -1, self.starts), np.where(empty, 1, self.lengths)
-        )
+        return Windows(self.flat, np.where(empty, -1, self.starts),
+                       np.where(empty, 1, self.lengths))
 
 # %% ../../nbs/01_data.frames.ipynb #padded
 def padded_windows(

@@ -56,7 +56,6 @@ def shown(
 # %% ../../nbs/01_data.pickles.ipynb #dtype
 class TypeStandIn:
     "What a pickle may say about the type of an array: kind, size and byte order."
-
     KNOWN = re.compile(r"[?]|b1|[iu][1248]|f(2|4|8|16)|[SU][1-9][0-9]{0,8}|O[48]?")
 
     def __init__(
@@ -123,7 +122,6 @@ def build_array(
 # %% ../../nbs/01_data.pickles.ipynb #array
 class ArrayStandIn:
     "An array that still waits for its content."
-
     def __init__(
         self,
         *_: object,  # numpy's class, first shape and first type, of no meaning here
@@ -263,7 +261,6 @@ def worth(
 # %% ../../nbs/01_data.pickles.ipynb #guards
 class GuardedMachine(Machine):
     "The machine, with conditions before its instructions."
-
     def load_mark(self):
         if len(self.metastack) >= DEPTH: raise ValueError(f"it nests more than {DEPTH} deep")
         super().load_mark()
@@ -387,7 +384,6 @@ LARGE = 1 << 16  # bytes; longer strings stay in the file
 
 class MappedFile:
     "The three methods an unpickler needs, on a memory map."
-
     def __init__(
         self,
         buffer: Any,     # mmap.mmap (it can search for line ends)

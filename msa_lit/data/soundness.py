@@ -38,7 +38,6 @@ class Observation:
 # %% ../../nbs/01_data.soundness.ipynb #error
 class CorpusError(ValueError):
     "A corpus that cannot be used; `findings` says why, row by row."
-
     def __init__(
         self,
         findings: Sequence[Observation],  # what was refused, at least one

@@ -28,7 +28,6 @@ INSTEAD = "write arrays instead: x.numpy() for every tensor x"
 
 class StorageType:
     "The class of a storage, as a name."
-
     def __init__(
         self,
         name: str,  # such as "FloatStorage"
@@ -37,7 +36,6 @@ class StorageType:
 
 class Storage:
     "A row of numbers, in the file or in a piece of it."
-
     def __init__(
         self,
         kind: StorageType,  # its type
@@ -96,7 +94,6 @@ MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
 
 class BytesFile(MappedFile):
     "A string of bytes as a file."
-
     def __init__(
         self,
         raw: bytes | memoryview,  # the bytes
@@ -151,12 +148,8 @@ def load_from_bytes(
         parts.append(machine.load())
     facts, storage, names = parts
     small = isinstance(facts, dict) and facts.get("little_endian") is True
-    if (
-        not small
-        or not isinstance(storage, Storage)
-        or not isinstance(names, list)
-        or len(names) != 1
-    ):
+    if (not small or not isinstance(storage, Storage) or not isinstance(names, list)
+        or len(names) != 1):
         raise ValueError(f"a tensor is not written as PyTorch writes it; {INSTEAD}")
     count = int.from_bytes(bytes(file.read(8)), "little")
     if count != storage.numel: raise ValueError(f"a tensor of {storage.numel} has {count} numbers")
@@ -177,7 +170,6 @@ TensorMachine.dispatch[pickle.BINPERSID[0]] = TensorMachine.load_binpersid
 # %% ../../nbs/01_data.tensors.ipynb #archive
 class TorchArchive:
     "A file of `torch.save`: to be loaded like a machine."
-
     def __init__(
         self,
         file: MappedFile,  # the whole file

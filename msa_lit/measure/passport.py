@@ -41,7 +41,6 @@ F1_AVERAGES = {"true": "weighted by the classes of the labels",
                "arguments are exchanged", "macro": "both classes weigh the same",
                "positive": "the positive class alone"}
 
-
 def f1_average(
     pred: np.ndarray,  # predicted side, True for positive, [N]
     target: np.ndarray,  # true side, [N]
@@ -50,17 +49,13 @@ def f1_average(
     "Two-class F1 under one way of averaging; raises ValueError for an unknown one."
     if average not in F1_AVERAGES:
         raise ValueError(f"average: {average!r} is unknown; choose one of {', '.join(F1_AVERAGES)}")
-    if not len(target):
-        return float("nan")
-    if average == "true":
-        return 100 * float(weighted_f1(pred, target))
-    if average == "predicted":
-        return 100 * float(weighted_f1(target, pred))
+    if not len(target): return float("nan")
+    if average == "true": return 100 * float(weighted_f1(pred, target))
+    if average == "predicted": return 100 * float(weighted_f1(target, pred))
     by_class = {c: 200 * np.sum((pred == c) & (target == c)) / max(np.sum(pred == c)
                                                                    + np.sum(target == c), 1)
                 for c in (True, False)}
-    if average == "positive":
-        return float(by_class[True])
+    if average == "positive": return float(by_class[True])
     return float(np.mean([by_class[c] for c in np.union1d(pred, target)]))
 
 # %% ../../nbs/03_measure.passport.ipynb #f1-lines-code
@@ -68,7 +63,6 @@ def _f1_lines(guess, true, ours, view):
     "Four lines for one two-class view."
     return [("F1", f"{view}, {name}", f1_average(guess, true, name), ours, "ours" if name == "true"
              else words) for name, words in F1_AVERAGES.items()]
-
 
 def _share(hit):
     return 100 * float(np.mean(hit)) if len(hit) else float("nan")
@@ -101,7 +95,6 @@ def _mosi_lines(p, y, ours):
                     ("Corr", "raw", ours["corr"], "corr", "ours"),
                     ("Corr", "clipped", float(pearson(q, y)), "corr",
                      "predictions are clipped to ±3 first")]
-
 
 def _outward_line(p, y):
     same = _share(outward_classes(p) == outward_classes(y))
@@ -148,7 +141,6 @@ def _facts(p, y, scheme):
 def _show(measure, value, sign=""):
     return format(value, f"{sign}.4f" if measure in ("MAE", "Corr") else f"{sign}.2f")
 
-
 def _printed(table):
     "The table of a passport with every number as text."
     lines = list(table.itertuples())
@@ -160,7 +152,6 @@ def _printed(table):
 @dataclass(frozen=True, repr=False)
 class Passport:
     "One prediction file under the conventions in circulation."
-
     scheme: str  # "mosi", "mosei" or "sims"
     facts: list  # what the file holds of zeros, ties, edges and values beyond the scale
     table: pd.DataFrame  # measure, convention, value, ours, difference, words
@@ -195,7 +186,6 @@ class Passport:
 # %% ../../nbs/03_measure.passport.ipynb #passport-plot-code
 def _plot(table, ax=None):
     import matplotlib.pyplot as plt
-
     t = table.assign(away=table.value - table.groupby("measure").value.transform("first"))
     t = t[~t.measure.isin(["MAE", "Corr"])].iloc[::-1]
     ax = ax or plt.subplots(figsize=(6.5, 0.2 * len(t) + 0.8))[1]
@@ -218,7 +208,6 @@ def passport(
 ) -> Passport:  # printable; .table, .spread(), .sentences(), .plot()
     "Score one prediction file under every convention; raises ValueError for impossible input."
     import pandas as pd
-
     p, y = check_pair(pred, target, scheme)
     ours = evaluate(p, y, scheme)
     lines = (_sims_lines if scheme == "sims" else _mosi_lines)(p, y, ours)

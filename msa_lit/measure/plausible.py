@@ -36,7 +36,6 @@ def f1_bounds(
         ends += f if weights == "true" else [2 * a - v for v in f]
     return min(ends), max(ends)
 
-
 def _check_sizes(n_pos, n_neg, acc2):
     if min(n_pos, n_neg) < 0 or n_pos + n_neg < 1:
         raise ValueError(
@@ -44,7 +43,6 @@ def _check_sizes(n_pos, n_neg, acc2):
         )
     if not 0 <= acc2 <= 100:
         raise ValueError(f"acc2: {acc2}; pass percent, 0 to 100")
-
 
 def _f1_range(hits, n_pos, n_neg):
     "Smallest and largest F1 of one run with so many hits, a number or [K]."
@@ -60,12 +58,10 @@ def _f1_range(hits, n_pos, n_neg):
 # %% ../../nbs/03_measure.plausible.ipynb #f1-fits-code
 SIMILAR = 5.0  # points of accuracy: runs this close to their mean are called similar
 
-
 @cache
 def _frontier(n_pos, n_neg):
     "Smallest and largest F1 for each number of hits, [N + 1] each."
     return _f1_range(np.arange(n_pos + n_neg + 1), n_pos, n_neg)
-
 
 def _lower_chain(x, y):
     "Corners of the lower convex hull of points with rising x, [2, K]."
@@ -76,12 +72,10 @@ def _lower_chain(x, y):
         kept.append(p)
     return np.array(kept).T
 
-
 def _above(mid, left, right):
     "Whether a point lies on or above the line from left to right."
     rise = (right[1] - left[1]) * (mid[0] - left[0])
     return (mid[1] - left[1]) * (right[0] - left[0]) >= rise
-
 
 def f1_mean_bounds(
     acc2: tuple,  # lowest and highest mean accuracy, percent
@@ -100,7 +94,6 @@ def f1_mean_bounds(
                       for side in zip(_frontier(n_pos, n_neg), (1, -1), strict=True))
     ranges = {"true": (f.min(), g.max()), "predicted": ((2 * b - g).min(), (2 * a - f).max())}
     return {name: (float(least), float(most)) for name, (least, most) in ranges.items()}
-
 
 def _hull_side(k, side, low, high, n):
     "Accuracies from low to high where a side of the hull may be extreme, and its F1 there."
@@ -146,8 +139,7 @@ def f1_apart(
     decimals: int = 2, # decimals both were printed with
 ) -> int | None: # whole points; None: no runs whatever
     "How far from their mean some runs must lie for a pair to fit; raises as f1_bounds does."
-    if not f1_weightings(acc2, f1, n_pos, n_neg, decimals, None):
-        return None
+    if not f1_weightings(acc2, f1, n_pos, n_neg, decimals, None): return None
     def fits(s): return f1_weightings(acc2, f1, n_pos, n_neg, decimals, s)
     return next(s for s in range(101) if fits(s))
 

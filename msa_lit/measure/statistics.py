@@ -201,15 +201,13 @@ def seeds_needed(
             f"gap: {gap}, sd: {sd}; pass a gap above zero and a spread of at least zero")
     if not (0 < power < 1 and 0 < level < 1):
         raise ValueError(f"power: {power}, level: {level}; pass shares between 0 and 1")
-    if sd == 0:
-        return 2
+    if sd == 0: return 2
     n = np.unique(np.geomspace(2, most, 400).astype(int))
     def seen(n):
         edge = stats.t.ppf(0.5 + level / 2, 2 * n - 2)
         return stats.nct.sf(edge, 2 * n - 2, gap / (sd * np.sqrt(2 / n))) >= power
     enough = np.flatnonzero(seen(n))
-    if not len(enough):
-        return None
+    if not len(enough): return None
     last = n[enough[0]]
     first = 2 if enough[0] == 0 else n[enough[0] - 1] + 1
     return next(int(k) for k in range(first, last + 1) if seen(k))

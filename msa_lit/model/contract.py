@@ -181,7 +181,6 @@ class Method(Passing):
 
     def begin(self, stage: Stage, corpus: Corpus):
         "When a stage starts; the corpus has no test split."
-
     def attach(self, stage: Stage, corpus: Corpus): "When a stage starts, and when it is resumed."
 
     def optimiser(self, options) -> torch.optim.Optimizer: # TrainOptions of the stage
@@ -201,12 +200,10 @@ class Method(Passing):
     def end(self, stage: Stage): "After the best weights of a stage are back."
 
 # %% ../../nbs/04_model.contract.ipynb #offers
-OFFERS = {
-    "encoders": "an encoder per modality",
-    "encoded": "vectors that pass the pieces on their way to the heads",
-    "branches": "a head per modality that answers from its vector alone",
-    "features": "features per modality through which a gradient reaches the encoders",
-}
+OFFERS = {"encoders": "an encoder per modality",
+          "encoded": "vectors that pass the pieces on their way to the heads",
+          "branches": "a head per modality that answers from its vector alone",
+          "features": "features per modality through which a gradient reaches the encoders"}
 
 # %% ../../nbs/04_model.contract.ipynb #piece
 class Piece(nn.Module):

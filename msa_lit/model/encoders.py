@@ -357,7 +357,6 @@ def text_config(
     "Look up an architecture by name. Raises OSError where there is none."
     from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
     from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING as ENCODERS
-
     if text in ("tiny", "features"):
         raise ValueError(f"text={text!r} is no pretrained network: it cannot be frozen or loaded; "
                          "name minilm, mpnet, a hub name or a folder")

@@ -27,7 +27,6 @@ COVERS = ("pretrained", "encoder")
 @dataclass(frozen=True)
 class UpdateOptions:
     "How gradients become steps; part of the options of the loop."
-
     optimiser: str = "adamw"  # "adamw", "adam" or "amsgrad" (Adam, largest second moment)
     audio_lr: float | None = None  # rate of the audio encoder; None: lr
     vision_lr: float | None = None  # rate of the vision encoder; None: lr
@@ -95,8 +94,7 @@ def update_groups(
 
 def _part(o, modality, pretrained):
     "text, audio, vision or other: the group whose rate and decay count."
-    if pretrained or modality == "text" and o.text_covers == "encoder":
-        return "text"
+    if pretrained or modality == "text" and o.text_covers == "encoder": return "text"
     asked = modality in ("audio", "vision") and (getattr(o, f"{modality}_lr") is not None
                                                  or getattr(o, f"{modality}_decay") is not None)
     return modality if asked else "other"
@@ -152,8 +150,7 @@ def rate_factor(
     if not 0 <= step < total:
         raise ValueError(f"step={step} is not one of the stage's {total} steps")
     rise = math.ceil(warmup * total)
-    if step < rise:
-        return (step + 1) / (rise + 1)
+    if step < rise: return (step + 1) / (rise + 1)
     done = (step - rise) / (total - rise)
     return {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[
         schedule

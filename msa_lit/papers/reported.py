@@ -30,7 +30,6 @@ KEYS = ["paper", "table", "dataset", "model", "variant"]  # together they name a
 def _packaged():
     "The file in the package, once; load() hands out copies."
     import pandas as pd
-
     with resources.files("msa_lit.papers").joinpath("reported.csv").open(encoding="utf8") as file:
         return pd.read_csv(file, dtype=str, keep_default_na=False)
 
@@ -53,7 +52,6 @@ def wide(
 # %% ../../nbs/03_papers.reported.ipynb #digits-row-code
 PERCENT = ("acc7", "acc5", "acc3", "acc2", "acc2_has0", "acc2_non0", "f1", "f1_has0", "f1_non0")
 
-
 def row_decimals(
     row,  # a row of wide(): metric -> characters
 ) -> int:  # decimals of its accuracies and F1, zeros at the end not counted
@@ -71,19 +69,16 @@ TEST_CLASSES = {  # (dataset, ending of the metric) -> clips of the positive cla
 }
 TEST_CLIPS = {"MOSI": 686, "MOSEI": 4659, "SIMS": 457}
 
-
 def f1_pairs(
     cells,  # rows of records()
 ):  # -> DataFrame: KEYS, kind, acc2, f1, decimals, low and high (range, truth first), fits
     "Every printed pair of Acc-2 and F1 with the range that the accuracy allows similar runs."
     import pandas as pd
-
     found = []
     for key, row in wide(cells).iterrows():
         for (dataset, kind), sizes in TEST_CLASSES.items():
             acc, f1 = (row.get(name + kind, "") for name in ("acc2", "f1"))
-            if dataset != key[2] or not acc or not f1:
-                continue
+            if dataset != key[2] or not acc or not f1: continue
             acc, f1, digits = float(acc), float(f1), row_decimals(row)
             low, high = f1_mean_bounds(print_range(acc, digits), *sizes)["true"]
             fits = " ".join(f1_weightings(acc, f1, *sizes, decimals=digits))
@@ -96,7 +91,6 @@ def _key(row):
     "The five fields that name the table row of a cell or pair."
     return tuple(getattr(row, k) for k in KEYS)
 
-
 def split_of_constant(
     acc2: float,  # printed two-class accuracy, percent
     f1: float,  # printed F1, percent
@@ -107,10 +101,8 @@ def split_of_constant(
     low, high = print_range(acc2, decimals, averaged=False)
     for k in range(int(np.ceil(low * n / 100)), int(np.floor(high * n / 100)) + 1):
         least, most = print_range(f1, decimals, averaged=False)
-        if least <= constant_f1(100 * k / n)["weighted"] <= most:
-            return k
+        if least <= constant_f1(100 * k / n)["weighted"] <= most: return k
     return None
-
 
 def explain_pair(
     acc2: float,  # printed two-class accuracy, percent
@@ -121,8 +113,7 @@ def explain_pair(
 ) -> tuple:  # (mark or "", the arithmetic in words)
     "What a printed pair of Acc-2 and F1 shows; raises ValueError for impossible sizes."
     fits = f1_weightings(acc2, f1, *classes, decimals=decimals, apart=apart)
-    if "true" in fits:
-        return "", ""
+    if "true" in fits: return "", ""
     low, high = np.clip(print_range(acc2, decimals), 0, 100)
     ranges = f1_mean_bounds((low, high), *classes, apart)
     truth, guess = (f"{low:.2f} to {high:.2f}" for low, high in ranges.values())
@@ -144,14 +135,12 @@ def explain_pair(
             else f"some run would have to lie {far} points from the mean")
     return "f1-impossible", f"{said}, with the predictions first {guess}; {runs}"
 
-
 def f1_marks(
     cells,  # rows of records()
 ):  # -> iterator of (row key, metric, mark, sentence)
     "Marks f1-impossible, constant-split and f1-predicted for both members of a pair."
     for pair in f1_pairs(cells).itertuples():
-        if "true" in pair.fits:
-            continue
+        if "true" in pair.fits: continue
         sizes = TEST_CLASSES[pair.dataset, pair.kind]
         mark, says = explain_pair(pair.acc2, pair.f1, sizes, pair.decimals)
         for name in ("acc2", "f1"):
@@ -165,8 +154,7 @@ def explain_count(
     decimals: int = 2,  # decimals it was printed with
 ) -> tuple:  # (mark or "", the arithmetic in words)
     "What a printed accuracy shows about how it was formed; raises ValueError as reachable does."
-    if reachable_counts(value, n, runs, decimals):
-        return "", ""
+    if reachable_counts(value, n, runs, decimals): return "", ""
     some = (f"{min(runs)} to {max(runs)} runs" if len(runs) > 1 else f"{min(runs)} run"
             + "s" * (min(runs) > 1))
     said = f"{value} of {n} clips is no rounded mean of {some}"
@@ -187,7 +175,6 @@ def explain_count(
              else f"{r} runs reach it ({hits} hits)")
     return "no-count", f"{said}, cut off or rounded first neither; {reach}"
 
-
 def count_marks(
     cells,  # rows of records()
     runs: Sequence[int] = range(1, 6),  # numbers of runs to try
@@ -204,7 +191,6 @@ def count_marks(
 # %% ../../nbs/03_papers.reported.ipynb #copies-code
 BLOCK = ["acc2_has0", "acc2_non0", "f1_has0", "f1_non0"]
 
-
 def copied_rows(
     cells,  # rows of records()
 ) -> list:  # of (paper, table, row, row, metrics equal in both); a row is (dataset, model, variant)
@@ -220,7 +206,6 @@ def copied_rows(
                          and table.at[a, m] == table.at[b, m]]
                 pairs.append((*a[:2], a[2:], b[2:], equal))
     return pairs
-
 
 def copy_marks(
     cells,  # rows of records()
@@ -254,7 +239,6 @@ READ_AS = {
     ("MOSEI", "n_sentences", 23453.0): "n_released",
 }  # a word that means another thing here
 
-
 def _thing(row):
     "What a cell is a number of."
     if row.model == "dataset":
@@ -262,7 +246,6 @@ def _thing(row):
                                QUANTITY.get(row.metric, row.metric))
         return f"corpus {row.dataset} {quantity}"
     return f"{row.paper} {row.dataset} {SAME.get((row.paper, row.model), row.model)} {row.metric}"
-
 
 def conflicts(
     cells,  # rows of records()
@@ -286,7 +269,6 @@ OTHER_WORDS = {
 }  # how the text names two rows of UGF's Table 4
 STATED_GAIN = "delta_(acc7|acc2_has0|acc2_non0|f1_has0|f1_non0|mae)"
 
-
 def stated_differences(
     cells,  # rows of records()
 ):  # -> DataFrame: the printed differences, with a column "computed" from the tables
@@ -302,8 +284,7 @@ def stated_differences(
             & (values.metric == metric)
         )
         own = values[same]
-        if name == "best previous":
-            return own[own.source == "quoted"].value.max()
+        if name == "best previous": return own[own.source == "quoted"].value.max()
         return own[own.model == OTHER_WORDS.get(name, name)].value.iloc[0]
 
     sides = [(row, *row.model.split(" minus "), row.metric.removeprefix("delta_"))
@@ -333,14 +314,12 @@ def conflict_marks(
 # %% ../../nbs/03_papers.reported.ipynb #line-code
 OUT_OF_LINE = 9  # robust standard deviations from the line, where out-of-line begins
 
-
 def mae_residuals(
     cells,  # rows of records()
     min_corr: float = 0.35,  # rows with a smaller correlation are left out
 ):  # -> DataFrame: a row per printed (MAE, Corr), residual z in robust deviations, the line's MAE
     "How far each row's MAE lies from the line of its dataset."
     import pandas as pd
-
     table = wide(cells, "value").reindex(columns=["mae", "corr"]).dropna()
     parts = []
     for _, part in table[table["corr"] >= min_corr].groupby("dataset", sort=False):
@@ -355,7 +334,6 @@ def mae_residuals(
         line = slope * part["corr"] + level
         parts.append(part.assign(z=(part.mae - line) / scale, line=line))
     return pd.concat(parts)
-
 
 def line_marks(
     cells,  # rows of records()
@@ -390,7 +368,6 @@ MARKS = {  # mark -> (place of its grade in GRADES, meaning)
 }
 STARRED = GRADES[0]  # the grade that puts a star on a cell
 
-
 def grade_of(
     marks: str,  # names of marks, separated by blanks
 ) -> str:  # one of GRADES, or ""
@@ -398,23 +375,19 @@ def grade_of(
     places = [MARKS[mark][0] for mark in marks.split()]
     return GRADES[min(places)] if places else ""
 
-
 @cache
 def _found():
     "Every mark on records(), with its sentence, computed once."
     import pandas as pd
-
     cells, finders = records(), (f1_marks, copy_marks, conflict_marks, count_marks, line_marks)
     named = [(*key, *rest) for find in finders for key, *rest in find(cells)]
     table = pd.DataFrame(named, columns=[*KEYS, "metric", "mark", "says"])
     table.insert(7, "grade", table["mark"].map(grade_of))
     return table
 
-
 def marks():  # -> DataFrame, a row per mark: KEYS, metric, mark, grade, says
     "Every mark with its grade and its arithmetic in words."
     return _found().copy()
-
 
 @cache
 def _marked():
@@ -426,7 +399,6 @@ def _marked():
              for key in cells[[*KEYS, "metric"]].itertuples(index=False, name=None)]
     return cells.assign(mark=names, grade=[grade_of(name) for name in names])
 
-
 def load():  # -> DataFrame, a row per printed number: the columns of records(), mark and grade
     "Every number printed in the four papers, with marks on cells that deserve a second look."
     return _marked().copy()
@@ -435,8 +407,7 @@ def load():  # -> DataFrame, a row per printed number: the columns of records(),
 def _choose(cells, **wanted):
     "Rows of cells that match; ValueError naming the field and what it may be."
     for field, value in wanted.items():
-        if value is None:
-            continue
+        if value is None: continue
         known = list(dict.fromkeys(cells[field]))
         if str(value) not in known:
             raise ValueError(
@@ -482,7 +453,6 @@ ALIASES = {
     "Self-MM (re-run)": "Self-MM",
 }  # SPIL prints both in one table
 
-
 def quotes(
     metrics=PERCENT + ("mae", "corr"),  # metrics to compare
 ):  # -> DataFrame: index model, dataset, metric; papers, versions, lowest, highest
@@ -505,7 +475,6 @@ def settings() -> ByName: # the file as it is; treat it as read-only
         .read_text(encoding="utf8")
     )
 
-
 def _statements(paper, block):
     "Rows of one paper's block."
     for dataset, said in {"": block["common"], **block["per_dataset"]}.items():
@@ -525,7 +494,6 @@ def hyperparameters(
 ):  # -> DataFrame: paper, dataset ("" = every dataset), name, value, where, note, kind
     "What a paper states about its settings and leaves out; raises ValueError for unknown names."
     import pandas as pd
-
     known = {p: block for p, block in settings().items() if isinstance(block, dict)
              and "common" in block}
     for field, value, allowed in (("paper", paper, known), ("dataset", dataset, TEST_CLIPS)):

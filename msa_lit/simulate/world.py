@@ -114,13 +114,12 @@ class World:
     def rho(self): return SCHEMES[self.scheme]
 
 # %% ../../nbs/02_simulate.world.ipynb #presets
-WORLD_PRESETS = {
-    "mosi": {},
-    "mosei": dict(scheme="mosei", sizes=(16326, 1871, 4659), width=dict(audio=74, vision=35)),
-    "sims": dict(scheme="sims", sizes=(1368, 456, 457), sigma_y=0.5, unimodal_labels=True,
-                 width=dict(audio=33, vision=64),
-                 kappa=dict(text=0.125, audio=0.34, vision=0.47), noise=dict(text=0.125)),
-}
+WORLD_PRESETS = {"mosi": {}, "mosei": dict(scheme="mosei", sizes=(16326, 1871, 4659),
+                                           width=dict(audio=74, vision=35)),
+                 "sims": dict(scheme="sims", sizes=(1368, 456, 457), sigma_y=0.5,
+                              unimodal_labels=True, width=dict(audio=33, vision=64),
+                              kappa=dict(text=0.125, audio=0.34, vision=0.47),
+                              noise=dict(text=0.125))}
 
 def world(
     scheme: str | World = "mosi",  # a preset's name, or a world to change

@@ -24,19 +24,16 @@ BERT = {"MOSI": "bert-base-uncased", "MOSEI": "bert-base-uncased", "SIMS": "bert
 
 class Means(NamedTuple):
     "A statement in words, and the options it stands for."
-
     said: object  # the value the rule was made for
     options: Named  # option -> value, or -> {dataset: value}
 
 class Parts(NamedTuple):
     "A value per part of the model."
-
     options: Named # part -> option
     factor: float = 1.0  # what the values are multiplied by
 
 class Ours(NamedTuple):
     "What we do where a paper is silent."
-
     says: str = ""  # a sentence, where options do not say it
     options: Named = {} # chosen here: option -> value, or -> {dataset: value}
     left: tuple = ()  # options left at the library's default
@@ -61,8 +58,7 @@ def apply(
         return {k: here(v, dataset) for k, v in rule.options.items()}
     if isinstance(rule, Parts):
         return {o: rule.factor * value[part] for part, o in rule.options.items()}
-    if not isinstance(rule, tuple):
-        return {}
+    if not isinstance(rule, tuple): return {}
     values = value if isinstance(value, (list, tuple)) else [value] * len(rule)
     return dict(zip(rule, values, strict=True))
 
@@ -697,8 +693,7 @@ def statements(
     "Everything a preset knows, with what becomes of it."
     paper, dataset = split_preset(name)
     rows = [("release", k, v, "public code", rule) for k, (v, rule) in FACTS.get(paper, {}).items()]
-    if paper not in STATED:
-        return rows
+    if paper not in STATED: return rows
     said = reported.hyperparameters(paper.removesuffix(" release"), dataset).astype(object)
     kinds = {"stated": "stated"} | ({"outside": "release"} if paper.endswith("release") else {})
     printed = [(kinds[r.kind], r.name, r.value, r.where, _rule(paper, r.name))
@@ -708,11 +703,9 @@ def statements(
 
 def _borrowed(paper, dataset):
     "What SPIL and UGF take from the configuration of Self-MM, on which they build."
-    if paper not in ("UGF", "SPIL"):
-        return []
+    if paper not in ("UGF", "SPIL"): return []
     theirs = [("Self-MM", *row[1:]) for row in statements(f"Self-MM {dataset}")]
-    if paper == "SPIL":
-        return theirs
+    if paper == "SPIL": return theirs
     return [row for row in theirs if set(WIDTHS) & set(apply(row[4], row[2], dataset))]
 
 def _rule(paper, name):
@@ -739,7 +732,6 @@ def preset_options(
 
 def _known(method):
     from msa_lit.base.catalogue import options_of
-
     return set(options_of(method))
 
 def _not_for(name, method, dataset):
@@ -763,8 +755,7 @@ def suits(
     scheme: str,  # of the corpus: "mosi", "mosei" or "sims"
 ) -> str:  # "" where the preset is made for it, a sentence for the user where not
     "Is a preset for this kind of corpus?"
-    if not name or split_preset(name)[1].lower() == scheme:
-        return ""
+    if not name or split_preset(name)[1].lower() == scheme: return ""
     made_for = split_preset(name)[1]
     return f"preset {name!r} holds settings for {made_for}, the corpus has the scheme {scheme!r}"
 
@@ -774,7 +765,6 @@ def preset_table(
 ):  # DataFrame: kind, name, value, where, used_as, why_not
     "What a paper says and what becomes of it. Raises ValueError for an unknown name."
     import pandas as pd
-
     paper, dataset = split_preset(name)
     final, rows = preset_options(name), []
     for kind, statement, value, where, rule in statements(name):
@@ -803,10 +793,8 @@ def _default(method, option):
     from msa_lit.model.options import ModelOptions
     from msa_lit.model.contract import parse
     from msa_lit.train.loop import TrainOptions
-
     for cls in (parse(method)[0].Options, ModelOptions, TrainOptions):
-        if option in {f.name for f in fields(cls)}:
-            return getattr(cls(), option)
+        if option in {f.name for f in fields(cls)}: return getattr(cls(), option)
     raise ValueError(f"{method!r} has no option {option!r}")
 
 # %% ../../nbs/09_train.presets.ipynb #corpora
@@ -815,7 +803,6 @@ def preset_differences(
 ):  # DataFrame: a row per option that is not the same everywhere, a column per corpus
     "Where a paper's settings depend on the corpus. Raises ValueError for an unknown paper."
     import pandas as pd
-
     if paper not in FOR:
         raise ValueError(f"paper={paper!r}: {near(paper, FOR)}")
     each = {d: preset_options(f"{paper} {d}") for d in ONLY.get(paper, DATASETS)}

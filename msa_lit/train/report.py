@@ -11,7 +11,6 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-
 from .comparison import caption, read_results, said_in, table, tidy
 from ..base.files import write_text
 from .folders import read_record

@@ -100,11 +100,9 @@ class OneFrame(nn.Module):
 LOSSES = {name: options
           for name, options in MFON_ABLATIONS.items() if set(options) <= {"alpha", "beta"}}
 def _late(*modalities): return Trial("late_fusion", modalities=modalities)
-MINIATURES = {
-    **{name: Trial("mfon", options) for name, options in LOSSES.items()},
-    "mean, student_first": Trial("mfon", {"direction": "student_first"}),
-    "late fusion": _late(), "audio only": _late("audio"), "vision only": _late("vision"),
-}
+MINIATURES = {**{name: Trial("mfon", options) for name, options in LOSSES.items()},
+              "mean, student_first": Trial("mfon", {"direction": "student_first"}),
+              "late fusion": _late(), "audio only": _late("audio"), "vision only": _late("vision")}
 GUIDED = ("audio", "vision")
 
 def extra_loss(

@@ -114,19 +114,16 @@ THREE = ("text", "audio", "vision")
 def _mfon(modalities=(), world=None, **options):
     return Trial("mfon", options, modalities, world or {})
 
-CASES = {
-    **{name: Trial("mfon", options) for name, options in MFON_ABLATIONS.items()},
-    **{f"{m} only": _mfon((m,), guide=m) for m in THREE},
-    "release": Trial("mfon", FOUR),
-    **{name: Trial("mfon", options) for name, (options, _) in DEVIATIONS.items()},
-    "temperature 0.1": _mfon(temperature=0.1), "light weights": _mfon(alpha=0.05, beta=0.05),
-    "late fusion": Trial("late_fusion"),
-    **{f"late fusion, {m} only": Trial("late_fusion", modalities=(m,)) for m in THREE},
-    **{f"audio strong, {m} guides": _mfon(world=AUDIO_STRONG, guide=m) for m in THREE},
-    **{f"{how}, {way}": _mfon(reduction=how, direction=way)
-       for how in ("first", "mean", "attention")
-       for way in ("teacher_first", "student_first") if (how, way) != ("mean", "teacher_first")},
-}
+CASES = {**{name: Trial("mfon", options) for name, options in MFON_ABLATIONS.items()},
+         **{f"{m} only": _mfon((m,), guide=m) for m in THREE}, "release": Trial("mfon", FOUR),
+         **{name: Trial("mfon", options) for name, (options, _) in DEVIATIONS.items()},
+         "temperature 0.1": _mfon(temperature=0.1), "light weights": _mfon(alpha=0.05, beta=0.05),
+         "late fusion": Trial("late_fusion"),
+         **{f"late fusion, {m} only": Trial("late_fusion", modalities=(m,)) for m in THREE},
+         **{f"audio strong, {m} guides": _mfon(world=AUDIO_STRONG, guide=m) for m in THREE},
+         **{f"{how}, {way}": _mfon(reduction=how, direction=way)
+            for how in ("first", "mean", "attention") for way in ("teacher_first", "student_first")
+            if (how, way) != ("mean", "teacher_first")}}
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #trials
 # of every trial

@@ -50,7 +50,6 @@ QUICK = dict(epochs=8, patience=8, lr=5e-3, pretrain_epochs=2, meta_epochs=3, te
 @dataclass(frozen=True)
 class Setup:
     "What a training notebook runs."
-
     dataset: str  # "MOSI", "MOSEI" or "SIMS"
     full: bool  # real files and the papers' settings, or simulated and small
     seeds: tuple  # one run per method and seed
@@ -138,7 +137,6 @@ def run_table(
 ):  # DataFrame as from `compare`
     "Fit a table's methods with all seeds. Raises OSError where `found` lacks a method's search."
     import pandas as pd
-
     corpus, options = plan.corpus(), {m: plan.options(m, searched(m, found)) for m in methods}
     parts = [compare([m], corpus, plan.seeds, folder, jobs, progress, **options[m])
              for m in methods]
@@ -162,7 +160,6 @@ def printed_rows(
 ):  # DataFrame of strings, a star at impossible cells
     "The four papers' main rows for one corpus."
     import pandas as pd
-
     cells = reported.load()
     rows = {}
     for paper, number in MAIN_TABLES[dataset]:
@@ -173,8 +170,7 @@ def printed_rows(
             & (cells.status == "printed")
         ]
         for (model, variant), row in part.groupby(["model", "variant"], sort=False):
-            if not any(model.startswith(m) for m in models):
-                continue
+            if not any(model.startswith(m) for m in models): continue
             name = (f"{model}{f' ({variant})' if variant else ''}, {paper} Table {number}, "
                     f"{row.source.iloc[0]}")
             star = (row.grade == reported.STARRED).map({True: "*", False: ""})
@@ -187,7 +183,6 @@ def beside(
 ):  # DataFrame of strings: ours, then the printed rows
     "Our means and spreads, and under them what the papers print."
     import pandas as pd
-
     s, digits = summary(results), {m: 3 if m in ("mae", "corr") else 2 for m in COLUMNS_OF[dataset]}
 
     def cell(method, m):
@@ -213,7 +208,6 @@ def plot_seeds(
 ):  # matplotlib axes
     "Seeds and means of every method. Raises ValueError for a metric that the results lack."
     import matplotlib.pyplot as plt
-
     test = results[
         (results.split == "test")
         & (results["head"] == "multimodal")
@@ -246,7 +240,6 @@ def clip_intervals(
 ):  # DataFrame: method -> value, low, high
     "Bootstrap interval over test clips of each method's predictions, averaged over seeds."
     import pandas as pd
-
     rows = {}
     for method in dict.fromkeys(r.method for r in runs):
         tests = [r.predictions[r.predictions.split == "test"] for r in runs if r.method == method]
@@ -270,7 +263,6 @@ def pairwise(
     """Paired differences over seeds, with Holm's correction.
     Raises ValueError for methods whose seeds differ."""
     import pandas as pd
-
     test = results[
         (results.split == "test")
         & (results["head"] == "multimodal")
@@ -302,7 +294,6 @@ def seeds_for(
     """Smallest number of seeds that shows a difference.
     Raises ValueError for numbers that are not positive."""
     from scipy import stats
-
     for name, v in (("difference", difference), ("sd", sd)):
         if not 0 < v < np.inf:
             raise ValueError(f"{name}={v!r}: give a positive number")

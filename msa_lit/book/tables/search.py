@@ -68,7 +68,6 @@ def knows(
 def _open(method, folder):
     import optuna
     from optuna.storages.journal import JournalFileBackend
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(folder).mkdir(parents=True, exist_ok=True)
     journal = JournalFileBackend(str(Path(folder) / f"{method}.journal"))
@@ -84,7 +83,6 @@ def search_trials(
 ):  # DataFrame: trial, valid_mae, options; best first
     "Read a search back. Raises OSError where there is none."
     import pandas as pd
-
     if not (Path(folder) / f"{method}.journal").exists():
         raise FileNotFoundError(f"no search for {method!r} in {folder}")
     rows = [{"trial": k, "valid_mae": t.value} | t.params
@@ -115,7 +113,6 @@ def search(
     Raises ValueError for options that the method does not know."""
     import optuna
     from tqdm import tqdm
-
     space = space_of(method) if space is None else space
     unknown = [name for name, values in space.items() if not knows(method, name, values[0])]
     if unknown:
@@ -138,7 +135,6 @@ def expected_best(
 ) -> float:  # expected lowest error
     "What a search of n trials would have found on average. Raises ValueError for n outside 1 .. N."
     from math import comb
-
     e = sorted(errors)
     if not 1 <= n <= len(e):
         raise ValueError(f"n={n}: a search of {len(e)} trials can be thinned to 1 .. {len(e)}")
