@@ -69,4 +69,4 @@ def _make_callable(module, name):
 
 
 sys.modules[__name__].__class__ = _Package
-import_module(f"{__name__}.base.moved").forward()
+import_module(f"{__name__}.base.moved").forward_names()

@@ -11,7 +11,7 @@ from importlib import import_module, machinery
 from types import ModuleType
 
 # %% auto #0
-__all__ = ['SHELVES', 'MOVED', 'new_address', 'forward']
+__all__ = ['SHELVES', 'MOVED', 'new_address', 'forward_names']
 
 # %% ../../nbs/00_base.moved.ipynb #table-code
 SHELVES = {
@@ -66,7 +66,7 @@ class _Forward:
 class _Again(ModuleType):
     "An empty place that the loader fills with the module itself."
 
-def forward() -> None:
+def forward_names() -> None:
     "Let old names be found; called once, by `import msa_lit`."
     if not any(type(f).__name__ == "_Forward" for f in sys.meta_path):
         sys.meta_path.insert(0, _Forward())

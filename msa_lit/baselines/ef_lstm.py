@@ -66,6 +66,6 @@ class EFLSTM(StateMethod):
         steps = [to_words(s, batch.inputs[m].lengths, clock) for m, s in states.items()]
         return Padded(torch.cat(steps, -1).float(), clock)
 
-    def forward(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, d]
         feature, y = self.fusion(self.joined(batch))
         return Output({"multimodal": y}, {"multimodal": feature}, {})

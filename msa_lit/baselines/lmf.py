@@ -41,7 +41,7 @@ class LowRankFusion(nn.Module):
             feature = feature * (led @ self.factors[m].squeeze(-1).T)
         return feature, feature.sum(-1) if self.out is None else self.out(feature).squeeze(-1)
 
-# %% ../../nbs/61_baselines.lmf.ipynb #method
+# %% ../../nbs/61_baselines.lmf.ipynb #options
 @dataclass(frozen=True)
 class LMFOptions:
     "Options of `lmf`."
@@ -56,6 +56,7 @@ class LMFOptions:
         if self.combine not in COMBINE:
             raise ValueError(f"combine={self.combine!r} is not one of {COMBINE}")
 
+# %% ../../nbs/61_baselines.lmf.ipynb #method
 @method("lmf")
 class LMF(VectorMethod):
     "Low-rank fusion: the products of TFN read by factors (Liu et al. 2018)."

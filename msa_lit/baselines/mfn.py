@@ -133,7 +133,7 @@ class MFN(StateMethod):
         return (each_of(own.gate_widths, o.fusion_width, parts),
                 each_of(own.gate_drops, o.dropout, parts))
 
-    def forward(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, w]
         clock = batch.inputs[self.spec.modalities[0]].lengths
         own = self.fusion.out.weight  # under autocast the states are of another type
         steps = {m: to_words(s, batch.inputs[m].lengths, clock).to(own)

@@ -44,6 +44,7 @@ class Subspaces(nn.Module):
         again = {m: self.rebuild[m](private[m] + shared[m]) for m in u}
         return {"projected": u, "private": private, "shared": shared, "rebuilt": again}
 
+# %% ../../nbs/60_baselines.misa.ipynb #space-fusion
 class SpacesFusion(nn.Module):
     "A transformer over all private and shared vectors, and two layers."
     def __init__(
@@ -87,7 +88,7 @@ def reconstruction_loss(
     errors = (F.mse_loss(rebuilt[m], u) for m, u in projected.items())
     return cast(Tensor, sum(errors)) / len(projected)
 
-# %% ../../nbs/60_baselines.misa.ipynb #method
+# %% ../../nbs/60_baselines.misa.ipynb #options
 @dataclass(frozen=True)
 class MISAOptions:
     "Options of `misa`; the weights are MMSA's on MOSI."
@@ -101,6 +102,7 @@ class MISAOptions:
         if self.common_width % 2 or self.common_width < 2:
             raise ValueError(f"common_width={self.common_width} must be even, for two heads")
 
+# %% ../../nbs/60_baselines.misa.ipynb #method
 @method("misa")
 class MISA(CommonModel):
     "Shared and private subspaces, kept apart by three losses (Hazarika et al. 2020)."

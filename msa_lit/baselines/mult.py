@@ -39,6 +39,7 @@ class OverTime(nn.Module):
         real = torch.where(mask[..., None], states, torch.zeros_like(states))
         return self.map(real.mT).mT
 
+# %% ../../nbs/61_baselines.mult.ipynb #residual
 class Residual(nn.Module):
     "All targets side by side, a residual block, and a line."
     def __init__(

@@ -19,8 +19,8 @@ from ..base.types import ByName, Tensors
 
 # %% auto #0
 __all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'Shown', 'brief', 'counted', 'check_offsets', 'spans', 'Ragged',
-           'Split', 'Corpus', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad', 'pad_rows',
-           'make_batch', 'example_corpus']
+           'Split', 'Corpus', 'only_modalities', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad',
+           'pad_rows', 'make_batch', 'example_corpus']
 
 # %% ../../nbs/01_data.corpus.ipynb #names
 MODALITIES = ("text", "audio", "vision")
@@ -163,10 +163,9 @@ class Corpus(Shown):
 
     def __repr__(self):
         sizes = ", ".join(f"{k} {len(s):,}" for k, s in self.splits.items()) or "no fold"
-        kinds = "+".join(self.modalities) if self.splits else ""
+        kinds = "+".join(self.modalities if self.splits else ()) or "no modality"
         more = f", {counted(len(self.notes), 'note')}" if self.notes else ""
-        return (f"Corpus({brief(self.name)}, scheme {self.scheme!r}: {sizes}; "
-                f"{kinds or 'no modality'}{more})")
+        return f"Corpus({brief(self.name)}, scheme {self.scheme!r}: {sizes}; {kinds}{more})"
 
     @property
     def rho(self): return SCHEMES[self.scheme]
@@ -188,15 +187,7 @@ class Corpus(Shown):
         *modalities: str,  # names to keep, any subset of the corpus's own
     ) -> Corpus:         # the same utterances with fewer modalities
         "Drop all other modalities."
-        unknown = [m for m in modalities if m not in self.modalities]
-        if unknown or not modalities:
-            raise ValueError(
-                f"corpus {self.name!r} has {self.modalities}, not {unknown or 'an empty choice'}")
-        keep = set(modalities) | ({"text_bert"} if "text" in modalities else set())
-        def cut(s): return replace(s, sequences={k: v for k, v in s.sequences.items() if k in keep},
-                                   text=s.text if "text" in modalities else None)
-        return replace(self, splits={k: cut(s) for k, s in self.splits.items()},
-                       columns={m: c for m, c in self.columns.items() if m in modalities})
+        return only_modalities(self, modalities)
 
     def without(
         self,
@@ -221,6 +212,22 @@ class Corpus(Shown):
     ) -> bool:             # was the result made on this corpus?
         "Compare with a result's fingerprint, whichever way it was computed."
         return fingerprint == self.fingerprint or fingerprint == self.sampled_fingerprint
+
+# %% ../../nbs/01_data.corpus.ipynb #corpus-only
+def only_modalities(
+    corpus: Corpus,     # any
+    modalities: tuple,  # names to keep
+) -> Corpus:            # the same utterances with fewer modalities
+    "Drop all other modalities. Raises ValueError for one that the corpus has not, or for none."
+    unknown = [m for m in modalities if m not in corpus.modalities]
+    if unknown or not modalities:
+        raise ValueError(
+            f"corpus {corpus.name!r} has {corpus.modalities}, not {unknown or 'an empty choice'}")
+    keep = set(modalities) | ({"text_bert"} if "text" in modalities else set())
+    def cut(s): return replace(s, sequences={k: v for k, v in s.sequences.items() if k in keep},
+                               text=s.text if "text" in modalities else None)
+    return replace(corpus, splits={k: cut(s) for k, s in corpus.splits.items()},
+                   columns={m: c for m, c in corpus.columns.items() if m in modalities})
 
 # %% ../../nbs/01_data.corpus.ipynb #hash-code
 def array_hash(

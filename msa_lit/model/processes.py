@@ -15,7 +15,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -31,8 +31,8 @@ from .gather import gather_list, gather_output, later_batch, leaves, own_stream
 from .gather import part_of, sharing
 
 # %% auto #0
-__all__ = ['launched', 'nobody_else', 'lone_device', 'on_cpu_processes', 'check_launcher', 'check_together', 'differing', 'Team',
-           'start_team', 'shapes', 'shared_rows', 'together', 'nurse']
+__all__ = ['launched', 'nobody_else', 'lone_device', 'on_cpu_processes', 'check_launcher', 'check_together', 'differing',
+           'shapes', 'Team', 'start_team', 'shared_rows', 'together', 'nurse']
 
 # %% ../../nbs/07_model.processes.ipynb #launched
 def launched() -> tuple:  # (rank, processes)
@@ -124,6 +124,13 @@ def _flat(facts, path=""):
 
 def _shown(facts, name): return repr(facts[name])[:80] if name in facts else "missing"
 
+# %% ../../nbs/07_model.processes.ipynb #shapes
+def shapes(
+    out,   # of a forward pass
+) -> ByName: # path -> shape behind the first axis, and type
+    "What processes compare before they exchange rows."
+    return {path: f"{list(x.shape[1:])} {x.dtype}" for path, x in leaves(out)}
+
 # %% ../../nbs/07_model.processes.ipynb #team
 _SAME = "start all of them with the same command, corpus and versions"
 
@@ -145,17 +152,12 @@ class Team:
     def share(self, n): return Share(cut_batch(n, self.size), self.rank)
 
     def batch(self, split, rows, device): # row numbers -> Batch
-        return make_batch(split, rows).to(device) if self.alone else later_batch(
-            split, rows, device)
+        if self.alone: return make_batch(split, rows).to(device)
+        return later_batch(split, rows, device)
 
-    @contextmanager
     def part(self, batch, key): # whole numbers that name this draw -> what this process runs
-        if self.alone:
-            yield batch
-            return
-        share = self.share(len(batch))
-        with sharing(share), own_stream((*key, self.rank), batch.index.device):
-            yield part_of(batch, share.rows)
+        if self.alone: return nullcontext(batch)
+        return _part(batch, self.share(len(batch)), (*key, self.rank))
 
     def whole(self, batch, out): # a part's output -> the batch's; ValueError for what cannot be
         if self.alone: return out
@@ -188,12 +190,19 @@ class Team:
 
     def same(self, module): # process 0's weights and buffers for all
         tensors = [x.data for x in module.state_dict().values() if x.numel()]
-        for bucket in buckets(tensors, 1 << 24):
-            flat = torch.cat([as_wide(x).reshape(-1) for x in bucket])
-            dist.broadcast(flat, 0)
-            for x, y in zip(bucket, flat.split([x.numel() for x in bucket]), strict=True):
-                x.copy_(y.view_as(x))
+        for bucket in buckets(tensors, 1 << 24): _broadcast(bucket)
 
+@contextmanager
+def _part(batch, share, key):
+    with sharing(share), own_stream(key, batch.index.device): yield part_of(batch, share.rows)
+
+def _broadcast(tensors): # process 0's values for all, in one message
+    flat = torch.cat([as_wide(x).reshape(-1) for x in tensors])
+    dist.broadcast(flat, 0)
+    for x, y in zip(tensors, flat.split([x.numel() for x in tensors]), strict=True):
+        x.copy_(y.view_as(x))
+
+# %% ../../nbs/07_model.processes.ipynb #start-team
 def start_team() -> Team:
     "The processes that a launcher started. Raises ValueError for launchers with other plans."
     check_launcher()
@@ -208,12 +217,6 @@ def _meet():
     if launched()[1] == 1 or dist.is_initialized() or not torch.cuda.is_available(): return
     torch.cuda.set_device(int(os.environ.get("LOCAL_RANK") or 0))
     dist.init_process_group("cpu:gloo,cuda:nccl")
-
-def shapes(
-    out,   # of a forward pass
-) -> ByName: # path -> shape behind the first axis, and type
-    "What processes compare before they exchange rows."
-    return {path: f"{list(x.shape[1:])} {x.dtype}" for path, x in leaves(out)}
 
 # %% ../../nbs/07_model.processes.ipynb #rows
 def shared_rows(

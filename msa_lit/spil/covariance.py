@@ -113,7 +113,7 @@ def covariance_alignment_grad(
 # %% ../../nbs/30_spil.covariance.ipynb #closed
 class _Closed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, a, v):
+    def forward(ctx, a, v): # [N, d], [M, d] -> scalar
         ctx.save_for_backward(a, v)
         return covariance_alignment(a, v)
 
