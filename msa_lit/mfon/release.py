@@ -18,12 +18,12 @@ from .prompt import FrameMLP
 from ..model.optimisers import OPTIMISERS, check_rate
 
 # %% auto #0
-__all__ = ['POSITIONS', 'PREDICTORS', 'TEACHERS', 'TEACHER_LABELS', 'FormOptions', 'check_form', 'narrowing', 'Pyramid',
+__all__ = ['POSITIONS', 'PREDICTORS', 'TEACHER_FORMS', 'TEACHER_LABELS', 'FormOptions', 'check_form', 'narrowing', 'Pyramid',
            'PlacedEncoder', 'make_guided', 'ReleaseTeacher', 'make_teacher']
 
 # %% ../../nbs/52_mfon.release.ipynb #options
 POSITIONS, PREDICTORS = ("none", "added", "scaled"), ("common", "pyramid")
-TEACHERS, TEACHER_LABELS = ("ours", "release"), ("multimodal", "own")
+TEACHER_FORMS, TEACHER_LABELS = ("ours", "release"), ("multimodal", "own")
 
 @dataclass(frozen=True)
 class FormOptions:
@@ -60,7 +60,7 @@ def check_form(
     options: FormOptions,  # any
 ) -> None:
     "Raises ValueError for what cannot be built, and names the option."
-    known = dict(positions=POSITIONS, predictor=PREDICTORS, teacher_form=TEACHERS,
+    known = dict(positions=POSITIONS, predictor=PREDICTORS, teacher_form=TEACHER_FORMS,
                  teacher_labels=TEACHER_LABELS, teacher_optimiser=("", *OPTIMISERS))
     for name, allowed in known.items():
         if getattr(options, name) not in allowed:
