@@ -136,13 +136,16 @@ class Drawing:
     def __init__(
         self,
         figure: Figure,
-    ): self.figure = figure
+        dpi: int = 96,  # dots per inch
+    ): self.figure, self.dpi = figure, dpi
 
-    def png(self, dpi: int = 96) -> bytes:
+    def png(self) -> bytes:
         whole, small = BytesIO(), BytesIO()
-        self.figure.savefig(whole, format="png", dpi=dpi)
+        self.figure.savefig(whole, format="png", dpi=self.dpi)
         Image.open(whole).convert("RGB").quantize(48).save(small, format="png", optimize=True)
         return small.getvalue()
+
+    def __repr__(self): return "Drawing"
 
     def _repr_png_(self): return self.png()
 
