@@ -25,7 +25,7 @@ from ..train.loop import Loop, epoch_steps, plan_rates, train_step
 from ..train.runs import build, choose, options_of, read
 
 # %% auto #0
-__all__ = ['PRINTED_AS', 'FIELD', 'printed_rows', 'steps_of', 'step_costs', 'field_table', 'field_program']
+__all__ = ['PRINTED_AS', 'FIELD', 'rows_of_methods', 'steps_of', 'step_costs', 'methods_table', 'field_program']
 
 # %% ../../nbs/69_book.field.ipynb #names
 PRINTED_AS = {  # method -> names of its rows in the papers' tables
@@ -36,7 +36,7 @@ PRINTED_AS = {  # method -> names of its rows in the papers' tables
     "mag_bert": ("MAG-BERT",), "confede": ("ConFEDE",), "sugrm": ("SUGRM",), "dmd": ("DMD",),
     "cubemlp": ("CubeMLP",)}
 
-def printed_rows(
+def rows_of_methods(
     metric: str = "mae",    # of `reported`
     corpus: str = "MOSI",   # "MOSI", "MOSEI" or "SIMS"
 ) -> pd.DataFrame:          # method, paper, table, variant, value, where the number comes from
@@ -98,12 +98,12 @@ def step_costs(
 # %% ../../nbs/69_book.field.ipynb #table
 FIELD = Path("results/bench/field.csv")
 
-def field_table(
+def methods_table(
     costs: pd.DataFrame,  # from `step_costs`
 ) -> pd.DataFrame:        # a row per method
     "All methods: what they are, what they cost, what is printed for them."
     says = {e.name: e.says for e in entries().values() if e.kind == "method"}
-    printed = printed_rows().groupby("method").value
+    printed = rows_of_methods().groupby("method").value
     def span(name):
         if name not in printed.groups: return "–"
         values = printed.get_group(name)
