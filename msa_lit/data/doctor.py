@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .cards import column_findings, release_of
 from .corpus import Corpus, Ragged, Split
 from .readers import locate, read_with_findings
 from .reading import reading
@@ -231,4 +232,7 @@ def examine(
     except (ValueError, OSError) as error:
         return Report(place.name, [], [],
                       (Observation("refused", "", "", (), str(error), place.name),))
-    return describe_corpus(corpus, found)
+    known = column_findings(corpus)
+    if kind == "pickle" and (release := release_of(place)):
+        known.append(Observation("noted", "", "", (), f"this file is {release}", place.name))
+    return describe_corpus(corpus, [*found, *known])
