@@ -12,8 +12,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..base.catalogue import near
 from .corpus import Corpus, Ragged
 from .soundness import Observation
