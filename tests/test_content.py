@@ -592,6 +592,7 @@ SHORT = {
     "mfn": dict(memory=8),
     "mmim": dict(bound="steps"),
     "graph_mfn": dict(memory=8, node=6),
+    "mfm": dict(memory=8),
 }
 LATER = {  # baselines that came after MMSA's
     "almt": dict(common_width=8, heads=2, tokens=2, reader_layers=1, layers=1, fusion_layers=1),
@@ -639,7 +640,7 @@ FLIPS = dict(
 
 @pytest.mark.parametrize(
     "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon", "tfn", "lmf",
-               "ef_lstm", "misa", "mult", "mfn", "graph_mfn", "mmim", *LATER]
+               "ef_lstm", "misa", "mult", "mfn", "graph_mfn", "mmim", "mfm", *LATER]
 )
 def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}

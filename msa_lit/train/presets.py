@@ -475,7 +475,7 @@ FACTS["MulT"] = COMMON | VECTORS | {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #peers-memory
-MORE_PEERS = {"MMIM": ("mmim",)}
+MORE_PEERS = {"MMIM": ("mmim",), "MFM": ("mfm",)}
 
 FACTS["MFN"] = COMMON | VECTORS | {
     "hidden_dims": (_each([256, 32, 256], [128, 32, 128], [64, 16, 64]),
@@ -538,6 +538,34 @@ FACTS["MMIM"] = COMMON | {
     "when": (20, "of a schedule that halves the rate: not followed"),
     "half of MOSEI in the first phase": (_each(False, True, False), "all of it here"),
     "update_epochs": (2, "in the file, but not read by its loop"),
+}
+FACTS["MFM"] = COMMON | VECTORS | {
+    "hidden_dims": (_each([128, 32, 128], [256, 32, 256], [64, 16, 64]),
+                    ("text_width", "audio_hidden", "vision_hidden")),
+    "zy, zl, za, zv_size": (
+        _each([(80, 64, 80, 80)], [(32, 256, 80, 80)], [(48, 256, 32, 80)]), ("latents",)),
+    "fy, fl, fa, fv_size": (
+        _each([(64, 32, 16, 64)], [(16, 32, 80, 32)], [(48, 256, 80, 48)]), ("factors",)),
+    "dropouts between them": (
+        _each([(0.5, 0.5, 0.7, 0.5)], [(0.2, 0.7, 0.7, 0.7)], [(0.5, 0.0, 0.7, 0.0)]),
+        ("factor_drops",)),
+    "fy_to_y_dropout": (_each(0.0, 0.2, 0.7), ("dropout",)),
+    "lda_mmd": (_each(100.0, 10.0, 200.0), ("prior",)),
+    "lda_xl, lda_xa, lda_xv": (
+        _each([(0.5, 0.01, 0.5)], [(5.0, 2.0, 5.0)], [(0.5, 0.01, 0.01)]), ("retell",)),
+    "memsize": (_each(64, 64, 128), ("memory",)),
+    "windowsize": (2, "built in: two steps"),
+    "shapes of NN1, NN2, gamma1, gamma2": (
+        _each([(32, 64, 32, 64)], [(1278, 32, 64, 128)], [(32, 64, 64, 256)]), ("gate_widths",)),
+    "drop of the same": (
+        _each([(0.7, 0.0, 0.0, 0.5)], [(0.5, 0.7, 0.5, 0.2)], [(0.5, 0.5, 0.7, 0.0)]),
+        ("gate_drops",)),
+    "shapes and drop of out": (_each([128, 0.2], [256, 0.0], [128, 0.2]), "read by nothing"),
+    "need_data_aligned": (True, "any corpus will do: frames are shared out to words"),
+    "batch_size": (_each(64, 64, 128), ("batch_size",)),
+    "learning_rate": (_each(2e-3, 1e-3, 2e-3), "in the file, but not handed to its optimiser"),
+    "rate of its optimiser": (1e-3, ("lr",)),
+    "weight_decay": (_each(1e-3, 5e-4, 5e-3), ("weight_decay",)),
 }
 
 # %% ../../nbs/09_train.presets.ipynb #own-code

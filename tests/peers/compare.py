@@ -10,11 +10,13 @@ import json
 import sys
 from importlib import import_module
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import torch
 from MMSA.models.singleTask.Graph_MFN import Graph_MFN
 from MMSA.models.singleTask.LF_DNN import LF_DNN
 from MMSA.models.singleTask.LMF import LMF as PeerLMF
+from MMSA.models.singleTask.MFM import MFM as PeerMFM
 from MMSA.models.singleTask.MFN import MFN as PeerMFN
 from MMSA.models.singleTask.TFN import TFN as PeerTFN
 from MMSA.trains.singleTask.MISA import CMD, MSE, DiffLoss
@@ -23,6 +25,7 @@ from MMSA.trains.singleTask.MISA import MISA as PeerTraining
 from msa_lit.baselines.graph_mfn import GraphMFN, GraphMFNOptions
 from msa_lit.baselines.lf_dnn import LFDNN
 from msa_lit.baselines.lmf import LMF, LMFOptions
+from msa_lit.baselines.mfm import MFM, MFMOptions
 from msa_lit.baselines.mfn import MFN, MFNOptions
 from msa_lit.baselines.misa import MISA, MISAOptions
 from msa_lit.baselines.mmim import MMIM, MMIMOptions
@@ -322,15 +325,68 @@ def memory_row(name, ours, peer, gates):
     return judged(name, loss, (out.predictions["multimodal"], theirs), pairs)
 
 
+NETS = ("NN1Config", "NN2Config", "gamma1Config", "gamma2Config")
+FOUR = tuple(BEHIND + k for k in range(4))
+
+
+def attended_pairs(gates, peer):
+    "The four networks around MFN's memory."
+    nets = {"att1": gates.attend, "att2": gates.propose, "gamma1": gates.keep, "gamma2": gates.take}
+    return [pair for name, net in nets.items() for pair in two_each(net, peer, name)]
+
+
 def mfn_row(memory=6):
     "The attention over two steps' cells."
-    names = ("NN1Config", "NN2Config", "gamma1Config", "gamma2Config")
-    peer = PeerMFN(memory_settings(memory, *names))
-    ours = MFN(spec(), MFNOptions(memory=memory, gate_widths=tuple(BEHIND + k for k in range(4))))
-    gates, pairs = ours.fusion.gates, []
-    for net, name in ((gates.attend, "att1"), (gates.propose, "att2"), (gates.keep, "gamma1"),
-                      (gates.take, "gamma2")): pairs += two_each(net, peer, name)
-    return memory_row("mfn", ours, peer, pairs)
+    peer = PeerMFN(memory_settings(memory, *NETS))
+    ours = MFN(spec(), MFNOptions(memory=memory, gate_widths=FOUR))
+    return memory_row("mfn", ours, peer, attended_pairs(ours.fusion.gates, peer))
+
+
+def same_draw(like, *_, **__):
+    "In place of a random draw: the same numbers for the same shape, in both."
+    shape = torch.Size(like) if isinstance(like, torch.Size) else like.shape
+    n = torch.arange(shape.numel(), dtype=torch.double).reshape(shape)
+    return torch.sin(12.9898 * (n + 1)) * 1.4
+
+
+def mfm_row(memory=6):
+    "Factors behind an MFN without its end; what they tell back, and the distance to a prior."
+    latents, factors = {"y": 5, "l": 6, "a": 7, "v": 8}, {"y": 9, "l": 4, "a": 3, "v": 5}
+    settings = memory_settings(memory, *NETS)
+    for k in latents:
+        vars(settings).update({f"z{k}_size": latents[k], f"f{k}_size": factors[k],
+                               f"z{k}_to_f{k}_dropout": 0.0})
+    vars(settings).update(fy_to_y_dropout=0.0, lda_xl=0.5, lda_xa=0.2, lda_xv=0.3)
+    peer = PeerMFM(settings)
+    bolder(peer)
+    ours = MFM(spec(), MFMOptions(
+        memory=memory, gate_widths=FOUR, latents=tuple(latents.values()), prior=10.0,
+        factors=tuple(factors.values()), retell=(0.5, 0.2, 0.3))).double().eval()
+    peer = peer.double().eval()
+    pairs = mfm_pairs(ours.fusion, peer)
+    copied(pairs)
+    batch = batch_of(WIDTHS)
+    with patch("torch.randn", same_draw), patch("torch.randn_like", same_draw):
+        out = ours(batch)
+        theirs, told, prior, _ = peer(*(p.values for p in batch.inputs.values()))
+        loss = torch.nn.L1Loss()(theirs.flatten(), batch.labels["multimodal"]) + told + 10 * prior
+        total = sum(ours.losses(batch, out).values())
+    return judged("mfm", (total, loss), (out.predictions["multimodal"], theirs.flatten()), pairs)
+
+
+def mfm_pairs(ours, peer):
+    "MMSA keeps the last two layers of its MFN here and reads them nowhere: they have no partner."
+    pairs = attended_pairs(ours.memory.gates, peer.mfn_encoder)
+    for k, letter in (("shared", "y"), ("text", "l"), ("audio", "a"), ("vision", "v")):
+        pairs += two_each(ours.factor[k][0], peer, f"z{letter}_to_f{letter}")
+        if k == "shared": continue
+        there = getattr(peer, f"encoder_{letter}")
+        pairs += all_of(ours.memory.cells[k], getattr(peer.mfn_encoder, f"lstm_{letter}"))
+        pairs += all_of(ours.hear[k], there.lstm) + all_of(ours.sum_up[k], there.fc1)
+        there = getattr(peer, f"decoder_{letter}")
+        pairs += all_of(ours.retell[k].cell, there.lstm) + all_of(ours.retell[k].out, there.fc1)
+    return [*pairs, *all_of(ours.shared, peer.last_to_zy_fc1),
+            *all_of(ours.layer[0], peer.fy_to_y_fc1), *all_of(ours.out, peer.fy_to_y_fc2)]
 
 
 def graph_row(memory=6, node=4):
@@ -378,7 +434,7 @@ def main(path):
                 factor_pairs),
             row("lf_dnn", LFDNN(spec()), LF_DNN(settings()),
                 lambda f, p: behind(f, p, joined_columns)),
-            misa_row(), mfn_row(), *mmim_rows(), graph_row()]
+            misa_row(), mfn_row(), mfm_row(), *mmim_rows(), graph_row()]
     found = {"peer": "MMSA 2.2.1", "torch": torch.__version__,
              "graph_mfn: tensors never trained": rows[-1].pop("unseen"),
              "lmf: never trained": left_out(), "rows": rows}
