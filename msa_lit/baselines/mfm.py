@@ -18,7 +18,7 @@ from ..model.encoders import pool
 from ..model.vectors import each_of, two_layers
 
 # %% auto #0
-__all__ = ['NAMED', 'kernel_gap', 'Retell', 'retold_error', 'Factors', 'MFMOptions', 'MFM']
+__all__ = ['FACTORS', 'kernel_gap', 'Retell', 'retold_error', 'Factors', 'MFMOptions', 'MFM']
 
 # %% ../../nbs/63_baselines.mfm.ipynb #mmd
 def kernel_gap(
@@ -103,7 +103,7 @@ class Factors(nn.Module):
             return feature, self.out(feature).squeeze(-1), z, errors
 
 # %% ../../nbs/63_baselines.mfm.ipynb #options
-NAMED = ("shared", "text", "audio", "vision")
+FACTORS: tuple[str, ...] = ("shared", "text", "audio", "vision")
 
 @dataclass(frozen=True)
 class MFMOptions(MFNOptions):
@@ -128,7 +128,7 @@ class MFM(MFN):
                 if widths or o != "fusion_width"}
 
     def named(self, given: Sequence, shared) -> dict: # "shared" and modalities -> value
-        values = dict(zip(NAMED, each_of(given, shared, NAMED), strict=True))
+        values = dict(zip(FACTORS, each_of(given, shared, FACTORS), strict=True))
         return {k: values[k] for k in ("shared", *self.spec.modalities)}
 
     def build_fusion(self) -> nn.Module: # steps to ([N, d_f], [N], latent vectors, errors)
@@ -142,7 +142,7 @@ class MFM(MFN):
 
     def losses(self, batch: Batch, out: Output) -> dict[str, Tensor]: # name -> scalar
         o, z = self.options, out.extra["z"]
-        weights = dict(zip(NAMED[1:], each_of(o.retell, 0, NAMED[1:]), strict=True))
+        weights = dict(zip(FACTORS[1:], each_of(o.retell, 0, FACTORS[1:]), strict=True))
         told = {f"retold_{m}": weights[m] * e.mean() for m, e in out.extra["retold"].items()}
         gaps = [kernel_gap(torch.randn_like(v), v) for v in z.values()]
         return super().losses(batch, out) | told | {"prior": o.prior * torch.stack(gaps).sum()}
