@@ -71,14 +71,15 @@ class MemoryFusion(nn.Module):
         states: dict[str, int], # modality -> d_m
         memory: int,            # d_u
         gates: Any,             # a gated memory, called with two steps' states and d_u
-        width: int,             # of the layer at the end
+        width: int,             # of the layer at the end; 0: none, `end` is read by others
         dropout: float = 0.0,   # in it
     ):
         super().__init__()
         self.memory, self.gates = memory, gates
         self.cells: Any = nn.ModuleDict({m: nn.LSTMCell(w, states[m]) for m, w in widths.items()})
-        total = sum(states.values()) + memory
-        self.layer = nn.Sequential(nn.Linear(total, width), nn.ReLU(), nn.Dropout(dropout))
+        self.width = sum(states.values()) + memory
+        if not width: return
+        self.layer = nn.Sequential(nn.Linear(self.width, width), nn.ReLU(), nn.Dropout(dropout))
         self.out = nn.Linear(width, 1)
 
     def end(self, steps: dict[str, Tensor], lengths: Tensor) -> Tensor: # -> [N, sum d_m + d_u]
@@ -118,11 +119,14 @@ class MFN(StateMethod):
                "audio_decay", "vision_decay")
 
     def build_fusion(self) -> nn.Module: # steps to ([N, w], [N])
+        return self.build_memory(self.spec.model.fusion_width)
+
+    def build_memory(self, width: int) -> MemoryFusion: # of the layer at the end; 0: none
         o = self.spec.model
         sizes = {"text": o.text_width, "audio": o.audio_hidden, "vision": o.vision_hidden}
         states = {m: sizes[m] for m in self.spec.modalities}
         return MemoryFusion(self.widths, states, self.options.memory, self.build_gates(states),
-                            o.fusion_width, o.dropout)
+                            width, o.dropout)
 
     def build_gates(self, states: dict[str, int]) -> GatedMemory: # modality -> width of its LSTM
         return AttendedMemory(sum(states.values()), self.options.memory,
@@ -133,10 +137,12 @@ class MFN(StateMethod):
         return (each_of(own.gate_widths, o.fusion_width, parts),
                 each_of(own.gate_drops, o.dropout, parts))
 
-    def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, w]
+    def steps(self, batch: Batch) -> tuple: # ({modality: [N, J, w]}, real words [N])
         clock = batch.inputs[self.spec.modalities[0]].lengths
         own = self.fusion.out.weight  # under autocast the states are of another type
-        steps = {m: to_words(s, batch.inputs[m].lengths, clock).to(own)
-                 for m, s in self.states(batch).items()}
-        feature, y = self.fusion(steps, clock)
+        return {m: to_words(s, batch.inputs[m].lengths, clock).to(own)
+                for m, s in self.states(batch).items()}, clock
+
+    def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, w]
+        feature, y = self.fusion(*self.steps(batch))
         return Output({"multimodal": y}, {"multimodal": feature}, {})
