@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..base.types import ByName
 from .mfn import MFN, MemoryFusion, MFNOptions
 from ..data.corpus import Batch
 from ..model.contract import Output, method
@@ -127,7 +128,7 @@ class MFM(MFN):
         return {o: why for o, why in super().unused(model, own).items()
                 if widths or o != "fusion_width"}
 
-    def named(self, given: Sequence, shared) -> dict: # "shared" and modalities -> value
+    def named(self, given: Sequence, shared) -> ByName: # "shared" and modalities -> value
         values = dict(zip(FACTORS, each_of(given, shared, FACTORS), strict=True))
         return {k: values[k] for k in ("shared", *self.spec.modalities)}
 
