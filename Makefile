@@ -87,9 +87,18 @@ clean:
 	rm -rf $(VENV) build dist results/demo *.egg-info
 
 .PHONY: peers
-peers: install    # our baselines against MMSA's, in an environment of its own (about 1 GB)
+peers: install    # our baselines against public code, in an environment of its own (about 1 GB)
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet torch==2.13.0
 	.venv-peers/bin/python -m pip install --quiet MMSA==2.2.1
 	mkdir -p results/peers
 	PYTHONPATH=. .venv-peers/bin/python tests/peers/compare.py results/peers/baselines.json
+	.venv-peers/bin/python -m pip install --quiet --no-deps einops==0.8.1 pytorch-metric-learning==0.9.99
+	for r in $(LATER); do \
+		place=.venv-peers/clones/$$(basename $${r%@*}); \
+		test -d $$place || git clone --quiet https://github.com/$${r%@*} $$place || exit 1; \
+		git -C $$place checkout --quiet $${r#*@} || exit 1; done
+	PYTHONPATH=. .venv-peers/bin/python tests/peers/later.py .venv-peers/clones results/peers/later.json
+
+# Public code of later papers, at the commits that were compared; only run, never kept here.
+LATER := Haoyu-ha/ALMT@da94610 XpastaX/ConFEDE@c048fad mdswyz/DMD@516d4e1 kiva12138/CubeMLP@49f75bd

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import torch
+from judging import all_of, bolder, copied, judged
 from MMSA.models.singleTask.Graph_MFN import Graph_MFN
 from MMSA.models.singleTask.LF_DNN import LF_DNN
 from MMSA.models.singleTask.LMF import LMF as PeerLMF
@@ -113,33 +114,6 @@ def factor_pairs(fusion, peer):
             (fusion.out.bias, peer.fusion_bias, lambda b: b[0])]
 
 
-def bolder(peer):
-    "Weights large enough that a wrong one shows."
-    with torch.no_grad():
-        for p in peer.parameters():
-            if p.requires_grad: p.normal_(0, 0.4)
-
-
-def gap(a, b): return float((a - b).detach().abs().max())
-
-
-def judged(name, loss, predictions, pairs):
-    "A row of the result; loss and predictions are (ours, theirs)."
-    for value in loss: value.backward()
-    gradients = [gap(m.grad, turned(t.grad) if turned else t.grad) for m, t, turned in pairs]
-    moved = [float(m.grad.abs().max()) for m, _, _ in pairs]
-    return {"method": name, "outputs": gap(*predictions), "loss": gap(*loss),
-            "gradients": max(gradients), "tensors": len(pairs),
-            "tensors with a gradient": sum(g > 0 for g in moved),
-            "spread of outputs": float(predictions[1].detach().std()),
-            "largest gradient": max(moved)}
-
-
-def copied(pairs):
-    with torch.no_grad():
-        for mine, theirs, turned in pairs: mine.copy_(turned(theirs) if turned else theirs)
-
-
 def batch_of(widths, clips=CLIPS):
     "Clips that fill their batch."
     full = torch.full((clips,), FRAMES)
@@ -199,11 +173,6 @@ def misa_row(width=6):
     loss = loss + 1.0 * PeerTraining.get_recon_loss(training)
     total = sum(ours.losses(batch, out).values())
     return judged("misa", (total, loss), (out.predictions["multimodal"], theirs), pairs)
-
-
-def all_of(mine, theirs):
-    "Every parameter of two modules, in their order."
-    return [(a, b, None) for a, b in zip(mine.parameters(), theirs.parameters(), strict=True)]
 
 
 def misa_pairs(ours, peer):
