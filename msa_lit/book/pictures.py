@@ -196,10 +196,11 @@ class Taught(Listener):
         stage = loop.stage
         known = self.terms.setdefault(stage.name, set())
         if stage.steps_itself: return  # such a stage has no terms to ask
-        terms = total_losses(loop.method, batches[0], loop.method(batches[0]))
+        total = total_losses(loop.method, batches[0], loop.method(batches[0]))
+        terms = {name.replace(" ", "_"): value for name, value in total.items()}
         if set(terms) <= known: return
         known |= set(terms)
-        self.note(self.reached.setdefault(stage.name, {}), {**terms, "": terms.total}, loop.method)
+        self.note(self.reached.setdefault(stage.name, {}), {**terms, "": total.total}, loop.method)
 
     def note(self, reached, asked, method):
         wanted = {k: p for k, p in method.named_parameters() if p.requires_grad}
