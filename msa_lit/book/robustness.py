@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..base.catalogue import names
 from ..base.files import write_text
+from ..base.types import Named
 from ..simulate.world import simulate
 from ..train.runs import fit
 from ..use.missing import fit_with_gaps
@@ -35,8 +36,8 @@ def measure_one(
 ) -> pd.DataFrame:  # rows: method, seed, rate, protocol, level, case, mae, corr, area, low, high
     "Train a method and measure its curves."
     corpus = simulate(n=sizes, seed=0, aligned=True)
-    how = dict(seed=seed, epochs=epochs, patience=4, batch_size=16, progress=False,
-               **_LONG.get(method, {}))
+    how: Named = dict(seed=seed, epochs=epochs, patience=4, batch_size=16, progress=False,
+                      **_LONG.get(method, {}))
     run = fit_with_gaps(method, corpus, rate, **how) if rate else fit(method, corpus, **how)
     curves = measure_curves(run, corpus, draws=1)
     cases = curves.rows.groupby(["protocol", "level", "case"], as_index=False)

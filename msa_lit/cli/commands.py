@@ -209,7 +209,7 @@ def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     "Predict a corpus with a trained run."
     how, _ = share_out(args.given, reading_options(), {})
     packed = (Path(args.folder) / "bundle.json").is_file()
-    folder = None if packed else find_run(args.folder)
+    folder = Path(args.folder) if packed else find_run(args.folder)
     check_corpus_name(args.corpus)
     if args.out and Path(args.out).exists():
         raise FileExistsError(f"{args.out} exists; choose another name")

@@ -127,8 +127,10 @@ def mag_table(
         said = words.reshape(-1).tolist() if isinstance(words, np.ndarray) else list(words)
         texts.append(" ".join(w.decode("utf8", "replace") if isinstance(w, bytes) else str(w)
                               for w in said))
-        faces.append(np.asarray(face)), voices.append(np.asarray(voice))
-        labels.append(np.asarray(parts[1]).reshape(-1).tolist()), names.append(clip_id(parts[2]))
+        faces.append(np.asarray(face))
+        voices.append(np.asarray(voice))
+        labels.append(np.asarray(parts[1]).reshape(-1).tolist())
+        names.append(clip_id(parts[2]))
     odd = [i for i, y in enumerate(labels) if len(y) != 1]
     if odd: log.stop(split, "label", f"{len(labels[odd[0]])} numbers, where one is needed", odd)
     fields = {"text": texts, "vision": faces, "audio": voices}
@@ -338,7 +340,7 @@ def pickle_tables(
     how: Reading,    # options
 ) -> ByName | None:  # fold name -> FoldTable; None: the MMSA layout, or none at all
     "The pickles of MulT, MultiBench and MAG."
-    content = load_content(path)
+    content: Any = load_content(path)
     folds = known_folds(content, log) if isinstance(content, dict) else {}
     if not folds: return None
     first = content[next(iter(folds.values()))]

@@ -196,7 +196,9 @@ def unknown_word(
     "What stands for a word that was not understood."
     text = run.options["model"]["text"]
     if text in ("tiny", "features") or text.startswith("random:"): return "\ufffd"
-    return HubTokeniser(text).tokeniser.unk_token or "\ufffd"
+    tokeniser = HubTokeniser(text)
+    said = getattr(tokeniser.tokeniser, "unk_token", "[UNK]") or "\ufffd"  # "[UNK]": word pieces
+    return said if tokeniser.unknown in tokeniser([said])[0] else "\ufffd"
 
 def thin(
     split: Split,                 # one fold

@@ -98,7 +98,7 @@ def cases_of(
 
 # %% ../../nbs/97_use.robustness.ipynb #changes
 def _thinned(rate, draw, facts):
-    rates = dict.fromkeys(facts.reads, rate)
+    rates = {m: float(rate) for m in facts.reads}
     return lambda fold: thin(fold, rates, facts.nothing, draw, facts.unknown)
 
 def _noisy(level, draw, facts):
