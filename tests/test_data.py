@@ -21,7 +21,7 @@ from msa_lit.data.readers import convert, read_corpus
 from msa_lit.data.soundness import CorpusError, check_corpus, differences
 from msa_lit.data.store import open_store, write_store
 
-MOSI = Path(__file__).parents[2] / "shared" / "data" / "mosi"
+MOSI = Path(os.environ.get("MSA_LIT_DATA", "data"), "mosi")
 quick = settings(max_examples=30, deadline=None,
                  suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -578,7 +578,7 @@ def test_taking_rows(lengths, data):
 
 
 @pytest.mark.skipif(not (MOSI / "label.csv").exists(),
-                    reason="the MOSI folder is not at ../shared/data/mosi")
+                    reason="no folder mosi in MSA_LIT_DATA")
 def test_mosi(tmp_path):
     corpus = read_corpus(MOSI)
     assert {k: len(s) for k, s in corpus.splits.items()} == {
