@@ -78,7 +78,7 @@ export: install
 check: install    # style, types, and notebooks in step with the package; settings: pyproject.toml
 	$(BIN)/ruff check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest -q tests/test_notebooks.py
+	$(BIN)/python -m pytest -q tests/test_notebooks.py tests/test_duplicates.py
 
 wheel: install
 	$(BIN)/python -m build --wheel --outdir dist .

@@ -20,10 +20,11 @@ from ..base.notices import in_background
 from .flags import as_flag, help_group, share_out
 
 # %% auto #0
-__all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'guessed', 'check_preset', 'run_fit', 'fresh_folder', 'run_compare',
-           'check_rows', 'verdict_sections', 'fold_predictions', 'find_run', 'run_predict', 'predict_bundle',
-           'give_out', 'run_bundle', 'run_robustness', 'read_predictions', 'run_score', 'run_methods', 'run_verdict',
-           'verdict_card', 'run_equations', 'run_check', 'run_import', 'said_written', 'run_convert']
+__all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'corpus_as_trained', 'guessed', 'check_preset', 'run_fit',
+           'fresh_folder', 'run_compare', 'check_rows', 'verdict_sections', 'fold_predictions', 'find_run',
+           'run_predict', 'predict_bundle', 'give_out', 'run_bundle', 'run_robustness', 'read_predictions', 'run_score',
+           'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check', 'run_import', 'said_written',
+           'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -66,6 +67,16 @@ def open_corpus(
             raise ValueError(f"{unfit} is for simulated corpora; a corpus from files is what it is")
         corpus = load_corpus(args.corpus, **how)
     return corpus.only(*modalities) if modalities else corpus
+
+def corpus_as_trained(
+    args: argparse.Namespace,  # as for `open_corpus`
+    run,         # a Run: its modalities and its scale are taken
+    how: Named,  # reading options, which go before
+):  # a Corpus
+    "Open a corpus as a run was trained: on its scale it predicts, nothing has to be guessed."
+    asked = {"modalities": tuple(run.spec["modalities"])}
+    if not check_corpus_name(args.corpus): asked["scheme"] = run.corpus["scheme"]
+    return open_corpus(args, asked | how)
 
 def guessed(
     notes: Iterable[str],  # of a corpus
@@ -219,10 +230,7 @@ def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
         raise ValueError("--level and --missing are for bundles: msa_lit bundle makes one of a run")
     from msa_lit.train.runs import load_run
     run = load_run(folder)
-    asked = {"modalities": tuple(run.spec["modalities"])}
-    if not check_corpus_name(args.corpus):
-        asked["scheme"] = run.corpus["scheme"]  # on its scale it predicts; nothing to guess
-    return give_out(fold_predictions(run, open_corpus(args, asked | how), args.splits), args.out)
+    return give_out(fold_predictions(run, corpus_as_trained(args, run, how), args.splits), args.out)
 
 
 def predict_bundle(
@@ -274,10 +282,7 @@ def run_bundle(args):  # msa_lit bundle RUN CORPUS BUNDLE -> 0
     from msa_lit.use.bundle import save_bundle
 
     run = load_run(folder)
-    asked = {"modalities": tuple(run.spec["modalities"])}
-    if not check_corpus_name(args.corpus):
-        asked["scheme"] = run.corpus["scheme"]
-    save_bundle(run, open_corpus(args, asked | how), args.bundle, args.about)
+    save_bundle(run, corpus_as_trained(args, run, how), args.bundle, args.about)
     print(f"written: {args.bundle}; MODEL_CARD.md in it says what it reads")
     return 0
 
@@ -296,10 +301,7 @@ def run_robustness(args):  # msa_lit robustness RUN CORPUS -> 0
     if odd:
         raise ValueError(f"unknown protocol {odd[0]!r}; {near(odd[0], PROTOCOLS)}")
     run = load_run(folder)
-    asked = {"modalities": tuple(run.spec["modalities"])}
-    if not check_corpus_name(args.corpus):
-        asked["scheme"] = run.corpus["scheme"]
-    corpus = open_corpus(args, asked | how)
+    corpus = corpus_as_trained(args, run, how)
     curves = measure_curves(run, corpus, args.protocols, (), args.draws, args.split)
     print(f"{run.method}, seed {run.seed}, on {corpus.name} {args.split}: area under the MAE, "
           "95 % interval over clips")
