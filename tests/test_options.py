@@ -12,7 +12,8 @@ from msa_lit.train.runs import read
 
 SHORT = dict(epochs=1, pretrain_epochs=1, meta_epochs=2, teacher_epochs=1, b=1)
 # settings under which an option counts that by default nothing asks for
-WHEN = {"mug_mlc": [{"label_draws": 2}],             # noise: on the labels that are averaged
+WHEN = {"mmim": [{"bound": "steps"}],                # weights: by default not in its first pass
+        "mug_mlc": [{"label_draws": 2}],             # noise: on the labels that are averaged
         "self_mm+ufm": [{"form": "random", "rate": 0.2}]}  # rate: of that form
 WITH = {"dgm": "self_mm", "ufm": "self_mm", "align": "self_mm"}  # a method that wears the piece
 
