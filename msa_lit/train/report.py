@@ -53,7 +53,7 @@ def plot_curves(
     "Validation MAE per epoch, the selected epochs marked."
     methods = list(dict.fromkeys(r.method for r in runs))
     fig, axes = _grid(len(methods), 2.6)
-    for ax, name in zip(axes.flat, methods, strict=True):
+    for ax, name in zip(axes.flat, methods, strict=False):
         for r in (r for r in runs if r.method == name):
             last = r.history[r.history.stage == r.history.stage.iloc[-1]].reset_index(drop=True)
             line, = ax.plot(last.epoch + 1, last.valid_mae_multimodal, lw=1, alpha=.8)
@@ -71,7 +71,7 @@ def plot_predictions(
     "Test predictions against labels, first seed of each method."
     first = {r.method: r for r in reversed(runs)}
     fig, axes = _grid(len(first), 2.9)
-    for ax, (name, r) in zip(axes.flat, sorted(first.items()), strict=True):
+    for ax, (name, r) in zip(axes.flat, sorted(first.items()), strict=False):
         p = r.predictions[r.predictions.split == "test"]
         ax.scatter(p.label, p.multimodal, s=6, alpha=.4, lw=0)
         end = float(p.label.abs().max())
