@@ -145,6 +145,25 @@ LIST = [  # (notebook, cell, from, to, cells that must notice; none: the whole n
         "return rows",
         ["claim-check", "joined-check"],
     ),
+    # worlds as small entries, lent rows, the knob of the shared latent
+    (CORE, "joined", 'f"@{name}.csv"', '".csv"', ["claim-check", "joined-check"]),
+    (CORE, "joined", "changes | more", "more", ["claim-check", "joined-check"]),
+    (
+        CORE,
+        "rows",
+        "_own_rows(id, folder, world)\n    except",
+        "_own_rows(id, folder, '')\n    except",
+        ["claim-check", "rows-check"],
+    ),
+    (
+        "02_simulate.world",
+        "truth",
+        "c * y / world.sigma_y",
+        "c * truth['text'] / world.sigma_y",
+        ["truth-check"],
+    ),
+    ("02_simulate.bayes", "design", "H[:, 0] += c * W[:, 1]", "pass", ["design-check"]),
+    ("02_simulate.bayes", "design", "W[:, 1] *= (1 - c * c) ** 0.5", "pass", ["design-check"]),
 ]
 
 

@@ -74,6 +74,7 @@ class PairContrast(SPIL):
 
 # %% ../../nbs/34_book.probes.ipynb #row
 MODES = {"none": Trial("self_mm"), "pairs": Trial("spil_pairs", {"modes": "V-A"}),
+         "more clips": Trial("self_mm", world={"n": (1600, 100, 800)}),  # the other control
          **{modes: Trial("spil", {"modes": modes}) for modes in TABLE_II}}
 
 def weighted(
@@ -82,16 +83,17 @@ def weighted(
 ) -> Trial:
     "An arm of the mode experiment."
     arm, weights = MODES[modes], dict(shared_weight=weight, private_weight=weight)
-    return Trial(arm.method, arm.options | (weights if arm.options else {}))
+    return Trial(arm.method, arm.options | (weights if arm.options else {}), (), arm.world)
 
 def measure_arm(
     trial: Trial,                    # from `weighted`
     seed: int,                       # of corpus and training
     sizes: tuple = (400, 100, 800),  # utterances in train, valid, test
     epochs: int = 10,                # at most
+    world: Named | None = None,       # knobs of the corpus that differ for all arms
 ) -> Row:                            # one value per column
     "Train one arm on one simulated corpus and examine its features."
-    corpus = trial.simulate(seed, n=sizes)
+    corpus = trial.simulate(seed, n=sizes, **(world or {}))
     run = trial.fit(corpus, seed, epochs=epochs)
     ready, _ = read(corpus, run.model.spec.model, run.model.spec.words)
     train, test = (encode_split(run.model, ready.splits[s]) for s in ("train", "test"))

@@ -26,6 +26,9 @@ def design(
     r, i, W = world.latents, MODALITIES.index(modality), loading(world, modality)
     H = np.zeros((len(W), 4 + 4 * r))
     H[:, 0], H[:, 1 + i] = W[:, 0], W[:, 0] * world.kappa[modality] / world.sigma_y
+    if r and (c := world.shared_tells):  # g's first coordinate is c of y and the rest its own
+        H[:, 0] += c * W[:, 1]
+        W[:, 1] *= (1 - c * c) ** 0.5
     H[:, 4:4 + r], H[:, 4 + (1 + i) * r:4 + (2 + i) * r] = W[:, 1:1 + r], W[:, 1 + r:]
     return H
 
@@ -126,6 +129,8 @@ def bayes_monte_carlo(
     """Smallest error anyone can reach, by weighting prior samples.
     ValueError for an unknown modality."""
     names = chosen(modalities, target)
+    if world.shared_tells:
+        raise ValueError(f"shared_tells={world.shared_tells}: here g must know nothing of y")
     truth, prior = (draw_truth(world, n, seed, "bayes rows"),
                     draw_truth(world, support, seed, "bayes prior"))
     rng, pairs = stream(seed, "bayes noise"), [np.array(evidence(world, m, frames)) for m in names]

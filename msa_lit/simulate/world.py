@@ -44,6 +44,7 @@ _RULES = dict(
     scheme=(lambda v: v in SCHEMES, f"use one of {tuple(SCHEMES)}"), kappa=_SD, noise=_SD,
     burst=_SD, grid=_SD,
     shared_gain=_SD, private_gain=_SD, conflict=_SHARE, burst_rate=_SHARE, salient=_SHARE,
+    shared_tells=_SHARE,
     length=_RANGE,
     clauses=(lambda v: _RANGE[0](v) and v[1] <= _ASPECTS,
              f"give (fewest, most), from 1 to {_ASPECTS}"),
@@ -96,6 +97,7 @@ class World:
     shared: tuple = ("audio", "vision")    # modalities that see the shared latent g
     latents: int = 2                       # r, width of g and of each private q_s
     shared_gain: float = 0.7               # strength of g beside the sentiment
+    shared_tells: float = 0.0              # correlation of g's first coordinate with y; 0: none
     private_gain: float = 0.7              # strength of q_s beside the sentiment
     width: Named = _per(16, 20)            # features per frame
     length: Named = _per((8, 28), (6, 20)) # shortest and longest sequence, frames
@@ -164,7 +166,9 @@ def draw_truth(
         u = clip(y + world.kappa[m] * normal("deviation", m))
         truth[m] = np.where(truth["conflict"] == m, -np.copysign(u, y), u)
     shape = (n, world.latents)
-    return truth | {"shared": normal("shared", shape=shape),
+    g, c = normal("shared", shape=shape), world.shared_tells
+    if c and world.latents: g[:, 0] = c * y / world.sigma_y + (1 - c * c) ** 0.5 * g[:, 0]
+    return truth | {"shared": g,
                     "private": {m: normal("private", m, shape=shape) for m in MODALITIES}}
 
 # %% ../../nbs/02_simulate.world.ipynb #noise

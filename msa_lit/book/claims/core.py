@@ -19,9 +19,9 @@ from ...measure.statistics import mean_interval
 # %% auto #0
 __all__ = ['BORDERS', 'STATES', 'SEEN_AT', 'ENOUGH', 'ALPHA', 'VERDICTS', 'PROOFS', 'PAPER_LETTERS', 'CLAIMS', 'FOLDER', 'Border',
            'Finding', 'exactly', 'state_of', 'above', 'below', 'close_to', 'detectable', 'needed', 'p_of', 'at_level',
-           'every', 'jointly', 'decide', 'without_control', 'Claim', 'claim', 'run_claim', 'trials_of', 'known',
-           'file_of', 'rows_of', 'Joined', 'Judged', 'judged', 'judged_everywhere', 'over_worlds', 'verdict_of',
-           'findings_of', 'line_of', 'recheck', 'repeats']
+           'every', 'jointly', 'decide', 'without_control', 'Elsewhere', 'Claim', 'claim', 'run_claim', 'trials_of',
+           'known', 'file_of', 'rows_of', 'seeds_of', 'elsewhere', 'Joined', 'Judged', 'judged', 'judged_everywhere',
+           'over_worlds', 'verdict_of', 'findings_of', 'line_of', 'recheck', 'invented', 'repeats']
 
 # %% ../../../nbs/70_book.claims.core.ipynb #borders
 class Border(NamedTuple):
@@ -255,6 +255,12 @@ def without_control(
     return replace(finding, state="undecided", what=f"{finding.what}, no power shown")
 
 # %% ../../../nbs/70_book.claims.core.ipynb #claim
+class Elsewhere(NamedTuple):
+    "Another world of a claim: a small entry, not a program."
+    about: str                         # in words
+    how: Any                           # knobs of `measure`, or a source of rows
+    seeds: Sequence[int] | None = None # None: the claim's own
+
 @dataclass(frozen=True)
 class Claim:
     "A testable sentence of a paper."
@@ -270,8 +276,9 @@ class Claim:
     proof: bool                   # an identity, a bound, a count: no effect of chance
     ours: bool                    # the paper does not say it
     world: str                    # of the committed rows, in words
-    worlds: Mapping               # name -> (description, knobs of `measure` or a source)
+    worlds: Mapping               # name -> Elsewhere
     control: Callable | None      # DataFrame of rows -> Finding, of a mechanism known to work
+    beside: str                   # a claim whose rows stand beside, for the control
 
     @property
     def paper(self): return PAPER_LETTERS[self.id[0]]
@@ -290,8 +297,9 @@ def claim(
     proof: bool = False,              # an identity, not a claim about an effect
     ours: bool = False,               # the paper does not say it
     world: str = "",                  # of the committed rows, in words
-    worlds: Mapping | None = None,    # name -> (description, knobs of the measurement)
+    worlds: Mapping | None = None,    # name -> fields of Elsewhere
     control: Callable | None = None,  # DataFrame of rows -> Finding, of a mechanism known to work
+    beside: str = "",                 # a claim whose rows stand beside, for the control
 ) -> Callable:                        # decorator of measure(seed) -> dict
     """Register a claim.
     Raises ValueError for an id of no paper, and for a claim with neither judge nor reason."""
@@ -300,8 +308,9 @@ def claim(
     if judge is None and not reason:
         raise ValueError(f"{id}: a claim without a judge needs a reason")
     def keep(measure):
+        there = {name: Elsewhere(*entry) for name, entry in (worlds or {}).items()}
         CLAIMS[id] = Claim(id, statement, criterion, measure, judge, tuple(seeds), source, reason,
-                           proof, ours, world, dict(worlds or {}), control)
+                           proof, ours, world, there, control, beside)
         return measure
     return keep
 
@@ -319,7 +328,9 @@ def run_claim(
     Raises ValueError for an unknown claim or columns that differ from the file's."""
     import pandas as pd
     c, path = known(id), file_of(id, folder, world)
-    knobs = c.worlds[world][1] if world else {}
+    knobs = c.worlds[world].how if world else {}
+    if callable(knobs): raise ValueError(f"{id}@{world}: rows of trials, made by `measure_all`")
+    own = c.worlds[world].seeds if world else None
     def measured(_, seed):
         row = c.measure(seed, **knobs)
         there = list(pd.read_csv(path, nrows=0)) if path.exists() else ["seed", *row]
@@ -327,14 +338,15 @@ def run_claim(
         raise ValueError(f"{path}: columns {there}, but {id} now measures {list(row)}; "
                          "delete the file to start anew")
     trials = replace(trials_of(id), measure=measured, file=path.name)
-    fill(trials, path.parent, c.seeds if seeds is None else seeds, progress=progress)
+    fill(trials, path.parent, (own or c.seeds) if seeds is None else seeds, progress=progress)
     return rows_of(id, folder, world)
 
 def trials_of(
     id: str,     # a registered claim
 ) -> Trials:     # one trial of that name
     "A claim as the one trial of a series: its rows can stand beside those of others."
-    return Trials({id: known(id)}, lambda c, seed: c.measure(seed), f"claims/{id}.csv",
+    def measure(c, seed, **knobs): return c.measure(seed, **knobs)
+    return Trials({id: known(id)}, measure, f"claims/{id}.csv",
                   key=lambda *_: {})
 
 def known(
@@ -361,15 +373,40 @@ def rows_of(
     world: str = "",              # one of the claim's worlds; "": that of the committed rows
 ) -> Any:                         # DataFrame sorted by seed
     "The committed rows of a claim. Raises ValueError where there are none."
+    rows, lender = _own_rows(id, folder, world), known(id).beside
+    if not lender: return rows
+    lent = _own_rows(lender, folder, world).set_index("seed").add_prefix(f"{lender} ")
+    return rows.merge(lent, on="seed")
+
+def _own_rows(id, folder, world) -> Any:
     import pandas as pd
     c, path = known(id), file_of(id, folder, world)
-    source = c.worlds[world][1] if world else c.source
+    source = c.worlds[world].how if world else c.source
     if callable(source): return source(Path(folder).parent)
     if not path.exists():
         raise ValueError(f"{path} is not there; run_claim({id!r}, world={world!r}) makes it")
     return pd.read_csv(path).sort_values("seed", ignore_index=True)
 
+def seeds_of(
+    id: str,                      # a registered claim
+    folder: str | Path = FOLDER,  # where the rows are
+    world: str = "",              # one of the claim's worlds
+) -> set:                         # empty where there is no row
+    "Which seeds has a claim been measured with, in this world?"
+    try: rows = _own_rows(id, folder, world)
+    except (ValueError, OSError): return set()
+    return set(rows.dropna(axis=1, how="all").dropna()["seed"])
+
 # %% ../../../nbs/70_book.claims.core.ipynb #joined
+def elsewhere(
+    trials: Trials,  # of the base world
+    name: str,       # of another world
+    **changes,       # of the measurement
+) -> Trials:         # the same trials, rows in "<file>@<name>.csv"
+    "Put a series of trials into another world."
+    def measure(trial, seed, **more): return trials.measure(trial, seed, **(changes | more))
+    return replace(trials, measure=measure, file=trials.file.replace(".csv", f"@{name}.csv"))
+
 @dataclass(frozen=True)
 class Joined:
     "Rows of a claim, made of the rows of trials."
@@ -383,6 +420,13 @@ class Joined:
     def again(self, seed, **changes): # -> dict, one row measured now
         row = self._frame([again(t, seed, names, **changes) for t, names in self.parts])
         return row.drop(columns="seed").iloc[0].to_dict()
+
+    def under(self, name, **changes): # -> Joined, the same columns from another world's trials
+        return replace(self, parts=tuple((elsewhere(t, name, **changes), names)
+                                         for t, names in self.parts))
+
+    def jobs(self, results, seed): # folder of results -> how to make what its files lack
+        for t, names in self.parts: fill(t, results, [seed], names, progress=False)
 
     def _frame(self, tables):
         import pandas as pd
@@ -418,9 +462,8 @@ def judged_everywhere(
 ) -> list:                        # of Judged, the committed rows first
     "Judge a claim in every world that has rows."
     c = known(id)
-    there = [w for w, (_, how) in c.worlds.items()
-             if callable(how) or file_of(id, folder, w).exists()]
     if c.judge is None: return [judged(id, None)]
+    there = [w for w in c.worlds if len(seeds_of(id, folder, w)) > 1]
     return [judged(id, rows_of(id, folder, w), w) for w in ("", *there)]
 
 def over_worlds(
@@ -457,7 +500,7 @@ def findings_of(
     "Everything that a verdict rests on."
     c, lines = known(id), []
     for j in judged_everywhere(id, folder):
-        world = c.worlds[j.world][0] if j.world else c.world
+        world = c.worlds[j.world].about if j.world else c.world
         head = {"claim": id, "world": j.world or "base", "about": world, "word": j.word,
                 "control": "none" if j.control is None else str(j.control)}
         lines += [head | line_of(f) for f in j.findings] or [head]
@@ -485,10 +528,25 @@ def recheck(
     import pandas as pd
     from tqdm import tqdm
     if len(seeds) < 2: raise ValueError(f"seeds={list(seeds)}: an interval needs at least two")
-    rows = [{"seed": s} | known(id).measure(s) for s in tqdm(seeds, desc=id, disable=not progress)]
+    c, rows = known(id), []
+    for s in tqdm(seeds, desc=id, disable=not progress):
+        lent = {f"{c.beside} {k}": v for k, v in known(c.beside).measure(s).items()} \
+            if c.beside else {}
+        rows.append({"seed": s} | c.measure(s) | lent)
     return verdict_of(id, pd.DataFrame(rows))
 
 # %% ../../../nbs/70_book.claims.core.ipynb #repeat
+def invented(
+    id: str,  # a registered claim
+    rows,     # DataFrame that a test made up
+) -> Row:     # as from `verdict_of`
+    "Judge invented rows; without the control if they have no columns for it."
+    c = known(id)
+    try: return verdict_of(id, rows)
+    except KeyError: CLAIMS[id] = replace(c, control=None)
+    try: return verdict_of(id, rows)
+    finally: CLAIMS[id] = c
+
 def repeats(
     id: str,                      # a registered claim
     seed: int = 0,                # a committed one

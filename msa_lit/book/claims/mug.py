@@ -35,13 +35,14 @@ from ...simulate.world import simulate, truth_of
 from ...measure.statistics import linear_probe
 
 # %% auto #0
-__all__ = ['READINGS', 'SIGMA_LABEL', 'KAPPA', 'RHO', 'EPOCHS', 'STAGE_RATES', 'LABEL_WORLDS', 'GIVEN', 'SMALL_SIZES',
-           'GAP_PARTS', 'STAGE_1', 'COUNT_FROM', 'LAMBDAS', 'MLC_RATES', 'STAGE3', 'FULL_RUNS', 'SWEEP', 'PRINTED',
-           'PRINTED_RATIO', 'given_vectors', 'stage1_labels', 'same_decay', 'learner_for', 'best_labels',
-           'learn_labels', 'modality_mean', 'stage1_vectors', 'change', 'gap_measures', 'gap', 'encoder_gradient',
-           'gradient_stop', 'noise', 'per_kind', 'teachable', 'closer', 'neutral', 'examination', 'second_order_error',
-           'stability', 'mixing', 'bound', 'against_mlc', 'errors', 'stage3', 'beta_sweep', 'parameters', 'step_ratio',
-           'CountCalls', 'count_calls', 'stage3_calls', 'unimodal_tasks', 'contrast_helps', 'mug_figure']
+__all__ = ['READINGS', 'SIGMA_LABEL', 'KAPPA', 'RHO', 'EPOCHS', 'STAGE_RATES', 'LABEL_WORLDS', 'FEW_WORLDS', 'GIVEN',
+           'SMALL_SIZES', 'STAGE_1_WORLDS', 'GAP_PARTS', 'STAGE_1', 'COUNT_FROM', 'LAMBDAS', 'MLC_RATES', 'STAGE3',
+           'FULL_RUNS', 'SWEEP', 'PRINTED', 'PRINTED_RATIO', 'given_vectors', 'stage1_labels', 'same_decay',
+           'learner_for', 'best_labels', 'learn_labels', 'modality_mean', 'stage1_vectors', 'change', 'gap_measures',
+           'gap', 'encoder_gradient', 'gradient_stop', 'noise', 'per_kind', 'teachable', 'closer', 'from_vectors',
+           'neutral', 'examination', 'second_order_error', 'stability', 'mixing', 'bound', 'against_mlc', 'errors',
+           'smaller', 'at_full_weight', 'stage3', 'beta_sweep', 'parameters', 'step_ratio', 'CountCalls', 'count_calls',
+           'stage3_calls', 'unimodal_tasks', 'contrast_helps', 'mug_figure']
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #given
 READINGS = {"readable": 0.4, "weak": 1.5, "silent": math.inf}  # nu, error of the reading
@@ -99,24 +100,28 @@ def learner_for(
     real: bool = False,        # vectors of a trained stage 1 in the place of given ones
     kappa: float = KAPPA,      # of the given vectors
     bridge: float = 0.5,       # of the given vectors
+    n: int = 400,              # given clips
     **options,                 # of MUGOptions
 ) -> tuple:                    # (LabelLearner with stored vectors, y [n], u [3, n])
     "A label learner, ready to start."
     if real: y, u, *stored = stage1_labels(seed)
     else:
-        y, u, *parts = given_vectors(seed, kappa=kappa, bridge=bridge)
+        y, u, *parts = given_vectors(seed, n, kappa=kappa, bridge=bridge)
         stored = [dict(zip(READINGS, part, strict=True)) for part in parts]
     torch.manual_seed(seed)
     vectors, bridged, said = stored
     chosen: Named = {"lambda_init": same_decay(0.9), "meta_epochs": EPOCHS} | STAGE_RATES | options
     facts = {kind: x.shape[-1] for kind, x in vectors.items()}, len(y), RHO
     if rate is None: learner = LabelLearner(*facts, MUGOptions(**chosen))
-    else: learner = MLCLearner(*facts, MLCOptions(meta_lr=rate, **chosen))
+    else:
+        read = {k: v for k, v in chosen.items() if k in MLCOptions.__dataclass_fields__}
+        learner = MLCLearner(*facts, MLCOptions(meta_lr=rate, **read))
     learner.labels.copy_(y)
     learner.store(vectors, bridged, said, y)
     return learner, y, u
 
 LABEL_WORLDS = {
+    "mosi": ("1284 given clips, as in MOSI", {"n": 1284}, range(8)),
     "near": ("unimodal sentiments nearer to y, deviation 0.5", {"kappa": 0.5}),
     "bridge-1.0": ("fused vectors that know y with an error of 1.0", {"bridge": 1.0}),
     "bridge-1.5": ("fused vectors that know y with an error of 1.5", {"bridge": 1.5}),
@@ -125,6 +130,7 @@ LABEL_WORLDS = {
     "stage-1-scaled": ("vectors of a trained stage 1, last layer scaled",
                        {"real": True, "scale": True}),
 }
+FEW_WORLDS = {w: LABEL_WORLDS[w] for w in ("mosi", "near", "stage-1")}
 GIVEN = "stage 2 on given vectors, 400 clips, deviation 0.9, fused error 0.5, last layer as printed"
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #learned
@@ -187,6 +193,11 @@ def stage1_vectors(
     "Vectors of the test clips after stage 1."
     return pretrained(three_kinds(seed, sizes), seed, **(changes | GAPS[trial].options))[:2]
 
+STAGE_1_WORLDS = {
+    "mosi": ("the same on 1284 clips, as in MOSI", {"sizes": (1284, 115, 343)}, range(8)),
+    "sharp": ("the same, contrast at temperature 0.1, where it can fall", {"temperature": 0.1}),
+}
+
 def change(
     new: ByName, # modality -> vectors [n, d]
     old: ByName, # the same before
@@ -219,12 +230,14 @@ STAGE_1 = "stage 1 trained on 352 clips of three kinds, vectors of 200 unseen cl
        "length below 0",
        lambda rows: [above("cosine of pairs", rows["cosine"], "cosine")]
        + [below(what, rows[k], border) for k, (what, border) in GAP_PARTS.items()],
-       world=STAGE_1, control=lambda rows: above("cosine of pairs", rows["cosine"], "cosine"))
+       world=STAGE_1, worlds=STAGE_1_WORLDS,
+       control=lambda rows: above("cosine of pairs", rows["cosine"], "cosine"))
 def gap(
     seed: int, # of everything that is drawn
+    **world,   # one of STAGE_1_WORLDS
 ) -> Row:      # one row
     "Measure M1 once."
-    with_contrast, without = (gap_measures(*stage1_vectors(trial, seed))
+    with_contrast, without = (gap_measures(*stage1_vectors(trial, seed, **world))
                               for trial in ("printed", "no contrast"))
     return {k: with_contrast[k] - without[k] for k in without} | {
         f"{k}_left": v for k, v in with_contrast.items()}
@@ -256,15 +269,18 @@ def encoder_gradient(
                               rows["moved"] - rows["moved_both"], "relative"),
                      above("change of projected minus unimodal vectors",
                            rows["moved_projected"] - rows["moved"], "relative")],
-       world=STAGE_1, control=lambda rows: above("change of unimodal vectors without any gradient",
+       world=STAGE_1, worlds=STAGE_1_WORLDS,
+       control=lambda rows: above("change of unimodal vectors without any gradient",
                                                  rows["moved_both"], "relative"),
        reason="with x stopped too the gradient is zero, and the vectors still move")
 def gradient_stop(
     seed: int, # of everything that is drawn
+    **world,   # one of STAGE_1_WORLDS
 ) -> Row:      # one row
     "Measure M2 once."
-    x, bridged = stage1_vectors("no contrast", seed)
-    (x1, bridged1), (x2, _) = (stage1_vectors(trial, seed) for trial in ("printed", "both stopped"))
+    x, bridged = stage1_vectors("no contrast", seed, **world)
+    (x1, bridged1), (x2, _) = (stage1_vectors(trial, seed, **world)
+                               for trial in ("printed", "both stopped"))
     return {stop: encoder_gradient(stop, seed) for stop in STOPS} | {
         "moved": change(x1, x), "moved_projected": change(bridged1, bridged),
         "moved_both": change(x2, x)}
@@ -278,12 +294,15 @@ def gradient_stop(
                      above("distance, with minus without noise",
                            rows["distance_1"] - rows["distance_0"], "label"),
                      above("effect of swapping vectors, with minus without",
-                           rows["swap_1"] - rows["swap_0"], "label")], world=GIVEN)
+                           rows["swap_1"] - rows["swap_0"], "label")],
+       world=GIVEN, worlds=FEW_WORLDS,
+       control=lambda rows: above("distance to y with noise", rows["distance_1"], "label"))
 def noise(
     seed: int, # of everything that is drawn
+    **world,   # one of FEW_WORLDS
 ) -> Row:      # one row
     "Measure M3 once."
-    runs = {1: learn_labels(seed), 0: learn_labels(seed, noise=0.0)}
+    runs = {1: learn_labels(seed, **world), 0: learn_labels(seed, noise=0.0, **world)}
     return {f"{k}_{s}": modality_mean(run[k]) for k in ("distance", "swap")
             for s, run in runs.items()}
 
@@ -296,11 +315,12 @@ def per_kind(
     return [below(f"{what}, {kind}", rows[kind], "label") for kind in READINGS]
 
 def teachable(
-    rows,       # DataFrame with "oracle_readable"
+    rows,            # DataFrame with "oracle_readable"
+    lent: str = "",  # "M4 " where the column is lent by that claim
 ) -> Finding:
     "The positive control: regression on the truth brings labels nearer to it."
     return below("labels by regression on the truth minus y, readable",
-                 rows["oracle_readable"], "label")
+                 rows[f"{lent}oracle_readable"], "label")
 
 @claim("M4", "learned labels are closer to the modality's own sentiment than the common label",
        "error of the learned minus error of the common label below 0, for each kind of modality",
@@ -322,10 +342,23 @@ def _m5(rows):
             below("slope minus that of shrinkage", rows["slope"] - rows["shrinkage"], "relative"),
             below("size, silent minus readable", rows["size"] - rows["size_readable"], "relative")]
 
+def from_vectors(
+    seed: int,  # of vectors and weights
+    **world,    # one of LABEL_WORLDS
+) -> float:     # share of near-neutral labels
+    "Labels of the silent modality by regression on its vectors, which are told nothing else."
+    learner, _, u = learner_for(seed, **world)
+    k, half = list(READINGS).index("silent"), len(u[0]) // 2
+    x = learner.x[k].double().numpy()
+    found = linear_probe(x[:half], u[k, :half].numpy(), x[half:], 10.0)
+    return float((np.abs(found) < 0.5).mean())
+
 @claim("M5", "a modality without information gets near-neutral labels",
        "silent modality: more than half of the labels below 0.5 in size; slope below that of pure "
        "shrinkage; smaller than the readable one's",
-       _m5, world=GIVEN, worlds=LABEL_WORLDS)
+       _m5, world=GIVEN, worlds=LABEL_WORLDS,
+       control=lambda rows: above("share of neutral labels by regression on the vectors alone",
+                                  rows["from_vectors"], "share", 0.5))
 def neutral(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
@@ -335,12 +368,14 @@ def neutral(
     blind = learn_labels(seed, examine=False, **world)["slope"]["silent"]
     return {"neutral": run["neutral"]["silent"], "slope": run["slope"]["silent"],
             "size": run["size"]["silent"], "size_readable": run["size"]["readable"],
-            "shrinkage": run["shrinkage"], "slope_unexamined": blind}
+            "shrinkage": run["shrinkage"], "slope_unexamined": blind,
+            "from_vectors": from_vectors(seed, **world)}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m6-measure
 @claim("M6", "the multimodal denoising task improves the labels",
        "error to the true sentiment, with minus without, below 0 for each kind of modality",
-       lambda rows: per_kind("error with minus without", rows), world=GIVEN, worlds=LABEL_WORLDS)
+       lambda rows: per_kind("error with minus without", rows), world=GIVEN, worlds=LABEL_WORLDS,
+       beside="M4", control=lambda rows: teachable(rows, "M4 "))
 def examination(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
@@ -389,6 +424,8 @@ def _m7(rows):
        "post loss falls; labels move less than with a first-order step, and than without the rule "
        "at the same mean rate",
        _m7, world=GIVEN, worlds=LABEL_WORLDS,
+       control=lambda rows: below("moves at a lower mean rate minus at the full rate",
+                                  rows["moves_matched"] - rows["moves_plain"], "label"),
        reason="that eq 23 is the derivative through the inner step is a proof, and holds")
 def stability(
     seed: int, # of everything that is drawn
@@ -413,15 +450,17 @@ LAMBDAS = (0.9, 0.99)
        "printed and as we do",
        lambda rows: [above(f"distance, lambda {lam} {count}, minus lambda 0", rows[f"{count}_{lam}"]
                            - rows["zero"], "label") for lam in LAMBDAS for count in COUNT_FROM],
-       world=GIVEN, control=lambda rows: above("distance at lambda 0", rows["zero"], "label"))
+       world=GIVEN, worlds=FEW_WORLDS,
+       control=lambda rows: above("distance at lambda 0", rows["zero"], "label"))
 def mixing(
     seed: int, # of everything that is drawn
+    **world,   # one of FEW_WORLDS
 ) -> Row:      # one row
     "Measure M8 once."
     def distance(lam, count):
         return modality_mean(learn_labels(seed, count_from=COUNT_FROM[count],
-                                          lambda_init=same_decay(lam))["distance"])
-    return {"zero": modality_mean(learn_labels(seed, lambda_init=0.0)["distance"])} | {
+                                          lambda_init=same_decay(lam), **world)["distance"])
+    return {"zero": modality_mean(learn_labels(seed, lambda_init=0.0, **world)["distance"])} | {
         f"{count}_{lam}": distance(lam, count) for lam in LAMBDAS for count in COUNT_FROM}
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m9-measure
@@ -451,7 +490,8 @@ MLC_RATES = (0.1, 1.0)
 @claim("M10", "MUG's labels are better than those of MLC", "error to the true sentiment, MUG minus "
        "the better of two rates of MLC, below 0 for each kind of modality",
        lambda rows: per_kind("error of MUG minus MLC", rows),
-       world=GIVEN + "; MLC starts at 3 tanh(y), not at y", worlds=LABEL_WORLDS)
+       world=GIVEN + "; MLC starts at 3 tanh(y), not at y", worlds=LABEL_WORLDS,
+       beside="M4", control=lambda rows: teachable(rows, "M4 "))
 def against_mlc(
     seed: int, # of everything that is drawn
     **world,   # one of LABEL_WORLDS
@@ -469,6 +509,24 @@ def errors(
     "Test MAE of some trials, a row per seed."
     return Joined(((MUG_TRIALS, list(names)),), lambda t: {name: t["mae"][name] for name in names})
 
+def smaller(
+    rows: Joined,  # of the base world, which has MOSI's size
+) -> Row:          # name -> description, the same trials there
+    "The full method on fewer clips."
+    return {"small": ("the full method on 352 clips of three kinds",
+                      rows.under("small", sizes=SMALL_SIZES), range(8)),
+            "few": ("the full method on 120 clips, where a second task should help most",
+                    rows.under("few", sizes=(120, 40, 200)), range(12))}
+
+def at_full_weight(
+    *arms: str,  # at the printed weight of the unimodal tasks
+) -> Joined:     # the same columns, from the arms at beta = 1
+    "Arms in which the unimodal tasks weigh as much as the multimodal one."
+    full = {arm: {"mug": "beta 1", "w/o unimodal tasks": arm}.get(arm, f"{arm}, beta 1")
+            for arm in arms}
+    return Joined(((MUG_TRIALS, list(full.values())),),
+                  lambda t: {arm: t["mae"][name] for arm, name in full.items()})
+
 # %% ../../../nbs/72_book.claims.mug.ipynb #m11-measure
 STAGE3 = ("labels copied", "mug", "true labels")
 FULL_RUNS = "the full method on 1284 clips of three kinds, beta as in Table 2"
@@ -478,7 +536,10 @@ FULL_RUNS = "the full method on 1284 clips of three kinds, beta as in Table 2"
        lambda rows: [
            below("MAE, corrected minus copied", rows["mug"] - rows["labels copied"], "mae"),
            below("MAE, true minus corrected", rows["true labels"] - rows["mug"], "mae")],
-       seeds=range(20), source=errors(*STAGE3), world=FULL_RUNS, control=lambda rows: below(
+       seeds=range(20), source=errors(*STAGE3), world=FULL_RUNS,
+       worlds={"beta-1": ("the same, unimodal tasks at the full weight, beta = 1",
+                          at_full_weight(*STAGE3), range(8))} | smaller(errors(*STAGE3)),
+       control=lambda rows: below(
            "MAE, true minus copied labels", rows["true labels"] - rows["labels copied"], "mae"),
        reason="at this weight of the unimodal tasks even true labels hardly move the error")
 def stage3(
@@ -496,16 +557,19 @@ def _m12(rows):
             below("MAE, beta 0.01 minus 0.001", mae[:, 2] - mae[:, 1], "mae"),
             below("MAE, large minus small beta", mae[:, 2:].mean(1) - mae[:, :2].mean(1), "mae")]
 
+_SWEEP_ROWS = errors(*SWEEP, "true labels, beta 1")
+
 @claim("M12", "beta between 0.01 and 1 is good, small values are bad", "MAE falls from 0.0001 to "
        "0.001 to 0.01; mean of the large values below mean of the small ones", _m12,
-       seeds=range(20), source=errors(*SWEEP), world=FULL_RUNS,
-       control=lambda rows: below("MAE, beta 1 minus 0.0001",
-                                  rows["beta 1"] - rows["beta 0.0001"], "mae"))
+       seeds=range(20), source=_SWEEP_ROWS, world=FULL_RUNS,
+       worlds=smaller(_SWEEP_ROWS),
+       control=lambda rows: below("MAE, true labels at beta 1 minus learned ones at 0.0001",
+                                  rows["true labels, beta 1"] - rows["beta 0.0001"], "mae"))
 def beta_sweep(
     seed: int, # of everything that is drawn
 ) -> Row:      # one row
     "Measure M12 once."
-    return errors(*SWEEP).again(seed)
+    return _SWEEP_ROWS.again(seed)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m13-measure
 PRINTED = {"mug": 110_089_956, "self_mm": 109_647_908, "bert": 109_482_240, "encoders": 179_520,
@@ -625,30 +689,45 @@ def stage3_calls(
 def _gain_over(other):
     return lambda rows: [below(f"MAE, MUG minus {other}", rows["mug"] - rows[other], "mae")]
 
+def _tasks(mug):
+    names = (mug, "w/o unimodal tasks", "true labels, beta 1")
+    return Joined(((MUG_TRIALS, list(names)),), lambda t: {
+        "mug": t["mae"][mug], names[1]: t["mae"][names[1]], "true at 1": t["mae"][names[2]]})
+_TASKS, _AT_ONE = _tasks("mug"), _tasks("beta 1")
+
 @claim("M16", "the unimodal tasks help the multimodal one",
        "lower test error with the unimodal tasks than without", _gain_over("w/o unimodal tasks"),
-       seeds=range(5), source=errors("mug", "w/o unimodal tasks"), world=FULL_RUNS)
+       seeds=range(5), source=_TASKS, world=FULL_RUNS,
+       worlds={"beta-1": ("the same, unimodal tasks at the full weight, beta = 1", _AT_ONE,
+                          range(5))} | smaller(_TASKS),
+       control=lambda rows: below("MAE at the full weight, true unimodal labels minus none",
+                                  rows["true at 1"] - rows["w/o unimodal tasks"], "mae"))
 def unimodal_tasks(
     seed: int, # of everything that is drawn
 ) -> Row:      # one row
     "Measure M16 once."
-    return errors("mug", "w/o unimodal tasks").again(seed)
+    return _TASKS.again(seed)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #m17-measure
+_BRIDGES = errors("mug", "w/o contrast", "true labels, beta 1")
+
 @claim("M17", "the contrast of stage 1 improves the results",
        "lower test error with the contrast than without", _gain_over("w/o contrast"),
-       seeds=range(5), source=errors("mug", "w/o contrast"), world=FULL_RUNS)
+       seeds=range(5), source=_BRIDGES, world=FULL_RUNS,
+       worlds=smaller(_BRIDGES),
+       control=lambda rows: below("MAE, true labels at the full weight minus without the contrast",
+                                  rows["true labels, beta 1"] - rows["w/o contrast"], "mae"))
 def contrast_helps(
     seed: int, # of everything that is drawn
 ) -> Row:      # one row
     "Measure M17 once."
-    return errors("mug", "w/o contrast").again(seed)
+    return _BRIDGES.again(seed)
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #figure
 def mug_figure(
     folder: str | Path = FOLDER,  # holds the claims' rows
 ):                                # matplotlib Figure
-    "The examination helps the modality that can be read and misleads the others."
+    "On given vectors: labels help where a modality can be read; on a trained stage 1 none does."
     import matplotlib.pyplot as plt
     with_exam, effect = rows_of("M4", folder), rows_of("M6", folder)
     bars = {"without examination": {k: with_exam[k] - effect[k] for k in READINGS},
@@ -665,8 +744,8 @@ def mug_figure(
     ax.set_xticks(range(3), ["readable", "weak", "silent"])
     ax.set(xlabel="what the modality shows of its own sentiment",
            ylabel="error of the learned label\nminus error of $y$")
-    ax.set_title("Learned labels help where a modality can be read, and hurt where it cannot",
-                 fontsize=10)
+    ax.set_title("On given vectors learned labels help where a modality can be read, and hurt "
+                 "where it cannot", fontsize=9)
     ax.text(2.48, 0.01, "worse than $y$", ha="right", va="bottom", fontsize=8)
     ax.text(2.48, -0.012, "better than $y$", ha="right", va="top", fontsize=8)
     ax.legend(frameon=False, fontsize=8, loc="upper left")

@@ -12,23 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...base.types import ByName, Row
+from ...base.types import ByName, Named, Row
 from .core import FOLDER, Finding, Joined, above, below, claim, every, exactly
 from .core import close_to, rows_of, trials_of
 from ...papers.reported import TEST_CLIPS, cell
 from ...measure.statistics import resample_counts
-from ..experiments.ugf import COMPARISONS, LONG, NOISY, small_corpus, trace_confidence
+from ..experiments.ugf import COMPARISONS, NOISY, SIZES, small_corpus, trace_confidence
 from ...ugf.masking import discard_probability
 from ...ugf.uncertainty import (confidence, joint_loss, modulation_factor,
                                      relative_confidence, running_mean)
 
 # %% auto #0
-__all__ = ['SIGMA_Y', 'GRID', 'TRAINED', 'SIGMA', 'BURST', 'WORLDS', 'THREE_WORLDS', 'SMALL_RUNS', 'HEADS', 'FORMS', 'ALONE',
-           'FORMS_OF_UFM', 'SINGLES', 'PAIRS', 'CLIPS', 'head_floor', 'best_head', 'graded_confidences', 'best_order',
-           'late_confidences', 'confidence_is_order', 'average', 'u_identities', 'relative', 'settled', 'learning',
-           'in_method', 'guidance', 'averages', 'magnified', 'auc', 'bursts', 'masked', 'share_valid', 'probability',
-           'comparison_cells', 'effect', 'face_alone', 'lifted', 'against_dropout', 'alpha_matters', 'subsets',
-           'printed_count', 'step_interval', 'printed_steps', 'masking_helps', 'ugf_figure']
+__all__ = ['SIGMA_Y', 'GRID', 'FITTING', 'TRAINED', 'SIGMA', 'BURST', 'WORLDS', 'IN_METHOD', 'THREE_WORLDS', 'FEW', 'MOSI_SIZE',
+           'SMALL_RUNS', 'HEADS', 'FORMS', 'ALONE', 'FORMS_OF_UFM', 'SINGLES', 'PAIRS', 'CLIPS', 'head_floor',
+           'best_head', 'graded_confidences', 'best_order', 'late_confidences', 'unseen_order', 'confidence_is_order',
+           'average', 'u_identities', 'relative', 'settled', 'learning', 'in_method', 'guidance', 'averages',
+           'magnified', 'auc', 'bursts', 'masked', 'share_valid', 'probability', 'in_worlds', 'comparison_cells',
+           'effect', 'face_alone', 'lifted', 'against_dropout', 'alpha_matters', 'subsets', 'printed_count',
+           'step_interval', 'printed_steps', 'masking_helps', 'ugf_figure']
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #heads
 SIGMA_Y = 1.6  # label points, as on MOSI
@@ -79,10 +80,19 @@ def late_confidences(
     late = steps[(steps["step"] > steps["step"].max() * 2 / 3) & ~steps["hit"]]
     return late.groupby("modality")["a"].mean().to_dict()
 
-def _late_rows(results):
-    import pandas as pd
-    bursts = pd.read_csv(Path(results) / "ugf" / "bursts.csv")
-    return pd.DataFrame([{"seed": s} | late_confidences(t) for s, t in bursts.groupby("seed")])
+def unseen_order(
+    rows,       # DataFrame with "unseen_text" and "unseen_vision"
+) -> Finding:
+    "The positive control: on clips that no head was fitted to, the words are the surer modality."
+    return above("error on unseen clips, face minus words",
+                 rows["unseen_vision"] - rows["unseen_text"], "mae")
+
+FITTING = {  # worlds of claims about confidences in training
+    "mosi": ("ugf as it trains, 1284 clips as in MOSI, fifteen epochs",
+             {"n": (1284, 229, 8), "epochs": 15}, range(10)),
+    "honest": ("ugf before it can learn by heart: 1284 clips, three epochs, words much cleaner",
+               {"n": (1284, 229, 8), "epochs": 3, "knobs": NOISY}, range(10)),
+}
 
 TRAINED = "ugf as it trains, 640 clips, twenty epochs; words cleanest, face noisiest"
 
@@ -90,13 +100,19 @@ TRAINED = "ugf as it trains, 640 clips, twenty epochs; words cleanest, face nois
        "in training, mean a of the cleanest modality above that of the noisiest",
        lambda rows: [above("mean a of the words minus that of the face",
                            rows["text"] - rows["vision"], "confidence")],
-       seeds=range(1, 11), source=_late_rows, world=TRAINED,
+       world=TRAINED, worlds=FITTING, control=unseen_order,
        reason="for the best heads, fitted to other data, the order holds by construction")
 def confidence_is_order(
-    seed: int, # of corpus, weights, order and bursts
-) -> Row:      # one row
+    seed: int,          # of corpus, weights, order and bursts
+    n: tuple = SIZES,   # clips in train, valid, test
+    epochs: int = 20,   # of the fusion stage
+    knobs: Named | None = None, # of the corpus
+) -> Row:               # one row
     "Measure U1 once."
-    return late_confidences(trace_confidence(small_corpus(seed), seed, burst="audio", **LONG))
+    corpus = small_corpus(seed, n=n, **(knobs or {}))
+    steps = trace_confidence(corpus, seed, burst="audio", epochs=epochs, patience=epochs)
+    last = steps[steps["step"] == steps["step"].max()].set_index("modality")["valid"]
+    return late_confidences(steps) | {f"unseen_{m}": float(v) for m, v in last.items()}
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u2-measure
 @claim("U2", "eq 5 is the running statistical average",
@@ -125,6 +141,9 @@ def u_identities(
     return {"fall": float(-u.diff().max()), "shift": float((u - moved).abs().max()),
             "product": abs(float(u.prod()) - 1)}
 
+_ROWS_OF_U1 = Joined(((trials_of("U1"), None),),
+                     lambda u1: {k: v for (k, _), v in u1.items()})
+
 def _u_gap(rows):
     u = relative_confidence({m: torch.tensor(rows[m].to_numpy(float))
                              for m in ("text", "audio", "vision")})
@@ -133,7 +152,9 @@ def _u_gap(rows):
 @claim("U3", "a larger u means less uncertain, relative to the other modalities",
        "in training, u of the cleanest modality above that of the noisiest",
        lambda rows: [above("u of the words minus that of the face", _u_gap(rows), "factor")],
-       seeds=range(1, 11), source=_late_rows, world=TRAINED, ours=True,
+       source=_ROWS_OF_U1, world=TRAINED, ours=True, control=unseen_order,
+       worlds={w: (about, _ROWS_OF_U1.under(w, **knobs), seeds)
+               for w, (about, knobs, seeds) in FITTING.items()},
        reason="that the order of u is that of a, and that constants drop out, is algebra")
 def relative(
     seed: int, # of corpus, weights, order and bursts
@@ -187,16 +208,22 @@ def learning(
 def in_method(
     seed: int,          # of corpus, weights and order
     rate: float = 0.0,  # share of batches in which the voice is hit
+    n: int = 320,       # training clips
+    epochs: int = 10,   # of the fusion stage
 ) -> tuple:             # (modality -> confidences [steps], hit [steps])
     "Confidences that `ugf` measures while it trains on a small corpus."
-    corpus = small_corpus(seed, n=(320, 64, 64), **NOISY)
+    corpus = small_corpus(seed, n=(n, 64, 64), **NOISY)
     rows = trace_confidence(corpus, seed, burst="audio" if rate else "", rate=rate,
-                            pretrain_epochs=1, epochs=10, patience=10)
+                            pretrain_epochs=1, epochs=epochs, patience=epochs)
     a = rows.pivot(index="step", columns="modality", values="a")
     hit = rows[rows["modality"] == "audio"]["hit"]
     return {m: torch.tensor(a[m].to_numpy()) for m in SIGMA}, torch.tensor(hit.to_numpy())
 
 WORLDS = {"settled": settled, "learning": learning, "method": in_method}
+IN_METHOD = {  # worlds in which the method's part is another one
+    "mosi": ("the same, ugf on 1284 clips, fifteen epochs", {"n": 1284, "epochs": 15}, range(10)),
+    "honest": ("the same, ugf while it learns: 1284 clips, two epochs", {"n": 1284, "epochs": 2}),
+}
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #guidance
 def guidance(
@@ -210,9 +237,11 @@ def guidance(
 
 def averages(
     seed: int,  # of the worlds
+    **size,     # of the method's run
 ) -> Row:       # "w world modality" and "p world modality" -> mean over the run
     "Mean factor and masking rate of every modality in every world."
-    seen = {name: guidance(world(seed)[0]) for name, world in WORLDS.items()}
+    def run(name): return WORLDS[name](seed, **(size if name == "method" else {}))[0]
+    seen = {name: guidance(run(name)) for name in WORLDS}
     return {f"{letter} {name} {m}": float(v.mean()) for name, pair in seen.items()
             for letter, values in zip("wp", pair, strict=True) for m, v in values.items()}
 
@@ -226,13 +255,14 @@ THREE_WORLDS = ("heads that have settled; linear heads that learn; ugf on 320 cl
 
 @claim("U4", "uncertain modalities get bigger gradients", "mean w of the noisiest modality exceeds "
        "that of the cleanest: settled, learning, in the method",
-       lambda rows: [_magnified(rows, k) for k in WORLDS], world=THREE_WORLDS,
+       lambda rows: [_magnified(rows, k) for k in WORLDS], world=THREE_WORLDS, worlds=IN_METHOD,
        control=lambda rows: _magnified(rows, "learning"))
 def magnified(
     seed: int, # of everything that is drawn
+    **size,    # of the method's run
 ) -> Row:      # one row
     "Measure U4 once."
-    return averages(seed)
+    return averages(seed, **size)
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #u5-measure
 def auc(
@@ -249,14 +279,17 @@ def auc(
        lambda rows: [f for k in WORLDS
                      for f in (above(f"{k}: mean w when hit", rows[f"{k} w"], "factor", 1),
                                above(f"{k}: AUC", rows[f"{k} auc"], "auc", 0.5))],
-       world=THREE_WORLDS)
+       world=THREE_WORLDS, worlds=IN_METHOD,
+       control=lambda rows: above("method: AUC of a low confidence", rows["method auc of 1/a"],
+                                  "auc", 0.5))
 def bursts(
     seed: int, # of everything that is drawn
+    **size,    # of the method's run
 ) -> Row:      # one row
     "Measure U5 once."
     row = {}
     for name, world in WORLDS.items():
-        a, hit = world(seed, 0.1)
+        a, hit = world(seed, 0.1, **(size if name == "method" else {}))
         w = guidance(a)[0]["audio"]
         row |= {f"{name} w": float(w[hit].mean()), f"{name} auc": auc(w, hit),
                 f"{name} auc of 1/a": auc(-a["audio"], hit)}
@@ -273,7 +306,11 @@ _ROWS_OF_U4 = Joined(((trials_of("U4"), None),),
        "that of each other: settled, learning, in the method",
        lambda rows: [above(f"{k}: mean p of the cleanest minus the largest other", _lead(rows, k),
                            "rate") for k in WORLDS],
-       source=_ROWS_OF_U4, reason="repaired eq 10", world=THREE_WORLDS)
+       source=_ROWS_OF_U4, reason="repaired eq 10", world=THREE_WORLDS,
+       control=lambda rows: above("learning: mean p of the cleanest minus the largest other",
+                                  _lead(rows, "learning"), "rate"),
+       worlds={w: (about, _ROWS_OF_U4.under(w, **knobs), *seeds)
+               for w, (about, knobs, *seeds) in IN_METHOD.items()})
 def masked(
     seed: int, # of everything that is drawn
 ) -> Row:      # one row
@@ -303,6 +340,16 @@ def probability(
             "settled": share_valid(settled(seed)[0])}
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #runs
+FEW, MOSI_SIZE = dict(n=(160, 100, 400)), dict(n=(1284, 229, 686))
+def in_worlds(
+    rows: Joined,  # of the base world
+) -> Row:          # name -> description, the same cells there, seeds
+    "The ablations on few clips, where regularising should help, and at MOSI's size."
+    return {"few": ("ugf on 160 clips, twenty epochs: learnt by heart, so that masking can help",
+                    rows.under("few", world=FEW, epochs=20, patience=20), range(1, 21)),
+            "mosi": ("ugf on 1284 clips as in MOSI, ten epochs",
+                     rows.under("mosi", world=MOSI_SIZE), range(1, 9))}
+
 SMALL_RUNS = "ugf on 640 clips with short sequences, ten epochs; words cleanest, face noisiest"
 
 def comparison_cells(
@@ -351,7 +398,7 @@ _HEAD_ROWS = comparison_cells("forms", metrics=tuple(HEADS.values()), alone=("V"
        lambda rows: [below(f"{form}: change of MAE, {h}", effect(rows, form, h), "mae")
                      for form in FORMS for h in ("audio", "vision", "fused")],
        seeds=range(1, 21), source=_HEAD_ROWS, reason="under AdamW, as in the paper",
-       world=SMALL_RUNS,
+       world=SMALL_RUNS, worlds=in_worlds(_HEAD_ROWS),
        control=lambda rows: face_alone(rows, "forms: neither, mae_vision"))
 def lifted(
     seed: int, # of everything that is drawn
@@ -368,11 +415,13 @@ def _against_dropout(rows, name, ours):
     how = "with" if "dgm" in name else "without"
     return every(f"{ours} minus dropout, {how} DGM", [below(c, gap(c), "mae") for c in rivals])
 
+_DROP_ROWS = comparison_cells("dropout", "dropout_dgm")
+
 @claim("U9", "UFM beats random dropout", "lower MAE than dropout at each rate from 0.1 to 0.5, "
        "without and with DGM, at two caps of the masking rate",
        lambda rows: [_against_dropout(rows, name, ours) for name in ("dropout", "dropout_dgm")
                      for ours in FORMS_OF_UFM],
-       seeds=range(1, 21), source=comparison_cells("dropout", "dropout_dgm"), world=SMALL_RUNS,
+       seeds=range(1, 21), source=_DROP_ROWS, world=SMALL_RUNS, worlds=in_worlds(_DROP_ROWS),
        reason="the cap of the rates is ours; no masking lowers the error in this world, so nothing "
        "here shows power",
        control=lambda rows: below("dropout 0.1 minus none", rows["dropout: dropout 0.1, mae"]
@@ -395,7 +444,7 @@ def _u10(rows):
 
 @claim("U10", "results are insensitive to alpha",
        "mean MAE and Acc-2 at 0.1, 0.5 and 2 near those at 1", _u10,
-       seeds=range(1, 21), source=_ALPHA_ROWS, world=SMALL_RUNS,
+       seeds=range(1, 21), source=_ALPHA_ROWS, world=SMALL_RUNS, worlds=in_worlds(_ALPHA_ROWS),
        reason="alpha sets the strength of the method, so this also says insensitive to the method",
        control=lambda rows: above("MAE without the words minus with",
                                   rows["subsets: A+V, mae"] - rows["alpha: 1, mae"], "mae"))
@@ -417,10 +466,15 @@ def _subset_findings(rows):
             every("order of singles", [below(f"{a} minus {b}", mae[a] - mae[b], "mae")
                                        for a, b in zip(SINGLES, SINGLES[1:], strict=False)])]
 
+_SUBSET_ROWS = comparison_cells("subsets")
+
 @claim("U11", "three modalities beat two beat one; text is the most predictive",
        "mean MAE falls with the number of modalities; all three beat each pair; singles in the "
        "order of their noise",
-       _subset_findings, seeds=range(1, 21), source=comparison_cells("subsets"), world=SMALL_RUNS)
+       _subset_findings, seeds=range(1, 21), source=_SUBSET_ROWS, world=SMALL_RUNS,
+       worlds=in_worlds(_SUBSET_ROWS),
+       control=lambda rows: below("three minus the face alone", rows["subsets: T+A+V, mae"]
+                                  - rows["subsets: V, mae"], "mae"))
 def subsets(
     seed: int, # of everything that is drawn
 ) -> Row:      # one row
@@ -476,6 +530,7 @@ _MODULE_ROWS = comparison_cells("modules", metrics=tuple(HEADS.values()), alone=
        lambda rows: [below(f"change of MAE by UFM, {h}", rows[f"modules: UFM, {HEADS[h]}"]
                            - rows[f"modules: neither, {HEADS[h]}"], "mae") for h in ALONE],
        seeds=range(1, 21), source=_MODULE_ROWS, world=SMALL_RUNS,
+       worlds=in_worlds(_MODULE_ROWS),
        control=lambda rows: face_alone(rows, "modules: neither, mae_vision"))
 def masking_helps(
     seed: int, # of everything that is drawn

@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from ...base.types import Row
 from ...base.catalogue import claims
 from .core import (CLAIMS, FOLDER, PAPER_LETTERS, PROOFS, VERDICTS,
-                                      file_of, findings_of)
-from .core import judged, rows_of, run_claim, trials_of, verdict_of
+                                      Joined, findings_of, judged_everywhere)
+from .core import judged, rows_of, run_claim, seeds_of, trials_of, verdict_of
 from ...train.report import embed
+from ...train.series import run_missing
 from ...train.trials import fill
 
 # %% auto #0
-__all__ = ['CLAIM_PAGES', 'COUNT', 'ADDED', 'IDS', 'DOTS', 'COLOURS', 'RECHECKED', 'SAME_ROWS', 'NEW_SEEDS', 'load_claims',
-           'verdicts', 'all_findings', 'as_markdown', 'verdict_figure', 'figures', 'sections', 'again_rows',
-           'again_table', 'lacking_rows', 'measure_all', 'print_verdicts']
+__all__ = ['CLAIM_PAGES', 'COUNT', 'ADDED', 'IDS', 'DOTS', 'COLOURS', 'ASSUMPTIONS', 'RECHECKED', 'SAME_ROWS', 'NEW_SEEDS',
+           'load_claims', 'verdicts', 'all_findings', 'as_markdown', 'verdict_figure', 'figures', 'sections',
+           'world_map', 'map_figure', 'carried', 'finding_map', 'again_rows', 'again_table', 'lacking_rows', 'made',
+           'measure_all', 'what_is_left', 'print_verdicts']
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #load
 CLAIM_PAGES = {"UGF": "71_book.claims.ugf", "MUG": "72_book.claims.mug",
@@ -126,6 +128,86 @@ def sections(
                      embed(fig, f"main figure of the {paper} claims"))
                     for paper, fig in figures(folder).items()] + [("All claims", shown)]
 
+# %% ../../../nbs/79_book.claims.verdict.ipynb #map
+def world_map(
+    folder: str | Path = FOLDER,  # with the rows of all claims
+):                                # DataFrame: claim, world, word, control shown
+    "The verdict of each claim in each world."
+    import pandas as pd
+    return pd.DataFrame([{"claim": i, "world": j.world or "base", "word": j.word,
+                          "powered": j.control is not None and j.control.state == "shown"}
+                         for i, c in load_claims().items() if c.judge and not c.proof
+                         for j in judged_everywhere(i, folder)])
+
+def map_figure(
+    worlds,  # from `world_map`
+):           # matplotlib Figure
+    "A square per claim and world."
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Rectangle
+    papers = {p: worlds[worlds["claim"].str[0] == k] for k, p in PAPER_LETTERS.items()}
+    fig, axes = plt.subplots(1, 4, figsize=(9.5, 5.2), layout="constrained")
+    for ax, (paper, mine) in zip(axes, papers.items(), strict=True):
+        ids = list(dict.fromkeys(mine["claim"]))
+        for r in mine.assign(x=mine.groupby("claim").cumcount()).itertuples():
+            y = ids.index(r.claim)
+            ax.add_patch(Rectangle((r.x + 0.06, y - 0.42), 0.88, 0.84, fc=COLOURS[r.word],
+                                       ec="black" if r.powered else "none", lw=1.2))
+            ax.text(r.x + 0.5, y, r.world.replace("-", "\n"), ha="center", va="center",
+                    fontsize=4.5)
+        ax.set(xlim=(0, mine.groupby("claim").size().max()), ylim=(len(ids) - 0.5, -0.5),
+               xticks=[], title=paper)
+        ax.set_yticks(range(len(ids)), ids, fontsize=8)
+        ax.spines[:].set_visible(False)
+    fig.legend([Rectangle((0, 0), 1, 1, fc=c) for c in COLOURS.values()][:4],
+               VERDICTS[:4], loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    return fig
+
+# %% ../../../nbs/79_book.claims.verdict.ipynb #carries
+ASSUMPTIONS = {  # what a world changes -> names of worlds
+    "clips": ("mosi", "small", "few"), "length of training": ("honest", "long"),
+    "what words say": ("words", "speaks", "speaks-weight-1"),
+    "how far apart": ("near", "apart"), "fused vectors": ("bridge-1.0", "bridge-1.5"),
+    "last layer": ("scaled",), "trained stage 1": ("stage-1", "stage-1-scaled"),
+    "weight": ("weight-10", "weight-100", "weight-1000", "weight-10000", "beta-1",
+               "speaks-weight-100"),
+    "temperature, batch, network": ("sharp", "large", "minilm"),
+}
+
+def carried(
+    worlds,  # from `world_map`
+):           # DataFrame: a line per claim, a column per assumption
+    "Where does a verdict change with an assumption? Raises ValueError for a world without one."
+    import pandas as pd
+    of = {w: a for a, names in ASSUMPTIONS.items() for w in names}
+    unknown = set(worlds["world"]) - set(of) - {"base"}
+    if unknown: raise ValueError(f"worlds {sorted(unknown)} stand under no assumption")
+    lines = {}
+    for i, mine in worlds.groupby("claim", sort=False):
+        words = mine.set_index("world")["word"]
+        lines[i] = dict.fromkeys(ASSUMPTIONS, "")
+        for w, word in words.drop("base").items():
+            said = "same" if word == words["base"] else f"{w}: → {word}"
+            seen = lines[i][of[w]]
+            new = [s for s in seen.split("; ") if s] if seen != "same" or said == "same" else []
+            if said != "same" or not new: lines[i][of[w]] = "; ".join([*new, said])
+    return pd.DataFrame(lines).T
+
+# %% ../../../nbs/79_book.claims.verdict.ipynb #maps
+def finding_map(
+    lines,                # from `all_findings`
+    ids: Sequence[str],   # claims
+):                        # DataFrame: a line per finding, a column per world
+    "Estimates and states side by side."
+    import pandas as pd
+    mine = lines[lines["claim"].isin(ids) & lines["border"].notna()].copy()
+    mine["finding"] = mine["finding"].str.removesuffix(", no power shown")
+    mine["cell"] = [f"{e:+.3g} {s[0]}"
+                    for e, s in zip(mine["estimate"], mine["state"], strict=True)]
+    parts = [part.pivot(index=["claim", "finding"], columns="world", values="cell")
+             for _, part in mine.groupby("claim", sort=False)]
+    return pd.concat(parts).fillna("")
+
 # %% ../../../nbs/79_book.claims.verdict.ipynb #again
 RECHECKED = ("U1", "U4", "U5", "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M10", "M14",
              "F2", "S7", "S9", "S10", "S11")  # claims that train and are affordable here
@@ -155,7 +237,10 @@ def again_table(
     for i in load_claims():
         path = Path(folder) / f"{SAME_ROWS.get(i, i)}.csv"
         if not path.exists(): continue
-        new = pd.read_csv(path)
+        new, lender = pd.read_csv(path), CLAIMS[i].beside
+        if lender:  # its control looks at another claim's rows
+            lent = pd.read_csv(Path(folder) / f"{lender}.csv").set_index("seed")
+            new = new.merge(lent.add_prefix(f"{lender} "), on="seed")
         before, now = (judged(i, r) for r in (rows_of(i, first), new))
         states = [(a.state, b.state) for a, b in zip(before.findings, now.findings, strict=True)]
         turned = sum({a, b} == {"shown", "contradicted"} for a, b in states)
@@ -172,28 +257,57 @@ def lacking_rows(
     worlds: bool = False,        # their other worlds, too
 ) -> list:                       # of (id, world, seed) without a row
     "What would have to be measured."
-    import pandas as pd
     todo, known = [], load_claims()
     for i in ids:
-        own = {w: k for w, (_, k) in known[i].worlds.items() if not callable(k)} if worlds else {}
-        base = [] if known[i].source or known[i].judge is None else [""]
-        for w in (*base, *own):
-            path = file_of(i, folder, w)
-            there = set(pd.read_csv(path)["seed"]) if path.exists() else set()
-            todo += [(i, w, s) for s in known[i].seeds if s not in there]
+        c = known[i]
+        asked = [("", c.seeds)] if c.judge and made(c.source or {}) else []
+        asked += [(w, e.seeds or c.seeds) for w, e in c.worlds.items() if worlds and made(e.how)]
+        for w, seeds in asked:
+            there = seeds_of(i, folder, w)
+            todo += [(i, w, s) for s in seeds if s not in there]
     return todo
+
+def made(
+    how,      # of a world: knobs, or a source
+) -> bool:    # False for rows that another command makes
+    "Can the rows of a world be measured here?"
+    return isinstance(how, Joined) or not callable(how)
 
 def measure_all(
     folder: str | Path,  # of the rows
     todo: Sequence,      # from `lacking_rows`
 ) -> None:
     "Measure row after row, saying how long the rest will take."
-    begin = perf_counter()
-    for k, (i, w, seed) in enumerate(sorted(todo, key=lambda job: job[2]), 1):
-        run_claim(i, [seed], folder, progress=False, world=w)
+    begin, times = perf_counter(), Path(folder) / "times.csv"
+    def timed(job, seconds):
+        row: Row = dict(zip(("claim", "world", "seed"), job, strict=True))
+        run_missing(times, [row], lambda *_: {"seconds": round(seconds, 2)}, False)
+    for k, (i, w, seed) in enumerate(sorted(todo, key=lambda job: (job[2], job[1])), 1):
+        clock, how = process_time(), CLAIMS[i].worlds[w].how if w else CLAIMS[i].source
+        if isinstance(how, Joined): how.jobs(Path(folder).parent, seed)
+        else: run_claim(i, [seed], folder, progress=False, world=w)
+        timed((i, w, seed), process_time() - clock)
         rest = (perf_counter() - begin) / k * (len(todo) - k) / 3600
         print(f"{i}{'@' * bool(w)}{w}, seed {seed}: row {k} of {len(todo)}, {rest:.2f} h to go",
               flush=True)
+
+def what_is_left(
+    folder: str | Path = FOLDER,  # of the rows
+):  # DataFrame: claim, world, about, rows there, wanted, hours of one core, command
+    "Worlds that want rows, what they would cost, and the command."
+    import pandas as pd
+    path, lines = Path(folder) / "times.csv", []
+    took = pd.read_csv(path, keep_default_na=False) if path.exists() else pd.DataFrame(
+        columns=["claim", "world", "seed", "seconds"])
+    lacking = pd.DataFrame(lacking_rows(folder, IDS, True), columns=["claim", "world", "seed"])
+    for (i, w), jobs in lacking.groupby(["claim", "world"], sort=False):
+        c, mine = CLAIMS[i], took[(took["claim"] == i) & (took["world"] == w)]["seconds"]
+        wanted = (c.worlds[w].seeds if w else None) or c.seeds
+        lines.append({"claim": i, "world": w or "base", "there": len(wanted) - len(jobs),
+                      "wanted": len(wanted), "hours": mine.max() * len(jobs) / 3600,
+                      "command": f"python -m msa_lit.book.claims.verdict --only {i} "
+                                 + (f"--worlds {w}" if w else "--measure")})
+    return pd.DataFrame(lines, columns=["claim", "world", "there", "wanted", "hours", "command"])
 
 def print_verdicts(
     argv: list | None = None, # command line; None: the process's own
@@ -203,12 +317,15 @@ def print_verdicts(
     parser.add_argument("--folder", default=FOLDER)
     parser.add_argument("--only", nargs="+", help="ids; all if left out")
     parser.add_argument("--measure", action="store_true", help="rows that the files lack")
-    parser.add_argument("--worlds", action="store_true", help="also those of the other worlds")
+    parser.add_argument("--worlds", nargs="*", help="also those of other worlds; all without names")
+    parser.add_argument("--below", type=int, default=10**9, help="seeds below this one first")
     parser.add_argument("--again", action="store_true", help="a selection with other seeds")
     args = parser.parse_args(argv)
     ids = args.only or list(load_claims())
-    if args.measure or args.worlds:
-        measure_all(args.folder, lacking_rows(args.folder, ids, args.worlds))
+    if args.measure or args.worlds is not None:
+        todo = lacking_rows(args.folder, ids, args.worlds is not None)
+        measure_all(args.folder, [(i, w, s) for i, w, s in todo if s < args.below
+                                  and (not args.worlds or w in args.worlds)])
     if args.again: again_rows(Path(args.folder) / "again", args.only or RECHECKED)
     print(verdicts(args.folder)[["claim", "verdict", "evidence"]]
           .to_string(index=False, max_colwidth=100))

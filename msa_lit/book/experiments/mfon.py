@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -25,15 +26,16 @@ from ...model.losses import info_nce, info_nce_floor
 from ...model.contract import Method, total_losses
 from ...mfon.attention import HEAD_FORMS, GuidedEncoder
 from ...mfon.method import MFON_ABLATIONS, MFON, RELEASE, MFONOptions
-from ...train.runs import Run, read
+from ...train.runs import Run, load_corpus, read
 from ...train.trials import Trial, Trials, fill
 from ...measure.statistics import linear_probe, r_squared
 from ...simulate.world import truth_of
 
 # %% auto #0
 __all__ = ['RIDGE', 'DEVIATIONS', 'FOUR', 'AUDIO_STRONG', 'THREE', 'CASES', 'MFON_SCALE', 'SMALL_MODEL', 'MFON_TRIALS',
-           'retrieval', 'features', 'measure_features', 'measure_mfon_trial', 'random_batch', 'mfon_step_cost',
-           'mfon_cost_table', 'form_cost', 'form_table', 'run_mfon_experiments']
+           'MOSI_ARMS', 'MOSI_SEEDS', 'MOSI_SCALE', 'MOSI_TRIALS', 'retrieval', 'features', 'measure_features',
+           'measure_mfon_trial', 'measure_mosi_arm', 'random_batch', 'mfon_step_cost', 'mfon_cost_table', 'form_cost',
+           'form_table', 'run_mfon_experiments']
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #retrieval
 def retrieval(
@@ -135,14 +137,47 @@ def measure_mfon_trial(
     trial: Trial,                   # one of CASES
     seed: int,                      # of corpus and training
     sizes: tuple = (480, 120, 400), # clips in train, valid, test
+    world: Named | None = None,      # knobs of the corpus that differ for all trials
     **changes,                      # of SCALE
 ) -> Row:                           # the measurements
     "Simulate, fit, measure."
     small = SMALL_MODEL if trial.method == "mfon" else {}
-    corpus = trial.simulate(seed, n=sizes)
+    corpus = trial.simulate(seed, n=sizes, **(world or {}))
     return measure_features(trial.fit(corpus, seed, **(MFON_SCALE | small | changes)), corpus)
 
 MFON_TRIALS = Trials(CASES, measure_mfon_trial, "mfon/trials.csv")
+
+# %% ../../../nbs/54_book.experiments.mfon.ipynb #mosi-arms
+MOSI_ARMS = {  # one suspect away at a time
+    "frozen text": Trial("mfon", {"freeze_text": True}),
+    "late fusion, frozen text": Trial("late_fusion", {"freeze_text": True}),
+    "no contrast": Trial("mfon", {"beta": 0.0}),
+    "no distillation": Trial("mfon", {"alpha": 0.0}),
+    "light contrast": Trial("mfon", {"beta": 0.005}),
+    "dropout on the text": Trial("mfon", {"text_dropout": 0.3}),
+    "mfon": Trial("mfon"), "late fusion": Trial("late_fusion"),
+}
+MOSI_SEEDS = (1111, 1112, 1113, 1114, 1115)
+MOSI_SCALE: Named = dict(text="minilm", text_lr=1e-4, epochs=10, patience=4)  # results/mosi_ta's
+
+def measure_mosi_arm(
+    trial: Trial,                 # one of MOSI_ARMS
+    seed: int,                    # of weights and order
+    corpus: Corpus | None = None, # None: real MOSI, in the folder that MSA_LIT_DATA names
+    **changes,                    # of MOSI_SCALE
+) -> Row:                         # errors by split and head, the epoch that validation chose
+    "Fit one arm. Raises OSError where the corpus is not."
+    corpus = corpus or load_corpus(Path(os.environ.get("MSA_LIT_DATA", "../data")) / "mosi",
+                                   scheme="mosi")
+    taught: Named = {"teacher_epochs": 3} if trial.method == "mfon" else {}
+    run = trial.fit(corpus, seed, weights=False, **(MOSI_SCALE | taught | changes))
+    last = run.history[run.history.stage == run.history.stage.iloc[-1]].reset_index(drop=True)
+    row = {f"{split}_{head}": run.scores[split][head]["mae"] for split in ("valid", "test")
+           for head in ("multimodal", "text", "audio")}
+    return row | {k: run.metrics[k] for k in ("corr", "acc2_non0")} | {
+        "epoch": int(last.valid_score.idxmin()) + 1, "epochs": len(last)}
+
+MOSI_TRIALS = Trials(MOSI_ARMS, measure_mosi_arm, "mfon/mosi_arms.csv")
 
 # %% ../../../nbs/54_book.experiments.mfon.ipynb #random-batch
 def random_batch(
@@ -238,8 +273,9 @@ def run_mfon_experiments(
     "Run what a result file lacks."
     parser = argparse.ArgumentParser(description=run_mfon_experiments.__doc__)
     parser.add_argument("path", help="result file, for example results/mfon/trials.csv")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--trials", nargs="+", choices=list(MFON_TRIALS), default=None)
+    parser.add_argument("--seeds", type=int, nargs="+", help="0 to 4, on MOSI 1111 to 1115")
+    parser.add_argument("--trials", nargs="+", choices=[*MFON_TRIALS, *MOSI_TRIALS], default=None)
+    parser.add_argument("--mosi", action="store_true", help="the arms on real MOSI: four hours")
     parser.add_argument("--cost", action="store_true", help="time training steps instead")
     parser.add_argument("--forms", action="store_true", help="time both forms of the attention")
     parsed = parser.parse_args(argv)
@@ -250,8 +286,9 @@ def run_mfon_experiments(
         pd.DataFrame(rows).to_csv(parsed.path, index=False)
     else:
         path = Path(parsed.path)
-        trials = replace(MFON_TRIALS, file=path.name)
-        added = fill(trials, path.parent, parsed.seeds, parsed.trials)
+        trials = replace(MOSI_TRIALS if parsed.mosi else MFON_TRIALS, file=path.name)
+        seeds = parsed.seeds or (MOSI_SEEDS if parsed.mosi else range(5))
+        added = fill(trials, path.parent, seeds, parsed.trials)
         print(added, "rows added to", path)
 
 if __name__ == "__main__" and "__file__" in globals(): run_mfon_experiments()

@@ -61,16 +61,19 @@ BETAS, ALPHAS = (1e-4, 1e-3, 0.01, 0.1, 1.0), (0.001, 0.05, 0.5)
 def _mug(**options): return Trial("mug", options)
 def _labels(method, **options): return Trial(method, LABELS_ALONE | options)
 
-MUG_ARMS = {**{name: Trial("mug", options) for name, options in MUG_ABLATIONS.items()},
-            "mlc": Trial("mug_mlc"), "self_mm": Trial("self_mm"),
-            **{f"alpha {a:g}": _mug(inner_lr=a) for a in ALPHAS},
-            **{f"beta {b:g}": _mug(**REUSED, beta=b) for b in BETAS},
-            "first order": _labels("mug", first_order=True), "no noise": _labels("mug", noise=0.0),
-            "printed decay": _labels("mug", count_from="start"),
-            "slow decay": _labels("mug", lambda_init=0.99),
-            "averaged answers": _labels("mug", label_draws=20),
-            "both stopped": _labels("mug", stop="both"),
-            "mlc, fast": _labels("mug_mlc", meta_lr=1.0)}
+MUG_ARMS = {
+    **{name: Trial("mug", options) for name, options in MUG_ABLATIONS.items()},
+    "mlc": Trial("mug_mlc"), "self_mm": Trial("self_mm"),
+    **{f"alpha {a:g}": _mug(inner_lr=a) for a in ALPHAS},
+    **{f"beta {b:g}": _mug(**REUSED, beta=b) for b in BETAS},
+    "labels copied, beta 1": Trial("mug", MUG_ABLATIONS["labels copied"] | {"beta": 1.0}),
+    "true labels, beta 1": Trial("mug", MUG_ABLATIONS["true labels"] | {"beta": 1.0}),
+    "first order": _labels("mug", first_order=True), "no noise": _labels("mug", noise=0.0),
+    "printed decay": _labels("mug", count_from="start"),
+    "slow decay": _labels("mug", lambda_init=0.99),
+    "averaged answers": _labels("mug", label_draws=20), "both stopped": _labels("mug", stop="both"),
+    "mlc, fast": _labels("mug_mlc", meta_lr=1.0),
+}
 
 def shared_by(
     trial: Trial,  # one of ARMS

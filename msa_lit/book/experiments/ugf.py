@@ -87,15 +87,17 @@ CELLS = {
 def run_cell(
     trial: Trial,  # a cell
     seed: int,     # of corpus, weights and order
+    world: Named | None = None,  # knobs of the corpus that differ for all cells
     **setting,     # loop options to change, for quick tries
 ):                 # the finished Run
     "Train one cell with one seed."
-    return trial.fit(small_corpus(seed, **trial.world), seed, **(SETTING | setting))
+    corpus = small_corpus(seed, **((world or {}) | trial.world))
+    return trial.fit(corpus, seed, **(SETTING | setting))
 
 def measure_cell(
     trial: Trial,  # a cell
     seed: int,     # of corpus, weights and order
-    **setting,     # loop options to change
+    **setting,     # loop options to change, and `world`
 ) -> Row:          # metrics of all heads, and "failed": why, where there are none
     "Train one cell and keep its errors."
     try: run = run_cell(trial, seed, **setting)
