@@ -29,14 +29,14 @@ fuzz: install     # 10,000 odd and hostile inputs, about five minutes
 torture: install  # runs killed, interrupted and out of disk at every moment, about half an hour
 	$(BIN)/python tests/torture.py
 
-processes: install # every method, piece and option in one, two and three processes, about ten minutes
-	$(BIN)/python tests/processes.py
+processes: install # every method, piece and option in one, two and three processes; AGAIN=--resume goes on
+	$(BIN)/python tests/processes.py $(AGAIN)
 
 shuffle: install  # notebooks in one process and in another order; each must leave it as it was
 	$(BIN)/python tests/run.py --shuffle $(or $(SEED),$(shell date +%j))
 
-bench: minilm $(PEER)/installed  # times beside another library's, by turns; about twenty minutes
-	$(BIN)/python tests/bench/run.py --peer $(PEER)/bin/python
+bench: minilm $(PEER)/installed  # times beside another library's, by turns; about twenty minutes; AGAIN=--resume goes on
+	$(BIN)/python tests/bench/run.py --peer $(PEER)/bin/python $(AGAIN)
 	$(BIN)/python tests/bench/processes.py
 
 nightly: minilm  # a run on a corpus of MOSEI's size, from the pickle to the result, with its memory

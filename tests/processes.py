@@ -1,11 +1,16 @@
 """Every method, every piece that fits it, and options that change what is exchanged.
 
-python tests/processes.py   about ten minutes, in one, two and three processes (make processes);
-                            results/processes/table.csv and chance.csv
+python tests/processes.py             in one, two and three processes (make processes)
+python tests/processes.py --resume    only what results/processes/table.csv does not hold yet
+
+Methods and pieces are those that are registered, other packages' included. Sittings are taken some
+at a time and written down at once: results/processes/table.csv and chance.csv.
 """
 
+import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
@@ -14,15 +19,19 @@ sys.path.insert(0, str(ROOT))
 
 import pandas as pd  # noqa: E402
 
-from msa_lit.base.catalogue import entries  # noqa: E402
+from msa_lit.base.catalogue import names  # noqa: E402
 from msa_lit.train.examination import Setting  # noqa: E402
-from msa_lit.train.together import Sitting, examine_chance, examine_processes  # noqa: E402
+from msa_lit.train.together import Sitting, compare_processes, examine_chance  # noqa: E402
+from msa_lit.train.together import passes  # noqa: E402
 
 FOLDER = ROOT / "results" / "processes"
-PIECES = ("align", "dgm", "ufm")
+COLUMNS = ["precision", "method", "processes", "weights", "predictions", "history",
+           "all the same", "refused"]
+TOGETHER = 8  # sittings in one go: their processes import only once
 MORE = [  # options that change what is exchanged, drawn or padded
     ("late_fusion", dict(encoder="transformer")),
     ("late_fusion", dict(accumulate=2, clip=0.5)),
+    ("late_fusion", dict(optimiser="amsgrad", warmup=0.3)),
     ("late_fusion", dict(schedule="cosine", warmup=0.2, loss="mse")),
     ("late_fusion", dict(text="random:bert")),
     ("late_fusion", dict(batch_size=7)),
@@ -56,10 +65,9 @@ MORE = [  # options that change what is exchanged, drawn or padded
 
 def sittings():
     "Methods alone, with each piece that fits, with all of those; then the options."
-    names = sorted(name for kind, name in entries() if kind == "method")
     out = []
-    for name in names:
-        fitting = [p for p in PIECES if fits(f"{name}+{p}")]
+    for name in names("method"):
+        fitting = [p for p in names("piece") if fits(f"{name}+{p}")]
         out += [Sitting(name), *(Sitting(f"{name}+{p}") for p in fitting)]
         if len(fitting) > 1:
             out.append(Sitting("+".join([name, *fitting])))
@@ -74,21 +82,60 @@ def fits(name):
     return True
 
 
+def key(precision, sitting, processes=2):
+    return (precision, str(sitting), processes)
+
+
+def examined(todo, precision, table):
+    "Sit some at a time; the file grows with every one of them."
+    done = {key(*row) for row in table[["precision", "method", "processes"]].itertuples(index=False)}
+    left = [s for s in todo if key(precision, s) not in done]
+    for start in range(0, len(left), TOGETHER):
+        part, began = left[start:start + TOGETHER], time.monotonic()
+        found = compare_processes(part, exact=precision == "double", timeout=3600)
+        table = pd.concat([table, found.assign(precision=precision)[COLUMNS]], ignore_index=True)
+        write(table, "table", "%.2e")
+        print(f"{precision}: {start + len(part)} of {len(left)} sittings, "
+              f"{time.monotonic() - began:.0f} s: {', '.join(map(str, part))}", flush=True)
+    return table
+
+
+def write(table, name, digits):
+    table.to_csv(FOLDER / f"{name}.csv", index=False, float_format=digits, lineterminator="\n")
+
+
+def before(resume):
+    file = FOLDER / "table.csv"
+    if not resume or not file.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    numbers = {k: [""] for k in ("weights", "predictions", "history")}
+    return pd.read_csv(file, keep_default_na=False, na_values=numbers)[COLUMNS]
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--resume", action="store_true")
+    resume = parser.parse_args().resume
     FOLDER.mkdir(parents=True, exist_ok=True)
     todo = sittings()
-    print(f"{len(todo)} sittings", flush=True)
     alone = [s for s in todo if "+" not in s.name and not s.options]
-    tables = [
-        examine_processes(todo, timeout=3600).assign(precision="double"),
-        examine_processes(alone, exact=False, timeout=3600).assign(precision="single"),
-    ]
-    table = pd.concat(tables, ignore_index=True)
+    print(f"{len(todo)} sittings, {len(alone)} of them methods alone", flush=True)
+    table = before(resume)
+    table = examined(alone, "double", table)
+    table = examined([s for s in todo if s not in alone], "double", table)
+    table = examined(alone, "single", table)
     print(table.to_string(), flush=True)
-    table.to_csv(FOLDER / "table.csv", index=False, float_format="%.2e", lineterminator="\n")
+    held = [passes(row, row["precision"] == "double") for _, row in table.iterrows()]
+    if not all(held):
+        sys.exit(f"several processes end elsewhere:\n{table[[not h for h in held]].to_string()}")
+    if resume and (FOLDER / "chance.csv").exists():
+        known = set(pd.read_csv(FOLDER / "chance.csv").method)
+        if known >= {s.name for s in alone}:
+            return
     chance = examine_chance([s.name for s in alone], timeout=3600)
     print(chance.to_string(), flush=True)
-    chance.to_csv(FOLDER / "chance.csv", index=False, float_format="%.4g", lineterminator="\n")
+    write(chance, "chance", "%.4g")
 
 
 if __name__ == "__main__":

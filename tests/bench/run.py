@@ -4,6 +4,7 @@ python tests/bench/run.py                  every row, about twenty minutes
 python tests/bench/run.py --only steps     one row, or several
 python tests/bench/run.py --resume         only rows that have no result yet
 python tests/bench/run.py --only whole     the nightly row: a whole run on MOSEI's size
+python tests/bench/run.py --only suite     how long all notebooks and all tests take
 
 The other side is MMSA in an environment of its own (`make bench` makes it). Every comparison is a
 ratio of medians of one run, in which the two sides took turns.
@@ -26,7 +27,7 @@ sys.path[:0] = [str(HERE), str(ROOT)]
 from turns import Side, alternate  # noqa: E402
 
 OURS = [sys.executable, str(HERE / "ours.py")]
-ROWS, NIGHTLY = {}, ("whole",)
+ROWS, NIGHTLY = {}, ("whole", "suite")
 
 
 def row(what):
@@ -225,6 +226,36 @@ def whole(bench):
     return told | {"limits": held_to(told, {"private_mb": 300})}
 
 
+def piece(bench, what): return bench.once([sys.executable, str(HERE / "pieces.py"), what])
+
+
+@row("bfloat16 over float32: a product, and a training pass of the text network")
+def precision(bench): return piece(bench, "precision")
+
+
+@row("torch.compile of the text network over ours")
+def compiled(bench): return piece(bench, "compile")
+
+
+@row("What a step costs outside of model and optimiser")
+def overhead(bench): return piece(bench, "overhead")
+
+
+@row("All notebooks and all tests, one after the other")
+def suite(bench):
+    told, whole = {}, {**bench.environment, "PYTHONPATH": str(ROOT)}
+    nbdev = [str(Path(sys.executable).with_name("nbdev_test")), "--do_print"]
+    for name, command in {"nbdev_test": nbdev,
+                          "pytest": [sys.executable, "-m", "pytest", "-q", "tests"]}.items():
+        print(f"  {name} ...", flush=True)
+        began = time.monotonic()
+        done = subprocess.run(command, env=whole, cwd=ROOT, capture_output=True, text=True)
+        told |= {f"{name}_s": round(time.monotonic() - began), f"{name}_passed": not done.returncode}
+    minutes = (told["nbdev_test_s"] + told["pytest_s"]) / 60
+    return told | {"minutes": round(minutes, 1)} | {
+        "limits": held_to({"minutes": round(minutes, 1)}, {"minutes": 20})}
+
+
 # -- all of it ---------------------------------------------------------------------------------
 
 def hardware(bench):
@@ -264,6 +295,7 @@ def main():
         what, function = ROWS[name]
         path = args.out / f"{name}.json"
         if args.resume and path.exists(): continue
+        print(f"{name}: {what} ...", flush=True)
         before, began = hardware(bench), time.monotonic()
         found = function(bench)
         about = {"row": name, "what": what, "date": str(date.today()),
