@@ -82,14 +82,10 @@ def fits(name):
     return True
 
 
-def key(precision, sitting, processes=2):
-    return (precision, str(sitting), processes)
-
-
 def examined(todo, precision, table):
     "Sit some at a time; the file grows with every one of them."
-    done = {key(*row) for row in table[["precision", "method", "processes"]].itertuples(index=False)}
-    left = [s for s in todo if key(precision, s) not in done]
+    done = set(zip(table.precision, table.method, strict=True))
+    left = [s for s in todo if (precision, str(s)) not in done]
     for start in range(0, len(left), TOGETHER):
         part, began = left[start:start + TOGETHER], time.monotonic()
         found = compare_processes(part, exact=precision == "double", timeout=3600)
