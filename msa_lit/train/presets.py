@@ -690,6 +690,7 @@ FACTS["DMD"] = {
     "grad_clip": (0.6, "of each entry of the gradient; `clip` is of the norm"),
     "patience": (5, "of a schedule that halves the rate: not followed"),
     "gd_size_low, gd_size_high": ([64, 32], ("common_hidden", "private_hidden")),
+    "gd_prior": ("text teaches", Means("text teaches", {"favour": True})),
     "gd_reg": (10.0, ("expected",)), "w_losses, of features": (10.0, ("repel",)),
     "factors of graphs, split, margin and cosine": ([0.05, 0.1, 0.1],
                                                     ("lessons", "split", "separate")),
