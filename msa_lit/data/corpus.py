@@ -335,13 +335,13 @@ def pad_rows(
     index: Sequence[int],  # K of them, in this order
 ) -> Padded:               # as `pad` of these rows; ValueError for an empty one or for none
     "Copy rows into a padded batch, each in one run."
-    index = np.asarray(index, np.int64)
-    starts, ends = rows.offsets[:-1][index], rows.offsets[1:][index]
+    asked = np.asarray(index, np.int64)
+    starts, ends = rows.offsets[:-1][asked], rows.offsets[1:][asked]
     lengths, values = ends - starts, np.asarray(rows.values).view(np.ndarray)
-    if not len(index) or not lengths.all() or not values.flags.c_contiguous:
-        return pad([rows[i] for i in index])
+    if not len(asked) or not lengths.all() or not values.flags.c_contiguous:
+        return pad([rows[i] for i in asked])
     longest, width = int(lengths.max()), int(np.prod(values.shape[1:]))
-    out, flat = np.empty((len(index), longest * width), values.dtype), values.reshape(-1)
+    out, flat = np.empty((len(asked), longest * width), values.dtype), values.reshape(-1)
     runs = zip(out, (starts * width).tolist(), (lengths * width).tolist(), strict=True)
     for row, start, size in runs:
         row[:size] = flat[start:start + size]

@@ -653,7 +653,8 @@ FACTS["SUGRM"] = {
         _each([5e-5, 1e-2], [5e-5, 1e-3], _NEITHER), ("text_lr", "lr")),
     "rate of the encoders, written in its code": (5e-4, ("audio_lr", "vision_lr")),
     "weight_decay_bert, _text, _other": (
-        _each(*({"bert": 0.001, "spt": 0.001, "other": x} for x in (0.001, 0.01)), _NEITHER),
+        _each({"bert": 0.001, "spt": 0.001, "other": 0.001},
+              {"bert": 0.001, "spt": 0.001, "other": 0.01}, _NEITHER),
         Parts({"bert": "text_decay", "other": "weight_decay"}, 1 / STEPS)),
     "combined_dim, common_dim, d_model": (32, ("common_width",)),
     "num_heads": (_each(8, 4, _NEITHER), ("heads",)), "layers": (4, ("layers",)),
