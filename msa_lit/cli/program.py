@@ -151,6 +151,18 @@ def _robustness(p):
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
+def _features(p):
+    p.add_argument("clips", nargs="+", metavar="CLIP", help="recordings or films")
+    p.add_argument("--out", required=True, help="a new folder: a store per set of modalities")
+    p.add_argument("--voice", default="egemaps", help="egemaps, sims or none [egemaps]")
+    p.add_argument("--face", default="", help="a task file of mediapipe, or openface [none]")
+    p.add_argument("--words", default="", help="a transcript (.csv, .srt) or a Whisper folder")
+    p.add_argument("--cache", help="folder that keeps what was computed")
+    p.add_argument("--scheme", default="mosi", help="of the model that will read them [mosi]")
+    p.add_argument("--aligned", action="store_true", help="one frame of voice and face per word")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
 def _score(p):
     p.add_argument("file", metavar="FILE.csv",
                    help="a row per clip, with the columns id, prediction, label")
@@ -223,6 +235,9 @@ COMMANDS = {  # name -> (what it does, its own words, its function, what reads, 
         commands.run_robustness,
         "read_corpus",
         None,
+    ),
+    "features": (
+        "voice, face and words of clips", _features, commands.run_features, None, None,
     ),
     "score": ("metrics and passport of a prediction file", _score, commands.run_score, None, None),
     "methods": (
