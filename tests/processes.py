@@ -57,6 +57,7 @@ MORE = [  # options that change what is exchanged, drawn or padded
     ("mfon", dict(future=True, reduction="first")),
     ("mfon", dict(accumulate=2, direction="student_first")),
     ("graph_mfn", dict(sigmoid=True, accumulate=2)),
+    ("mag_bert", dict(at_layer=1, beta=0.2, accumulate=2)),
     ("mfm", dict(memory=8, accumulate=2, prior=10.0)),
     ("mmim", dict(bound="steps", accumulate=2, beta=1.0)),
     ("mmim", dict(history=2, variance=True, whole=True, batch_size=26)),

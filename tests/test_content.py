@@ -640,7 +640,8 @@ FLIPS = dict(
 
 @pytest.mark.parametrize(
     "method", ["late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon", "tfn", "lmf",
-               "ef_lstm", "misa", "mult", "mfn", "graph_mfn", "mmim", "mfm", *LATER]
+               "ef_lstm", "misa", "mult", "mfn", "graph_mfn", "mmim", "mfm",
+               "mag_bert", *LATER]
 )
 def test_exactly_the_options_named_idle_change_no_bit(method, monkeypatch):
     known = {f.name for o in ("model", "train") for f in fields(choose(method, {})[o])}

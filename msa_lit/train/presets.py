@@ -475,7 +475,8 @@ FACTS["MulT"] = COMMON | VECTORS | {
 }
 
 # %% ../../nbs/09_train.presets.ipynb #peers-memory
-MORE_PEERS = {"MMIM": ("mmim",), "MFM": ("mfm",)}
+MORE_PEERS = {"MMIM": ("mmim",), "MFM": ("mfm",),
+              "MAG-BERT": ("mag_bert",)}
 
 FACTS["MFN"] = COMMON | VECTORS | {
     "hidden_dims": (_each([256, 32, 256], [128, 32, 128], [64, 16, 64]),
@@ -566,6 +567,20 @@ FACTS["MFM"] = COMMON | VECTORS | {
     "learning_rate": (_each(2e-3, 1e-3, 2e-3), "in the file, but not handed to its optimiser"),
     "rate of its optimiser": (1e-3, ("lr",)),
     "weight_decay": (_each(1e-3, 5e-4, 5e-3), ("weight_decay",)),
+}
+FACTS["MAG-BERT"] = COMMON | {
+    "text network": (BERT, ("text",)),
+    "text vector": ("first token", Means("first token", {"pooling": "first"})),
+    "loss": ("L1", Means("L1", {"loss": "mae"})),
+    "place of the gate": ("behind the embeddings", Means("behind the embeddings", {"at_layer": 0})),
+    "bias of the shift": (True, ("shift_bias",)),
+    "beta_shift": (1.0, ("beta",)),
+    "dropout_prob": (_each(0.3, 0.2, 0.1), ("dropout",)),
+    "dropout in front of the answer": (0.1, "one dropout for gate and answer, that of the gate"),
+    "need_data_aligned": (True, "any corpus will do: frames are shared out to words"),
+    "batch_size": (32, ("batch_size",)),
+    "learning_rate": (_each(2e-5, 1e-5, 5e-5), ("lr", "text_lr")),
+    "weight_decay": (0.0, ("weight_decay",)),
 }
 
 # %% ../../nbs/09_train.presets.ipynb #own-code

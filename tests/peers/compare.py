@@ -26,6 +26,7 @@ from MMSA.trains.singleTask.MISA import MISA as PeerTraining
 from msa_lit.baselines.graph_mfn import GraphMFN, GraphMFNOptions
 from msa_lit.baselines.lf_dnn import LFDNN
 from msa_lit.baselines.lmf import LMF, LMFOptions
+from msa_lit.baselines.mag_bert import AdaptationGate
 from msa_lit.baselines.mfm import MFM, MFMOptions
 from msa_lit.baselines.mfn import MFN, MFNOptions
 from msa_lit.baselines.misa import MISA, MISAOptions
@@ -36,6 +37,7 @@ from msa_lit.model.options import ModelOptions, ModelSpec
 
 peer_misa = import_module("MMSA.models.singleTask.MISA")  # its package calls the class so, too
 peer_mmim = import_module("MMSA.models.singleTask.MMIM")
+peer_mag = import_module("MMSA.models.singleTask.BERT_MAG")
 WIDTHS = {"text": 12, "audio": 5, "vision": 20}
 HIDDEN = {"text": 16, "audio": 7, "vision": 9}
 TEXT_OUT, BEHIND, FRAMES, CLIPS = 8, 10, 6, 5  # LMF's text_out is half of the words' hidden
@@ -385,6 +387,25 @@ def unseen(peer, nets):
     return sum(id(p) not in known for net in nets for p in net.parameters())
 
 
+def gate_row():
+    "MAG-BERT's gate alone: its text network cannot be built with the transformers of today."
+    others = {m: w for m, w in WIDTHS.items() if m != "text"}
+    peer = peer_mag.MAG(SimpleNamespace(hidden_size=WIDTHS["text"]), SimpleNamespace(
+        feature_dims=tuple(WIDTHS.values()), beta_shift=0.7, device="cpu", dropout_prob=0.0))
+    bolder(peer)
+    ours = AdaptationGate(WIDTHS["text"], others, 0.7, bias=True).double().eval()
+    peer, pairs = peer.double().eval(), all_of(ours.norm, peer.LayerNorm)
+    for m, letter in (("audio", "a"), ("vision", "v")):
+        pairs += all_of(ours.open[m], getattr(peer, f"W_h{letter}"))
+        pairs += all_of(ours.move[m], getattr(peer, f"W_{letter}"))
+    copied(pairs)
+    x = {m: p.values for m, p in batch_of(WIDTHS).inputs.items()}
+    mine = ours(x["text"], {m: x[m] for m in others})
+    theirs = peer(x["text"], x["vision"], x["audio"])
+    loss = mine.square().sum(), theirs.square().sum()
+    return judged("mag_bert, its gate", loss, (mine, theirs), pairs)
+
+
 def left_out():
     "Names of the parameters that MMSA's list for LMF's optimiser never mentions."
     model = torch.nn.Module()
@@ -403,7 +424,7 @@ def main(path):
                 factor_pairs),
             row("lf_dnn", LFDNN(spec()), LF_DNN(settings()),
                 lambda f, p: behind(f, p, joined_columns)),
-            misa_row(), mfn_row(), mfm_row(), *mmim_rows(), graph_row()]
+            misa_row(), mfn_row(), mfm_row(), *mmim_rows(), gate_row(), graph_row()]
     found = {"peer": "MMSA 2.2.1", "torch": torch.__version__,
              "graph_mfn: tensors never trained": rows[-1].pop("unseen"),
              "lmf: never trained": left_out(), "rows": rows}
