@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +53,7 @@ class _Undrawn(nn.Linear):
 
 def _linear(width_in, width): # room for weights, nothing drawn
     made = _Undrawn(width_in, width)
-    made.__class__ = nn.Linear
+    cast(Any, made).__class__ = nn.Linear
     return made
 
 def _table(rows, width, empty=None):
@@ -101,10 +102,10 @@ class _AddNorm(nn.Module): # norm(before + W x)
 class _Layer(nn.Module):
     def __init__(self, o):
         super().__init__()
-        self.attention = nn.Module()
+        self.attention: Any = nn.Module()
         self.attention.self = _Attention(o)
         self.attention.output = _AddNorm(o.hidden_size, o)
-        self.intermediate = nn.Module()
+        self.intermediate: Any = nn.Module()
         self.intermediate.dense = _linear(o.hidden_size, o.intermediate_size)
         self.output = _AddNorm(o.intermediate_size, o)
 
@@ -121,7 +122,7 @@ class Bert(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        self.encoder = nn.Module()
+        self.encoder: Any = nn.Module()
         self.encoder.layer = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
         self.pooler = nn.Module()  # on top of the first token; nobody reads it, files hold it
         self.pooler.dense = _linear(config.hidden_size, config.hidden_size)
@@ -208,8 +209,9 @@ class WordPieces:
     def __call__(self, text, verbose=False, truncation=False, max_length=None):
         if isinstance(text, str): # cut before the last token, the mark of the end
             ids = self.rules.encode(text).ids
-            cut = truncation and len(ids) > max_length
-            return {"input_ids": [*ids[:max_length - 1], ids[-1]] if cut else ids}
+            if truncation and max_length and len(ids) > max_length:
+                ids = [*ids[:max_length - 1], ids[-1]]
+            return {"input_ids": ids}
         return {"input_ids": [found.ids for found in self.rules.encode_batch_fast(text)]}
 
 def word_pieces(
