@@ -20,7 +20,7 @@ from ..model.crossmodal import CrossStack, may_look
 from ..model.encoders import pool
 
 # %% auto #0
-__all__ = ['USUAL_TEACHER', 'DMDOptions', 'DMD']
+__all__ = ['USUAL_TEACHER', 'DMDOptions', 'Decoupling', 'DMD']
 
 # %% ../../nbs/67_baselines.dmd.ipynb #options
 @dataclass(frozen=True)
@@ -37,10 +37,9 @@ class DMDOptions(MulTOptions):
 
 USUAL_TEACHER = (("vision", "text"), ("audio", "text"))  # (student, teacher), as the code expects
 
-# %% ../../nbs/67_baselines.dmd.ipynb #method
-@method("dmd")
-class DMD(MulT):
-    "Common and private states, and a graph of lessons on each (Li 2023). Needs two modalities."
+# %% ../../nbs/67_baselines.dmd.ipynb #decoupling
+class Decoupling(MulT):
+    "States split in two, an answer from every part, a graph of lessons on either side."
     Options = DMDOptions
 
     def build_between(self) -> None: # MulT's stacks, the split, both graphs
@@ -67,7 +66,7 @@ class DMD(MulT):
         own = may_look(lengths, lengths, self.options.future)
         return pool(self.own[modality](states, None, own), lengths, "last")
 
-    def forward(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, n n d]
         x, sizes = self.convolved(batch), {m: p.lengths for m, p in batch.inputs.items()}
         parts = self.split(x)
         private, common = parts["private"], parts["common"]
@@ -87,6 +86,11 @@ class DMD(MulT):
             "costs": split_costs(x, parts, sizes),
             "edges": self.lessons(said["low"], {m: v[0] for m, v in low.items()}),
             "private edges": self.private_lessons(said["high"], features)})
+
+# %% ../../nbs/67_baselines.dmd.ipynb #method
+@method("dmd")
+class DMD(Decoupling):
+    "Common and private states, and a graph of lessons on each (Li 2023). Needs two modalities."
 
     def losses(self, batch: Batch, out: Output) -> dict[str, Tensor]: # name -> scalar, eq. (3)
         o, y, e, loss = (self.options, batch.labels["multimodal"], out.extra,

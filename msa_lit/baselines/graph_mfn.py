@@ -25,6 +25,7 @@ def sets_of(
     "All sets that can be made of some modalities."
     return [s for k in range(1, len(of) + 1) for s in combinations(of, k)]
 
+# %% ../../nbs/65_baselines.graph_mfn.ipynb #vertices
 class FusionGraph(nn.Module):
     "A vertex per set of modalities, a weight per edge, a vector at the top."
     def __init__(
@@ -61,7 +62,7 @@ class FusionGraph(nn.Module):
             at[v] = read(net, sources, e)
         return read(self.top, self.vertices, last)
 
-# %% ../../nbs/65_baselines.graph_mfn.ipynb #method
+# %% ../../nbs/65_baselines.graph_mfn.ipynb #graph-memory
 class GraphMemory(GatedMemory):
     "Single vertices from two steps' states, the graph over them, the gated memory behind it."
     watches = 0  # of an LSTM's states, (h, c), what it says
@@ -87,6 +88,7 @@ class GraphMemory(GatedMemory):
                    for net, pair in zip(self.singles, pairs, strict=True)]
         return self.update(self.graph(singles), memory)
 
+# %% ../../nbs/65_baselines.graph_mfn.ipynb #options
 @dataclass(frozen=True)
 class GraphMFNOptions(MFNOptions):
     "Options of `graph_mfn`."
@@ -94,6 +96,7 @@ class GraphMFNOptions(MFNOptions):
     node: int = 32            # width of the vertices of several modalities and of the top
     sigmoid: bool = False     # efficacies between 0 and 1; False: any number, as released
 
+# %% ../../nbs/65_baselines.graph_mfn.ipynb #method
 @method("graph_mfn")
 class GraphMFN(MFN):
     "Memory fusion over a graph of all sets of modalities (Zadeh et al. 2018)."

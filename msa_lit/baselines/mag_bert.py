@@ -47,7 +47,7 @@ class AdaptationGate(nn.Module):
         longest = self.beta * words.norm(dim=-1, keepdim=True)
         return (longest / (h.norm(dim=-1, keepdim=True) + 1e-6)).clamp(max=1.0) * h
 
-    def forward(self, words: Tensor, given: Tensors) -> Tensor: # the same -> [N, T, h]
+    def forward(self, words: Tensor, given: Tensors) -> Tensor: # as `shift`, to [N, T, h]
         return self.dropout(self.norm(words + self.shift(words, given)))
 
 # %% ../../nbs/62_baselines.mag_bert.ipynb #place
@@ -72,6 +72,7 @@ def place_in(
                          "0 for the embeddings")
     return embeddings if layer == 0 else layers[layer - 1]
 
+# %% ../../nbs/62_baselines.mag_bert.ipynb #shifted
 @contextmanager
 def shifted(place: nn.Module, gate: AdaptationGate, given: Tensors):
     "While this lasts, what comes out of a place passes a gate."
@@ -83,7 +84,7 @@ def shifted(place: nn.Module, gate: AdaptationGate, given: Tensors):
     try: yield
     finally: handle.remove()
 
-# %% ../../nbs/62_baselines.mag_bert.ipynb #method
+# %% ../../nbs/62_baselines.mag_bert.ipynb #options
 @dataclass(frozen=True)
 class MAGBERTOptions:
     "Options of `mag_bert`."
@@ -92,6 +93,7 @@ class MAGBERTOptions:
     at_layer: int = 0        # the gate stands behind the embeddings (0) or behind this layer
     shift_bias: bool = False # silence shifts words, too, as printed and released
 
+# %% ../../nbs/62_baselines.mag_bert.ipynb #method
 @method("mag_bert")
 class MAGBERT(CommonModel):
     "Voice and face shift words inside the text network (Rahman et al. 2020). Needs text."
@@ -135,7 +137,7 @@ class MAGBERT(CommonModel):
                             words.lengths) for m in self.gate.open}
         return {m: F.pad(x, (0, 0, 0, words.values.shape[1] - x.shape[1])) for m, x in each.items()}
 
-    def forward(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, h]
         words, text = batch.inputs["text"], self.encoders["text"]
         with shifted(place_in(text, self.options.at_layer), self.gate, self.given(batch)):
             states = text.states(words)

@@ -45,11 +45,11 @@ class Retell(nn.Module):
     def forward(self, told: Tensor, steps: int) -> Tensor: # [N, w], J -> [N, J, width]
         at, said = None, []
         for _ in range(steps):
-            at = self.cell(told, at)
-            told = at[0]
+            told, _ = at = self.cell(told, at)
             said.append(told)
         return self.out(torch.stack(said, 1))
 
+# %% ../../nbs/63_baselines.mfm.ipynb #error
 def retold_error(
     said: Tensor,    # what was told back, [N, J, w]
     given: Tensor,   # what was given, [N, J, w]
@@ -137,7 +137,7 @@ class MFM(MFN):
         return Factors(self.build_memory(0), self.widths, self.named(o.latents, 32),
                        self.named(o.factors, 32), self.named(o.factor_drops, p), p)
 
-    def forward(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, d_f]
         feature, y, z, errors = self.fusion(*self.steps(batch))
         return Output({"multimodal": y}, {"multimodal": feature}, {}, {"z": z, "retold": errors})
 

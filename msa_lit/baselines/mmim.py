@@ -10,37 +10,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
-from ..data.corpus import Batch, Padded
+from ..data.corpus import Batch
 from ..model.common import CommonModel, make_encoder, regression_loss, supervised
 from ..model.contract import Encoded, Output, method
-from ..model.encoders import Encoder, Standardise
 from ..model.information import Conditional, Spread
 from ..model.losses import info_nce
-from ..model.vectors import Mapped, check_modalities
+from ..model.vectors import Ends, Mapped, check_modalities
 
 # %% auto #0
-__all__ = ['Ends', 'TanhFusion', 'MMIMOptions', 'MMIM']
+__all__ = ['TanhFusion', 'MMIMOptions', 'Bounded', 'MMIM']
 
-# %% ../../nbs/62_baselines.mmim.ipynb #parts
-class Ends(Encoder):
-    "An LSTM in both directions; where each of them ends."
-    def __init__(
-        self,
-        width_in: int, # features per frame
-        hidden: int,   # state of each direction
-    ):
-        super().__init__()
-        self.width, self.scaler = 2 * hidden, Standardise(width_in)
-        self.rnn = nn.LSTM(width_in, hidden, batch_first=True, bidirectional=True)
-
-    def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 2 hidden]
-        with torch.autocast(padded.values.device.type, enabled=False):
-            packed = pack_padded_sequence(self.scaler(padded.values), padded.lengths.cpu(),
-                                          batch_first=True, enforce_sorted=False)
-            return self.rnn(packed)[1][0].transpose(0, 1).flatten(1)
-
+# %% ../../nbs/62_baselines.mmim.ipynb #fusion
 class TanhFusion(nn.Module):
     "All vectors side by side, two layers with tanh, and a line."
     def __init__(
@@ -75,22 +56,14 @@ class MMIMOptions:
         if self.bound not in ("passes", "steps") or self.history < 1:
             raise ValueError(f"bound={self.bound!r} is not 'passes' or 'steps', or history < 1")
 
-# %% ../../nbs/62_baselines.mmim.ipynb #method
-@method("mmim")
-class MMIM(CommonModel):
-    "Mutual information between modalities, and with the fused vector, bounded (Han et al. 2021)."
+# %% ../../nbs/62_baselines.mmim.ipynb #bounded
+class Bounded(CommonModel):
+    "Guesses and spreads for pairs of modalities, and what they add to the task's loss."
     Options = MMIMOptions
     ignores = ("text_width", "head_depth", "encoder")
-    taken: Tensor  # batches trained on so far
-    in_pass = 1    # batches of a pass over the data
     conditionals: Any
     spreads: Any
     fusion: TanhFusion
-
-    def build(self) -> None: # raises ValueError for a single modality
-        check_modalities("mmim", self.spec.modalities, least=2)
-        super().build()
-        self.register_buffer("taken", torch.tensor(0))
 
     def build_encoder(self, modality: str) -> nn.Module: # -> Padded to [N, d_m]
         if modality == "text": return make_encoder("text", self.spec)
@@ -114,6 +87,28 @@ class MMIM(CommonModel):
 
     def build_head(self, modality: str) -> None: return None # no modality answers alone
 
+    def information(self, x: Encoded, z: Tensor, batch: Batch) -> dict[str, Tensor]:
+        "Modality -> [N, d_m] and [N, d_z] -> what the bounds add to the task's loss."
+        o, y = self.options, batch.labels["multimodal"]
+        contrast = [info_nce(v, self.told[m](z)) for m, v in x.items()]
+        told = [self.conditionals[f"{a} {b}"].fixed(x[a], x[b]) for a, b in self.pairs]
+        spread = [self.spreads[f"{a} {b}"](x[b], y) for a, b in self.pairs]
+        return {"contrast": o.alpha * torch.stack(contrast).sum(),
+                "bound": -o.beta * torch.stack(told).sum(),
+                "entropy": -o.beta * torch.stack(spread).sum()}
+
+# %% ../../nbs/62_baselines.mmim.ipynb #method
+@method("mmim")
+class MMIM(Bounded):
+    "Mutual information between modalities, and with the fused vector, bounded (Han et al. 2021)."
+    taken: Tensor  # batches trained on so far
+    in_pass = 1    # batches of a pass over the data
+
+    def build(self) -> None: # raises ValueError for a single modality
+        check_modalities("mmim", self.spec.modalities, least=2)
+        super().build()
+        self.register_buffer("taken", torch.tensor(0))
+
     def optimiser(self, options) -> torch.optim.Optimizer: # also learns how long a pass is
         n, size = self.spec.n_train, options.batch_size
         self.in_pass = max(1, -(-n // size) - (n % size == 1))  # one clip joins the batch before
@@ -132,16 +127,6 @@ class MMIM(CommonModel):
         task = supervised(batch, out, regression_loss(self.options.loss)) if rest else {}
         sure = (self.conditionals[f"{a} {b}"](x[a].detach(), x[b].detach()) for a, b in self.pairs)
         return task | found | ({"conditionals": -torch.stack([*sure]).sum()} if q else {})
-
-    def information(self, x: Encoded, z: Tensor, batch: Batch) -> dict[str, Tensor]:
-        "Modality -> [N, d_m] and [N, d_z] -> what the bounds add to the task's loss."
-        o, y = self.options, batch.labels["multimodal"]
-        contrast = [info_nce(v, self.told[m](z)) for m, v in x.items()]
-        told = [self.conditionals[f"{a} {b}"].fixed(x[a], x[b]) for a, b in self.pairs]
-        spread = [self.spreads[f"{a} {b}"](x[b], y) for a, b in self.pairs]
-        return {"contrast": o.alpha * torch.stack(contrast).sum(),
-                "bound": -o.beta * torch.stack(told).sum(),
-                "entropy": -o.beta * torch.stack(spread).sum()}
 
     def after_step(self, batch: Batch, out: Output) -> None:
         for a, b in self.pairs if self.phases[1] else ():

@@ -20,9 +20,9 @@ from .encoders import Encoder, Standardise
 from .options import ModelOptions, ModelSpec
 
 # %% auto #0
-__all__ = ['Frames', 'PooledDNN', 'TwoWayLSTM', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares', 'to_words', 'moment_gap',
-           'correlation', 'check_modalities', 'pick_guide', 'each_of', 'two_layers', 'make_states', 'StateMethod',
-           'VectorMethod']
+__all__ = ['Frames', 'PooledDNN', 'TwoWayLSTM', 'Ends', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares', 'to_words',
+           'moment_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of', 'two_layers', 'make_states',
+           'StateMethod', 'VectorMethod']
 
 # %% ../../nbs/05_model.vectors.ipynb #frames
 class Frames(Encoder):
@@ -39,6 +39,7 @@ class Frames(Encoder):
     def states(self, padded: Padded) -> Tensor: # [N, T, width] -> [N, T, width]
         return self.scaler(padded.values)
 
+# %% ../../nbs/05_model.vectors.ipynb #pooled
 class PooledDNN(Encoder):
     "The mean frame through dropout and three layers with ReLU."
     def __init__(
@@ -81,6 +82,24 @@ class TwoWayLSTM(nn.Module):
         packed = pack_padded_sequence(values, sizes, batch_first=True, enforce_sorted=False)
         states, (end, _) = rnn(packed)
         return pad_packed_sequence(states, batch_first=True)[0], end
+
+# %% ../../nbs/05_model.vectors.ipynb #ends
+class Ends(Encoder):
+    "An LSTM in both directions; where each of them ends."
+    def __init__(
+        self,
+        width_in: int, # features per frame
+        hidden: int,   # state of each direction
+    ):
+        super().__init__()
+        self.width, self.scaler = 2 * hidden, Standardise(width_in)
+        self.rnn = nn.LSTM(width_in, hidden, batch_first=True, bidirectional=True)
+
+    def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 2 hidden]
+        with torch.autocast(padded.values.device.type, enabled=False):
+            packed = pack_padded_sequence(self.scaler(padded.values), padded.lengths.cpu(),
+                                          batch_first=True, enforce_sorted=False)
+            return self.rnn(packed)[1][0].transpose(0, 1).flatten(1)
 
 # %% ../../nbs/05_model.vectors.ipynb #text
 class Mapped(nn.Module):
@@ -142,6 +161,7 @@ def word_shares(
     inside = (at >= first[..., None]) & (at < last[..., None]) & (places < w)[..., None]
     return inside / (last - first)[..., None]
 
+# %% ../../nbs/05_model.vectors.ipynb #to-words
 def to_words(
     states: Tensor,  # a vector per frame, [N, T, d]
     frames: Tensor,  # real frames of each clip, [N]
@@ -191,6 +211,7 @@ def check_modalities(
     if len(have) < least:
         raise ValueError(f"{method} needs {least} modalities or more; {has} alone")
 
+# %% ../../nbs/05_model.vectors.ipynb #guide
 def pick_guide(
     method: str,               # for the message
     asked: str,                # the option: the modality that is to guide the others
@@ -215,6 +236,7 @@ def each_of(
         raise ValueError(f"{len(given)} values for {len(names)} parts: {', '.join(names)}")
     return tuple(given) or (shared,) * len(names)
 
+# %% ../../nbs/05_model.vectors.ipynb #two-layers
 def two_layers(
     width_in: int,        # of what comes in
     width: int,           # between the layers
@@ -234,6 +256,7 @@ def make_states(
     ready = modality == "text" and spec.model.text != "features"
     return make_encoder("text", spec) if ready else Frames(spec.widths[modality])
 
+# %% ../../nbs/05_model.vectors.ipynb #state-method
 class StateMethod(CommonModel):
     "A vector per step of each modality; no encoder of its own for voice and face, no heads."
     ignores = ("audio_hidden", "vision_hidden", "text_width", "audio_width", "vision_width",
