@@ -48,6 +48,7 @@ def reading_for(
     found = reading_options()
     return {k: o for k, o in found.items() if k not in own or not check_corpus_name(corpus)}
 
+# %% ../../nbs/93_cli.commands.ipynb #corpus-open
 def open_corpus(
     args: argparse.Namespace,  # with corpus, n, corpus_seed
     how: Named, # reading options
@@ -68,6 +69,7 @@ def open_corpus(
         corpus = load_corpus(args.corpus, **how)
     return corpus.only(*modalities) if modalities else corpus
 
+# %% ../../nbs/93_cli.commands.ipynb #corpus-trained
 def corpus_as_trained(
     args: argparse.Namespace,  # as for `open_corpus`
     run,         # a Run: its modalities and its scale are taken
@@ -78,6 +80,7 @@ def corpus_as_trained(
     if not check_corpus_name(args.corpus): asked["scheme"] = run.corpus["scheme"]
     return open_corpus(args, asked | how)
 
+# %% ../../nbs/93_cli.commands.ipynb #corpus-guessed
 def guessed(
     notes: Iterable[str],  # of a corpus
 ) -> list:  # lines to print
@@ -100,6 +103,7 @@ def check_preset(
     from msa_lit.train.presets import split_preset
     split_preset(name)
 
+# %% ../../nbs/93_cli.commands.ipynb #fit-run
 def run_fit(args):  # msa_lit fit METHOD -> 0
     "Fit one method and print its test scores."
     known = options_of(args.method) | run_options()
@@ -133,6 +137,7 @@ def fresh_folder(
         return folder
     raise FileExistsError(f"{parent} is full of folders called {stem}; give --out")
 
+# %% ../../nbs/93_cli.commands.ipynb #compare-run
 def run_compare(args):  # msa_lit compare --methods A,B -> 0
     "Compare methods, print the table, write a report."
     known = run_options("compare")
@@ -166,6 +171,7 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
     print(f"report: {write_report(where, more=verdict_sections(args.verdicts))}")
     return 0
 
+# %% ../../nbs/93_cli.commands.ipynb #compare-verdicts
 def check_rows(
     folder: str | None,  # of --verdicts
 ) -> None:
@@ -203,6 +209,7 @@ def fold_predictions(
         parts.append(rows if label is None else rows.assign(label=label))
     return pd.concat(parts, ignore_index=True)
 
+# %% ../../nbs/93_cli.commands.ipynb #predict-find
 def find_run(
     folder: str | Path,  # of a run
 ) -> Path:  # the folder
@@ -216,6 +223,7 @@ def find_run(
             else "; fit keeps a run with --out FOLDER")
     raise FileNotFoundError(f"{folder} holds no run.json{more}")
 
+# %% ../../nbs/93_cli.commands.ipynb #predict-run
 def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     "Predict a corpus with a trained run."
     how, _ = share_out(args.given, reading_options(), {})
@@ -232,7 +240,7 @@ def run_predict(args):  # msa_lit predict RUN CORPUS -> 0
     run = load_run(folder)
     return give_out(fold_predictions(run, corpus_as_trained(args, run, how), args.splits), args.out)
 
-
+# %% ../../nbs/93_cli.commands.ipynb #predict-bundle
 def predict_bundle(
     args,  # folder, corpus, splits, level, missing
     how: Named,  # reading options
@@ -255,7 +263,7 @@ def predict_bundle(
         parts.append(rows if label is None else rows.assign(label=label))
     return pd.concat(parts, ignore_index=True)
 
-
+# %% ../../nbs/93_cli.commands.ipynb #predict-out
 def give_out(
     table,  # DataFrame of predictions
     out: str | None,  # a new CSV file; None: the screen
@@ -270,7 +278,7 @@ def give_out(
         print(f"written: {out} ({len(table)} clips)")
     return 0
 
-
+# %% ../../nbs/93_cli.commands.ipynb #predict-pack
 def run_bundle(args):  # msa_lit bundle RUN CORPUS BUNDLE -> 0
     "Pack a run for prediction elsewhere."
     how, _ = share_out(args.given, reading_options(), {})
@@ -286,7 +294,7 @@ def run_bundle(args):  # msa_lit bundle RUN CORPUS BUNDLE -> 0
     print(f"written: {args.bundle}; MODEL_CARD.md in it says what it reads")
     return 0
 
-
+# %% ../../nbs/93_cli.commands.ipynb #predict-features
 def run_features(args):  # msa_lit features CLIP ... --out FOLDER -> 0
     "Extract features of clips into stores, one for each set of modalities that was found."
     out = Path(args.out)
@@ -306,7 +314,7 @@ def run_features(args):  # msa_lit features CLIP ... --out FOLDER -> 0
         raise ValueError("nothing was found in any clip")
     return 0
 
-
+# %% ../../nbs/93_cli.commands.ipynb #predict-robustness
 def run_robustness(args):  # msa_lit robustness RUN CORPUS -> 0
     "Print areas under the curves of a run, write the cases."
     how, _ = share_out(args.given, reading_options(), {})
@@ -375,6 +383,7 @@ def _rows(path, *wanted):
     return list(sheet.columns), [(line, dict(zip(sheet.columns, row, strict=True)))
                                  for line, row in zip(sheet.lines, rows, strict=True)]
 
+# %% ../../nbs/93_cli.commands.ipynb #score-numbers
 def _once(path, rows):
     seen = {}
     for line, row in rows:
@@ -400,6 +409,7 @@ def _numbers_of(path, rows, column):
         raise ValueError(f"{path}: no row with a label; there is nothing to score")
     return values
 
+# %% ../../nbs/93_cli.commands.ipynb #score-run
 def run_score(args):  # msa_lit score FILE -> 0
     "Score a prediction file."
     if not Path(args.file).is_file():
@@ -447,6 +457,7 @@ def run_methods(args):  # msa_lit methods [NAME ...] -> 0
         print(help_group("  own options", {front + k: o for k, o in options.items()}), end="\n\n")
     return 0
 
+# %% ../../nbs/93_cli.commands.ipynb #lists-verdict
 def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
     "Print the verdicts on the papers' claims, with all they rest on where some are named."
     catalogue.check_claims(args.ids)
@@ -464,6 +475,7 @@ def run_verdict(args):  # msa_lit verdict [ID ...] -> 0
             print("\n".join(verdict_card(rows[i], found.get(i, []))))
     return 0
 
+# %% ../../nbs/93_cli.commands.ipynb #lists-card
 def verdict_card(
     row: Row,   # of the table of verdicts
     lines: list,  # its findings, dicts
@@ -491,6 +503,7 @@ def _finding(line):
             f"      power: {get('seen at 80 %')} is seen at 80 %; the border needs "
             f"{line['seeds needed']} seeds"]
 
+# %% ../../nbs/93_cli.commands.ipynb #lists-equations
 def run_equations(args):  # msa_lit equations [ID or PAPER] -> 0
     "Print one equation, a paper's, or all."
     from msa_lit.papers.equations import PAPERS, describe, index
@@ -513,6 +526,7 @@ def run_check(args):  # msa_lit data check PATH -> 0 sound, 1 faults
     print(report)
     return 0 if report.ok else 1
 
+# %% ../../nbs/93_cli.commands.ipynb #data-import
 def run_import(args):  # msa_lit data import PATH STORE -> 0
     "Make a store of anybody's file."
     how, _ = share_out(args.given, reading_options("convert"), {})
@@ -536,6 +550,7 @@ def said_written(
     print(f"written: {store} ({sizes}; {', '.join(corpus.modalities)})")
     print("\n".join(guessed(corpus.notes)), end="\n" * bool(guessed(corpus.notes)))
 
+# %% ../../nbs/93_cli.commands.ipynb #data-convert
 def run_convert(args):  # msa_lit data convert PATH STORE -> 0
     "Convert a corpus into a memory-mapped store."
     how, _ = share_out(args.given, reading_options("convert"), {})

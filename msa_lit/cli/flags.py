@@ -44,6 +44,7 @@ def join_words(
         joined.append(flag if flag in bare else f"{flag}={value}")
     return joined
 
+# %% ../../nbs/92_cli.flags.ipynb #join-names
 def as_flag(
     name: str,  # of an option
 ) -> str:  # as it is typed
@@ -111,6 +112,7 @@ def share_out(
         values[kind][key] = typed_flag(name, option, text)
     return values
 
+# %% ../../nbs/92_cli.flags.ipynb #share-unknown
 def _unknown(name, known, reading, training):
     if name in reading and name in training:
         both = [as_flag(f"reading.{name}"), as_flag(f"{training[name].owner}.{name}")]
@@ -148,6 +150,7 @@ def _shown(value):
     if isinstance(value, (list, tuple)): return ",".join(map(str, value))
     return '""' if value == "" else str(value)
 
+# %% ../../nbs/92_cli.flags.ipynb #help-groups
 def training_groups(
     names: Iterable[str] = (),  # methods, with or without pieces; none: all there are
     run: Named | None = None,  # options of the run, name -> Option

@@ -39,6 +39,7 @@ class Grammar(argparse.ArgumentParser):
         return ("\n\n".join([super().format_help().rstrip(),
                              *(help_group(*g) for g in self.groups())]) + "\n")
 
+# %% ../../nbs/91_cli.program.ipynb #grammar-lists
 def word_list(
     text: str,  # "a,b"
 ) -> list:  # of texts
@@ -59,6 +60,7 @@ def number_list(
             f"{text!r} is no list of whole numbers such as 60,30,30"
         ) from None
 
+# %% ../../nbs/91_cli.program.ipynb #grammar-numbers
 def sizes(
     text: str,  # "60,30,30"
 ) -> list:  # three whole numbers
@@ -93,6 +95,7 @@ def _fit(p):
     p.add_argument("--out", help="folder for checkpoint and result; called again, it continues")
     _training(p)
 
+# %% ../../nbs/91_cli.program.ipynb #parts-compare
 def _compare(p):
     p.add_argument("--methods", type=word_list, required=True, help="names, separated by commas")
     p.add_argument("--seeds", type=number_list, default=[1111, 1112, 1113, 1114, 1115],
@@ -107,6 +110,7 @@ def _compare(p):
     )
     _training(p)
 
+# %% ../../nbs/91_cli.program.ipynb #parts-predict
 def _predict(p):
     p.add_argument(
         "folder", metavar="RUN", help="folder of a run with weights, or of a bundle"
@@ -128,7 +132,7 @@ def _predict(p):
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
-
+# %% ../../nbs/91_cli.program.ipynb #parts-bundle
 def _bundle(p):
     p.add_argument("folder", metavar="RUN", help="folder of a run with weights")
     p.add_argument("corpus", metavar="CORPUS", help="the corpus that it was trained on")
@@ -137,7 +141,7 @@ def _bundle(p):
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
-
+# %% ../../nbs/91_cli.program.ipynb #parts-robustness
 def _robustness(p):
     p.add_argument("folder", metavar="RUN", help="folder of a run with weights")
     p.add_argument("corpus", metavar="CORPUS", help="the corpus that it was trained on")
@@ -151,6 +155,7 @@ def _robustness(p):
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
+# %% ../../nbs/91_cli.program.ipynb #parts-features
 def _features(p):
     p.add_argument("clips", nargs="+", metavar="CLIP", help="recordings or films")
     p.add_argument("--out", required=True, help="a new folder: a store per set of modalities")
@@ -162,7 +167,7 @@ def _features(p):
     p.add_argument("--aligned", action="store_true", help="one frame of voice and face per word")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
 
-
+# %% ../../nbs/91_cli.program.ipynb #parts-tell
 def _score(p):
     p.add_argument("file", metavar="FILE.csv",
                    help="a row per clip, with the columns id, prediction, label")
@@ -188,6 +193,7 @@ def _equations(p):
     p.add_argument("which", nargs="?",
                    help="an id such as UGF-4 or a paper such as UGF; all if left out")
 
+# %% ../../nbs/91_cli.program.ipynb #parts-data
 def _check(p):
     p.add_argument("path", help="store, folder with label.csv, or pickle in the MMSA layout")
 
@@ -260,6 +266,7 @@ COMMANDS = {  # name -> (what it does, its own words, its function, what reads, 
     "data convert": ("make a memory-mapped store", _convert, commands.run_convert, "convert", None),
 }
 
+# %% ../../nbs/91_cli.program.ipynb #parser-build
 def _groups(words, reads, trains):
     read = ([("options of reading, for corpora from files", catalogue.reading_options(reads))]
             if reads else [])
@@ -286,6 +293,7 @@ def parser(
         p.groups = partial(_groups, words, reads, trains)
     return top
 
+# %% ../../nbs/91_cli.program.ipynb #parser-named
 def named(
     words: list | None,  # a call
 ) -> list:  # the methods it names, in the order they are written
@@ -325,6 +333,7 @@ def check_words(
     if plain[:1] == ["data"] and plain[1:] and plain[1] not in actions:
         raise ValueError(f"unknown action {plain[1]!r} of data; {near(plain[1], actions)}")
 
+# %% ../../nbs/91_cli.program.ipynb #words-read
 def _switches():
     found = dict(catalogue.reading_options("convert"))
     for _, options in training_groups((), catalogue.run_options()):
@@ -374,6 +383,7 @@ def _plain_notices():
     finally:
         warnings.showwarning = before
 
+# %% ../../nbs/91_cli.program.ipynb #net-one
 @contextmanager
 def _one_speaks():
     "Of the processes that a launcher started, the first one prints."
@@ -387,6 +397,7 @@ def _one_speaks():
 def _say(text):
     print(f"msa_lit: {text}", file=sys.stderr)
 
+# %% ../../nbs/91_cli.program.ipynb #net-unforeseen
 def unforeseen(
     error: Exception,  # what was raised
     words: list,  # the call
