@@ -6,6 +6,7 @@ Runs where MMSA==2.2.1 is installed, with this checkout first on the path. Both 
 double precision and in evaluation mode, on clips that fill their batch, so that nothing but the
 formula is compared. What differs by design is in the notebooks.
 """
+import contextlib
 import json
 import sys
 from importlib import import_module
@@ -13,16 +14,19 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import torch
-from judging import all_of, bolder, copied, judged
+from judging import all_of, bolder, copied, gap, judged
+from MMSA.models.singleTask.EF_LSTM import EF_LSTM
 from MMSA.models.singleTask.Graph_MFN import Graph_MFN
 from MMSA.models.singleTask.LF_DNN import LF_DNN
 from MMSA.models.singleTask.LMF import LMF as PeerLMF
 from MMSA.models.singleTask.MFM import MFM as PeerMFM
 from MMSA.models.singleTask.MFN import MFN as PeerMFN
+from MMSA.models.singleTask.MULT import MULT as PeerMulT
 from MMSA.models.singleTask.TFN import TFN as PeerTFN
 from MMSA.trains.singleTask.MISA import CMD, MSE, DiffLoss
 from MMSA.trains.singleTask.MISA import MISA as PeerTraining
 
+from msa_lit.baselines.ef_lstm import EFLSTM, EFLSTMOptions
 from msa_lit.baselines.graph_mfn import GraphMFN, GraphMFNOptions
 from msa_lit.baselines.lf_dnn import LFDNN
 from msa_lit.baselines.lmf import LMF, LMFOptions
@@ -31,8 +35,10 @@ from msa_lit.baselines.mfm import MFM, MFMOptions
 from msa_lit.baselines.mfn import MFN, MFNOptions
 from msa_lit.baselines.misa import MISA, MISAOptions
 from msa_lit.baselines.mmim import MMIM, MMIMOptions
+from msa_lit.baselines.mult import MulT, MulTOptions
 from msa_lit.baselines.tfn import TFN
 from msa_lit.data.corpus import Batch, Padded
+from msa_lit.model.encoders import positions
 from msa_lit.model.options import ModelOptions, ModelSpec
 
 peer_misa = import_module("MMSA.models.singleTask.MISA")  # its package calls the class so, too
@@ -406,6 +412,135 @@ def gate_row():
     return judged("mag_bert, its gate", loss, (mine, theirs), pairs)
 
 
+@contextlib.contextmanager
+def all_double():
+    "Nothing goes down to single precision: ours before its LSTM, MMSA in its softmax."
+    with patch.object(torch.Tensor, "float", lambda self: self): yield
+
+
+def ef_lstm_row(layers=2):
+    """MMSA's batch norm has a scale and a shift per *time step*, which no map of features can be:
+    its steps are given to ours as its norm leaves them. Second: how far apart without that."""
+    peer = EF_LSTM(SimpleNamespace(
+        feature_dims=tuple(WIDTHS.values()), seq_lens=FRAMES, hidden_dims=BEHIND, dropout=0.0,
+        num_layers=layers, num_classes=1, train_mode="regression"))
+    bolder(peer)
+    peer.norm.running_mean.normal_()
+    peer.norm.running_var.uniform_(0.5, 2)
+    ours = EFLSTM(spec(), EFLSTMOptions(lstm_layers=layers)).double().eval()
+    peer, own = peer.double().eval(), ours.fusion
+    pairs = [*all_of(own.rnn, peer.lstm), *all_of(own.layer[1], peer.linear),
+             *all_of(own.out, peer.out)]
+    copied(pairs)
+    batch = batch_of(WIDTHS)
+    x = [p.values for p in batch.inputs.values()]
+    with torch.no_grad(): normed = peer.norm(torch.cat(x, -1)).split(tuple(WIDTHS.values()), -1)
+    as_it_leaves_them = Batch(batch.index, batch.ids, {
+        m: Padded(v, batch.inputs[m].lengths) for m, v in zip(WIDTHS, normed, strict=True)},
+        batch.labels)
+    with all_double():
+        out, plain = ours(as_it_leaves_them), ours(batch).predictions["multimodal"]
+    theirs = peer(*x)["M"].flatten()
+    loss = ours.losses(batch, out)["task"], torch.nn.L1Loss()(theirs, batch.labels["multimodal"])
+    return judged("ef_lstm", loss, (out.predictions["multimodal"], theirs), pairs), gap(
+        plain, theirs)
+
+
+class Places(torch.nn.Module):
+    "Our positions for MMSA's encoder, which asks with one feature of each step, [N, T]."
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def forward(self, x): return positions(x.shape[1], self.width).to(x)[None]
+
+
+def mult_models(kernels, future, width=8, heads=2, layers=2):
+    "MMSA's MulT as it builds it and ours, with one set of weights."
+    peer = PeerMulT(SimpleNamespace(
+        feature_dims=tuple(WIDTHS.values()), dst_feature_dim_nheads=(width, heads), nlevels=layers,
+        use_bert=False, attn_mask=future, num_classes=1, train_mode="regression",
+        **{f"conv1d_kernel_size_{k}": n for k, n in zip("lav", kernels, strict=True)},
+        **dict.fromkeys(("attn_dropout", "attn_dropout_a", "attn_dropout_v", "relu_dropout",
+                         "embed_dropout", "res_dropout", "output_dropout", "text_dropout"), 0.0)))
+    bolder(peer)
+    ours = MulT(spec(), MulTOptions(
+        common_width=width, heads=heads, layers=layers, memory_layers=max(layers, 3),
+        future=future, **{f"{m}_kernel": n for m, n in zip(WIDTHS, kernels, strict=True)}))
+    ours, peer = ours.double().eval(), peer.double().eval()
+    pairs, keys = mult_pairs(ours, peer)
+    copied(pairs + keys)
+    return ours, peer, pairs
+
+
+def stack_pairs(ours, peer):
+    "(all of a stack, the keys' biases: no softmax feels them, so their gradient is only rounding)."
+    found, keys = all_of(ours.norm, peer.layer_norm), []
+    for mine, theirs in zip(ours.layers, peer.layers, strict=True):
+        attend = theirs.self_attn
+        for k, part in enumerate((mine.q, mine.k, mine.v)):
+            def third(w, k=k): return w.chunk(3)[k]
+            found.append((part.weight, attend.in_proj_weight, third))
+            (keys if part is mine.k else found).append((part.bias, attend.in_proj_bias, third))
+        found += all_of(mine.out, attend.out_proj)
+        found += all_of(mine.norm, theirs.layer_norms[0])
+        found += all_of(mine.norm_feed, theirs.layer_norms[1])
+        found += all_of(mine.feed[0], theirs.fc1) + all_of(mine.feed[-1], theirs.fc2)
+    return found, keys
+
+
+def mult_pairs(ours, peer):
+    "The same for the whole model; targets and sources stand in one order in both."
+    letters = {"text": "l", "audio": "a", "vision": "v"}
+    pairs, keys = [], []
+    for m, letter in letters.items():
+        pairs += all_of(ours.convolve[m].map, getattr(peer, f"proj_{letter}"))
+        stacks = [(f"with_{letters[s]}", stack) for s, stack in ours.cross[m].items()]
+        for name, stack in [*stacks, ("mem", ours.memory[m])]:
+            found, more = stack_pairs(stack, getattr(peer, f"trans_{letter}_{name}"))
+            pairs, keys = pairs + found, keys + more
+    own = ours.fusion
+    pairs += all_of(own.block[0], peer.proj1) + all_of(own.block[-1], peer.proj2)
+    return pairs + all_of(own.out, peer.out_layer), keys
+
+
+def mult_row():
+    """Convolutions of three widths, the future hidden. MMSA's shorten a clip, ours put zeros at its
+    ends: MMSA is given these zeros. MMSA builds no positions: it is given ours. Second: how far
+    apart without the positions."""
+    kernels = (3, 1, 5)
+    ours, peer, pairs = mult_models(kernels, True)
+    batch = batch_of(WIDTHS)
+    x = [torch.nn.functional.pad(p.values, (0, 0, k // 2, k // 2))
+         for p, k in zip(batch.inputs.values(), kernels, strict=True)]
+    stacks = [n for n in peer.children() if hasattr(n, "embed_positions")]
+    built = sum(n.embed_positions is not None for n in stacks)
+    with all_double():
+        out, without = ours(batch), peer(*x)["M"].flatten()
+        for n in stacks: n.embed_positions = Places(n.embed_dim)
+        theirs = peer(*x)["M"].flatten()
+    loss = ours.losses(batch, out)["task"], torch.nn.L1Loss()(theirs, batch.labels["multimodal"])
+    mine = out.predictions["multimodal"]
+    return judged("mult", loss, (mine, theirs), pairs), {
+        "stacks": len(stacks), "of them with positions": built,
+        "outputs apart without positions": gap(mine, without), **mult_shuffled()}
+
+
+def mult_shuffled():
+    "How far answers move when the face's frames before its last one change places."
+    ours, peer, _ = mult_models((1, 1, 1), False)
+    batch = batch_of(WIDTHS)
+    face = batch.inputs["vision"]
+    turned = torch.cat([face.values[:, :-1].flip(1), face.values[:, -1:]], 1)
+    other = Batch(batch.index, batch.ids,
+                  batch.inputs | {"vision": Padded(turned, face.lengths)}, batch.labels)
+    def said(b): return peer(*(p.values for p in b.inputs.values()))["M"]
+    with torch.no_grad(), all_double():
+        return {"MMSA's answers, frames in another order": gap(said(batch), said(other)),
+                "ours, frames in another order": gap(ours(batch).predictions["multimodal"],
+                                                     ours(other).predictions["multimodal"])}
+
+
 def left_out():
     "Names of the parameters that MMSA's list for LMF's optimiser never mentions."
     model = torch.nn.Module()
@@ -425,13 +560,17 @@ def main(path):
             row("lf_dnn", LFDNN(spec()), LF_DNN(settings()),
                 lambda f, p: behind(f, p, joined_columns)),
             misa_row(), mfn_row(), mfm_row(), *mmim_rows(), gate_row(), graph_row()]
+    (early, apart), (mult, places) = ef_lstm_row(), mult_row()
     found = {"peer": "MMSA 2.2.1", "torch": torch.__version__,
              "graph_mfn: tensors never trained": rows[-1].pop("unseen"),
-             "lmf: never trained": left_out(), "rows": rows}
+             "lmf: never trained": left_out(),
+             "ef_lstm: outputs apart without its norm over time": apart,
+             "mult: positions": places, "rows": [*rows, early, mult]}
     with open(path, "w", encoding="utf8") as file:
         json.dump(found, file, indent=1)
         file.write("\n")
-    for r in rows: print(r)
+    for r in found["rows"]: print(r)
+    print(apart, places)
 
 
 if __name__ == "__main__": main(sys.argv[1])
