@@ -18,16 +18,16 @@ from ..model.losses import l2_normalise, pair_contrast
 # %% auto #0
 __all__ = ['tapered', 'Decomposition', 'neighbours', 'contrast_pairs', 'ConFEDEOptions', 'PartsFusion', 'ConFEDE']
 
-# %% ../../nbs/66_baselines.confede.ipynb #parts
+# %% ../../nbs/66_baselines.confede.ipynb #tapered
 def tapered(
     width_in: int,       # of what comes in
     widths: list[int],   # of the layers
 ) -> nn.Sequential:      # [N, width_in] -> [N, widths[-1]]
     "Linear layers with GELU."
-    sizes = [width_in, *widths]
-    layers = [(nn.Linear(a, b), nn.GELU()) for a, b in zip(sizes, widths, strict=False)]
-    return nn.Sequential(*(part for pair in layers for part in pair))
+    pairs = zip([width_in, *widths], widths, strict=False)
+    return nn.Sequential(*(part for a, b in pairs for part in (nn.Linear(a, b), nn.GELU())))
 
+# %% ../../nbs/66_baselines.confede.ipynb #parts
 class Decomposition(nn.Module):
     "A similar and a dissimilar part of each modality, eq. (1)."
     def __init__(
@@ -77,7 +77,7 @@ def contrast_pairs(
     positive[0, :, 1:m], negative[0, :, m:] = itself, itself
     return positive.reshape(m * n, -1), negative.reshape(m * n, -1)
 
-# %% ../../nbs/66_baselines.confede.ipynb #method
+# %% ../../nbs/66_baselines.confede.ipynb #options
 @dataclass(frozen=True)
 class ConFEDEOptions:
     "Options of `confede`."
@@ -95,6 +95,7 @@ class ConFEDEOptions:
         if self.common_width % 4 or self.common_width < 4:
             raise ValueError(f"common_width={self.common_width} is no multiple of 4")
 
+# %% ../../nbs/66_baselines.confede.ipynb #fusion
 class PartsFusion(nn.Module):
     "Layers that grow narrower over all parts side by side."
     def __init__(
@@ -110,6 +111,7 @@ class PartsFusion(nn.Module):
         feature = self.layers(x)
         return feature, self.out(feature).squeeze(-1)
 
+# %% ../../nbs/66_baselines.confede.ipynb #method
 @method("confede")
 class ConFEDE(CommonModel):
     "A similar and a dissimilar part of each modality, told apart by pairs (Yang et al. 2023)."
@@ -125,8 +127,7 @@ class ConFEDE(CommonModel):
         d = self.options.common_width
         return PartsFusion(2 * len(self.spec.modalities) * d, d)
 
-    def build_head(self, modality: str) -> None: # no modality answers alone
-        return None
+    def build_head(self, modality: str) -> None: return None # no modality answers alone
 
     def answer(self, encoded: Encoded) -> Output:
         parts = self.parts(encoded)
@@ -140,9 +141,8 @@ class ConFEDE(CommonModel):
         seen = l2_normalise(torch.cat(list(out.encoded.values()), -1).detach().float())
         pairs = contrast_pairs(*neighbours(seen @ seen.T, y, o.neighbours, o.grain),
                                len(out.encoded))
-        similar, apart = (torch.cat(list(out.extra[kind].values())).float()
-                          for kind in ("similar", "dissimilar"))
-        alone = out.extra["alone"]
+        alone, similar, apart = (out.extra["alone"], *(
+            torch.cat([*out.extra[k].values()]).float() for k in ("similar", "dissimilar")))
         return supervised(batch, out, loss) | {
             "contrast": o.contrast * pair_contrast(similar, torch.cat([similar, apart]), *pairs,
                                                    o.temperature),

@@ -41,6 +41,7 @@ class AxisUnit(nn.Module):
         x = x.movedim(self.axis, -1)
         return (self.keep(x) + self.mix(self.norm(x))).movedim(-1, self.axis)
 
+# %% ../../nbs/66_baselines.cubemlp.ipynb #block
 def cube_block(
     sizes: tuple[int, int, int], # T, M, d
     out: tuple[int, int, int],   # T', M', d'
@@ -76,14 +77,14 @@ class StepReader(nn.Module):
             states = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0]
             return F.relu(self.norm(states.unflatten(-1, (2, -1)).sum(-2)))
 
-    def forward(self, padded: Padded, words: Tensor) -> Tensor: # -> [N, T d]
+    def forward(self, padded: Padded, words: Tensor) -> Tensor: # [N, S, w], [N] -> [N, T d]
         x = to_words(self.inner.states(padded), padded.lengths, words)
         x = self.dropout(self.run(x, words) if self.map is None else self.map(x))
         real = torch.arange(x.shape[1], device=words.device) < words[:, None]
         x = torch.where(real[..., None], x, torch.zeros_like(x))
         return F.pad(x, (0, 0, 0, self.steps - x.shape[1])).flatten(1)
 
-# %% ../../nbs/66_baselines.cubemlp.ipynb #method
+# %% ../../nbs/66_baselines.cubemlp.ipynb #options
 @dataclass(frozen=True)
 class CubeMLPOptions:
     "Options of `cubemlp`."
@@ -98,6 +99,7 @@ class CubeMLPOptions:
         for name in ("steps", "common_width", "middle_steps", "last_steps", "last_width"):
             if getattr(self, name) < 1: raise ValueError(f"{name}={getattr(self, name)} is below 1")
 
+# %% ../../nbs/66_baselines.cubemlp.ipynb #fusion
 class CubeFusion(nn.Module):
     "Blocks over the cube, the mean over steps, a line, eq. (2)."
     def __init__(
@@ -114,6 +116,7 @@ class CubeFusion(nn.Module):
         feature = self.blocks(cube).mean(1).flatten(1)
         return feature, self.out(feature).squeeze(-1)
 
+# %% ../../nbs/66_baselines.cubemlp.ipynb #method
 @method("cubemlp")
 class CubeMLP(StateMethod):
     "Steps, modalities and features mixed one after the other (Sun et al. 2022)."

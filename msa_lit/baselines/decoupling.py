@@ -36,6 +36,7 @@ class Decoupled(nn.Module):
         return {"private": private, "common": common, "rebuilt": again,
                 "cycled": {m: self.private[m](states) for m, states in again.items()}}
 
+# %% ../../nbs/66_baselines.decoupling.ipynb #costs
 def split_costs(
     x: Encoded,                # states before, modality -> [N, T, d]
     parts: dict[str, Encoded], # from `Decoupled`

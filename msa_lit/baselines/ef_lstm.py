@@ -40,7 +40,7 @@ class EarlyLSTM(nn.Module):
         feature = self.layer(last)
         return feature, self.out(self.dropout(feature)).squeeze(-1)
 
-# %% ../../nbs/64_baselines.ef_lstm.ipynb #method
+# %% ../../nbs/64_baselines.ef_lstm.ipynb #options
 @dataclass(frozen=True)
 class EFLSTMOptions:
     "Options of `ef_lstm`."
@@ -50,6 +50,7 @@ class EFLSTMOptions:
     def __post_init__(self):
         if self.lstm_layers < 1: raise ValueError(f"lstm_layers={self.lstm_layers}: 1 or more")
 
+# %% ../../nbs/64_baselines.ef_lstm.ipynb #method
 @method("ef_lstm")
 class EFLSTM(StateMethod):
     "Early fusion: words with the voice and face of their moment, one LSTM over them."

@@ -43,6 +43,7 @@ class GatedMemory(nn.Module):
         kept = torch.sigmoid(self.keep(seen)) * memory
         return kept + torch.sigmoid(self.take(seen)) * torch.tanh(self.propose(changed))
 
+# %% ../../nbs/65_baselines.mfn.ipynb #attended
 class AttendedMemory(GatedMemory):
     "What changed in all cells, attended to, and the gated memory over it."
     parts = ("attend", *GatedMemory.parts)
@@ -123,8 +124,8 @@ class MFN(StateMethod):
 
     def build_memory(self, width: int) -> MemoryFusion: # of the layer at the end; 0: none
         o = self.spec.model
-        sizes = {"text": o.text_width, "audio": o.audio_hidden, "vision": o.vision_hidden}
-        states = {m: sizes[m] for m in self.spec.modalities}
+        states = {m: o.text_width if m == "text" else o.of("hidden", m)
+                  for m in self.spec.modalities}
         return MemoryFusion(self.widths, states, self.options.memory, self.build_gates(states),
                             width, o.dropout)
 

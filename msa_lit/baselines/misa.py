@@ -71,6 +71,7 @@ def similarity_loss(shared: Encoded) -> Tensor: # modality -> [N, d]; scalar
     if not pairs: return next(iter(shared.values())).new_zeros(())
     return cast(Tensor, sum(moment_gap(a, b) for a, b in pairs)) / len(pairs)
 
+# %% ../../nbs/60_baselines.misa.ipynb #difference
 def difference_loss(
     private: Encoded, # modality -> [N, d]
     shared: Encoded,  # modality -> [N, d]
@@ -80,6 +81,7 @@ def difference_loss(
     apart = [correlation(a, b) for a, b in combinations(private.values(), 2)]
     return cast(Tensor, sum(own + apart))
 
+# %% ../../nbs/60_baselines.misa.ipynb #reconstruction
 def reconstruction_loss(
     rebuilt: Encoded,   # modality -> [N, d]
     projected: Encoded, # modality -> [N, d]

@@ -77,7 +77,7 @@ class DistanceLabels(LabelGenerator):
             self.label(m)[index] = torch.where(n > 1, momentum_label(old, new, n), old)
         self.feature_multimodal[index], self.visits[index] = fused, n
 
-# %% ../../nbs/66_baselines.sugrm.ipynb #method
+# %% ../../nbs/66_baselines.sugrm.ipynb #head
 class FeatureHead(nn.Module):
     "Two layers to a feature of width d, and a line."
     def __init__(
@@ -95,6 +95,7 @@ class FeatureHead(nn.Module):
         feature = self.layers(x)
         return feature, self.out(feature).squeeze(-1)
 
+# %% ../../nbs/66_baselines.sugrm.ipynb #options
 @dataclass(frozen=True)
 class SUGRMOptions:
     "Options of `sugrm`."
@@ -103,6 +104,7 @@ class SUGRMOptions:
     layers: int = 2               # over the token and a modality's frames
     unimodal_weight: float = 1.0  # factor of all unimodal terms; 0: the control with idle heads
 
+# %% ../../nbs/66_baselines.sugrm.ipynb #method
 @method("sugrm")
 class SUGRM(SelfMM, StateMethod):
     "Gated features, and unimodal labels from distances (Hwang and Kim 2023)."

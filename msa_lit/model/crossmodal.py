@@ -48,12 +48,12 @@ class CrossLayer(nn.Module):
         return self.out(read.transpose(1, 2).flatten(2))
 
     def forward(self, target: Tensor, source: Tensor, allowed: Tensor | None) -> Tensor:
-        "As `attend`, and what follows it: [N, T, d]."
+        "[N, T, d], [N, S, d], [N, T, S] as in `attend`, and what follows it: [N, T, d]."
         read = self.attend(self.norm(target), self.norm(source), allowed)
         target = target + self.dropout(read)
         return target + self.dropout(self.feed(self.norm_feed(target)))
 
-# %% ../../nbs/05_model.crossmodal.ipynb #stack
+# %% ../../nbs/05_model.crossmodal.ipynb #look
 def may_look(
     target: Tensor,       # real positions T of each target, [N]
     source: Tensor,       # real positions S of each source, [N]
@@ -65,6 +65,7 @@ def may_look(
     seen = (s < source[:, None])[:, None].expand(-1, len(t), -1)
     return seen & (s <= t + (target - source).abs()[:, None, None]) if future else seen
 
+# %% ../../nbs/05_model.crossmodal.ipynb #stack
 class CrossStack(nn.Module):
     "Layers in which a target looks at a source, or at itself, and a last norm."
     def __init__(
@@ -87,7 +88,7 @@ class CrossStack(nn.Module):
         for layer in self.layers: x = layer(x, x if given is None else given, allowed)
         return self.norm(x)
 
-# %% ../../nbs/05_model.crossmodal.ipynb #reader
+# %% ../../nbs/05_model.crossmodal.ipynb #lead
 def lead(
     tokens: Tensor, # learned, [K, d]
     x: Tensor,      # a sequence, [N, S, d]
@@ -96,6 +97,7 @@ def lead(
     x = torch.cat([tokens.to(x).expand(len(x), -1, -1), x], 1)
     return x + positions(*x.shape[1:]).to(x)
 
+# %% ../../nbs/05_model.crossmodal.ipynb #reader
 class TokenReader(Encoder):
     "A sequence in T learned tokens, side by side in one vector."
     def __init__(
