@@ -44,6 +44,7 @@ def describe_columns(
     return {"names": list(names) if names else None} | {
         k: [float(x) for x in v] for k, v in found.items()}
 
+# %% ../../nbs/97_use.bundle.ipynb #columns-gaps
 def column_gaps(
     seen: Named,   # from `describe_columns`, of training
     new: Named,    # the same of new data
@@ -56,6 +57,7 @@ def column_gaps(
     scale = np.abs(np.log((s[:, None] + 1e-3 * floor) / floor))
     return np.minimum(shift, 50) + np.minimum(scale, 50)
 
+# %% ../../nbs/97_use.bundle.ipynb #columns-trouble
 LIKE, BETTER = 1.0, 0.5  # a mean gap up to LIKE is no surprise; an order must halve it
 
 def column_trouble(
@@ -83,6 +85,7 @@ def column_trouble(
             f"{seen['mean'][worst]:.3g} ± {seen['spread'][worst]:.3g}; "
             "as_is=True predicts all the same")
 
+# %% ../../nbs/97_use.bundle.ipynb #columns-names
 def _listed(names): return f" ({', '.join(names[:4])}, ...)" if names else ""
 
 def _by_name(modality, wanted, given):
@@ -114,6 +117,7 @@ def bundle_record(
             "nothing": {k: v.tolist() for k, v in nothing.items()}, "policy": POLICY,
             "calibration": {k: [round(e, 6) for e in v] for k, v in sure.errors.items()}}
 
+# %% ../../nbs/97_use.bundle.ipynb #save-whole
 def save_bundle(
     run: Run,              # finished, with weights
     corpus: Corpus,        # what it was trained on
@@ -179,6 +183,7 @@ BUNDLE_RULES = {k: rule for k, rule in RUN.items() if k != "files"} | {
     "calibration": (is_table_of(_numbers), "errors by set of modalities"),
     "files": (is_table_of(is_text), "a table of digests")}
 
+# %% ../../nbs/97_use.bundle.ipynb #load-record
 def read_bundle(
     folder: Path,  # of a bundle
 ) -> Named:        # its record
@@ -204,6 +209,7 @@ def read_bundle(
                              "differs; get the bundle again")
     return record
 
+# %% ../../nbs/97_use.bundle.ipynb #load-model
 def load_bundle(
     folder: str | Path,  # from `save_bundle`
 ) -> Bundle:

@@ -29,6 +29,7 @@ def error_rank(
     "Which of the sorted errors is the half width."
     return min(n + 1, math.ceil((n + 1) * level - 1e-9))
 
+# %% ../../nbs/97_use.intervals.ipynb #rank-band
 def coverage_band(
     n: int,              # clips of the calibration
     m: int,              # clips that are predicted
@@ -61,6 +62,7 @@ class Calibration:
         k = error_rank(len(errors), level)
         return float(errors[k - 1]) if k <= len(errors) else math.inf
 
+# %% ../../nbs/97_use.intervals.ipynb #calibrate
 def calibrate(
     run: Run,                     # finished, with weights
     corpus: Corpus,               # with a validation fold
@@ -76,6 +78,7 @@ def calibrate(
         errors["+".join(present)] = tuple(np.sort(np.abs(y - said)).tolist())
     return Calibration(errors, SCHEMES[corpus.scheme])
 
+# %% ../../nbs/97_use.intervals.ipynb #intervals
 def intervals(
     prediction: np.ndarray,      # [N]
     present: Sequence[str],      # [N] sets of modalities, such as "text+audio"

@@ -37,6 +37,7 @@ def subsets_of(
     sizes = range(len(order), 0 if not empty else -1, -1)
     return [c for k in sizes for c in combinations(order, k)]
 
+# %% ../../nbs/97_use.missing.ipynb #patterns-nothing
 def nothing_of(
     corpus: Corpus,  # with a training fold
 ) -> Arrays:         # sequence -> [d], the training mean of every column
@@ -75,6 +76,7 @@ def _emptied(rows, gone, mean):
     if mean is not None: values[out.offsets[:-1][gone & (lengths > 0)]] = mean
     return out
 
+# %% ../../nbs/97_use.missing.ipynb #leave-add
 def with_nothing(
     corpus: Corpus,            # perhaps without some of a model's modalities
     modalities: Sequence[str], # what the model reads
@@ -131,6 +133,7 @@ class ModalityDropout(Listener):
         drawn = np.random.default_rng(seed)
         for batch in batches: drop(batch, self.empty, self.rate, drawn)
 
+# %% ../../nbs/97_use.missing.ipynb #dropout-nothing
 def read_nothing(
     corpus: Corpus,   # the training corpus
     nothing: Arrays,  # from `nothing_of`
@@ -162,6 +165,7 @@ def drop(
         if gone[:, k].any(): batch.inputs[m] = replaced(batch.inputs[m], gone[:, k], empty[m])
     return gone
 
+# %% ../../nbs/97_use.missing.ipynb #drop-replace
 def replaced(
     padded: Padded,    # [N, T, d] or [N, T]
     rows: np.ndarray,  # [N] bool, which
@@ -178,6 +182,7 @@ def replaced(
     longest = int(lengths.max())
     return Padded(out[:, :longest], lengths)
 
+# %% ../../nbs/97_use.missing.ipynb #drop-fit
 def fit_with_gaps(
     method: str,         # "method" or "method+piece"
     corpus: Corpus,      # as for `fit`
@@ -200,6 +205,7 @@ def unknown_word(
     said = getattr(tokeniser.tokeniser, "unk_token", "[UNK]") or "\ufffd"  # "[UNK]": word pieces
     return said if tokeniser.unknown in tokeniser([said])[0] else "\ufffd"
 
+# %% ../../nbs/97_use.missing.ipynb #frames-thin
 def thin(
     split: Split,                 # one fold
     rates: dict[str, float],      # modality -> share of its frames or words that go
@@ -227,6 +233,7 @@ def _unknown(sentence, drawn, rate, others):
     said = [others[o] if s else w for w, s, o in zip(words, swap, which, strict=True)]
     return (" " if " " in sentence or any(swap) else "").join(said)
 
+# %% ../../nbs/97_use.missing.ipynb #frames-disturb
 def disturb(
     split: Split,         # one fold
     level: float,         # standard deviations for frames; half of it is the share of words

@@ -42,6 +42,7 @@ def area_under(
     if len(x) == 1: return y[..., 0]
     return (0.5 * (y[..., 1:] + y[..., :-1]) * np.diff(x)).sum(-1) / (x[-1] - x[0])
 
+# %% ../../nbs/97_use.robustness.ipynb #area-equity
 def equity(
     errors: Sequence[float],  # one per order of the rates
 ) -> float:                   # 1: they are all the same
@@ -68,6 +69,7 @@ class CaseFacts:
     words: tuple      # words that others are exchanged for
     reads: tuple      # modalities the run reads
 
+# %% ../../nbs/97_use.robustness.ipynb #cases-facts
 def facts_for(
     run: Run,        # finished
     corpus: Corpus,  # its training corpus
@@ -80,6 +82,7 @@ def facts_for(
     return CaseFacts(nothing_of(corpus), spread, unknown_word(run), tuple(words or ("\ufffd",)),
                         tuple(run.spec["modalities"]))
 
+# %% ../../nbs/97_use.robustness.ipynb #cases-list
 def cases_of(
     protocol: str,           # one of PROTOCOLS
     facts: CaseFacts,     # from `facts_for`
@@ -111,6 +114,7 @@ def _fixed(facts):
     return [Case("fixed", 1 - len(kept) / len(facts.reads), "+".join(kept), 0, change(kept))
             for kept in subsets_of(facts.reads)]
 
+# %% ../../nbs/97_use.robustness.ipynb #changes-unequal
 def _unequal(facts, levels, draws):
     out = []
     for tilt in levels:
@@ -164,6 +168,7 @@ class Curves:
         part = part[part.level == (part.level.max() if tilt is None else tilt)]
         return equity(part.groupby("case").mae.mean())
 
+# %% ../../nbs/97_use.robustness.ipynb #curves-measure
 def measure_curves(
     run: Run,                       # finished, with weights
     corpus: Corpus,                 # its corpus: the training fold says what nothing is
@@ -208,6 +213,7 @@ def curves_figure(
     axes[0, -1].legend(fontsize=7)
     return fig
 
+# %% ../../nbs/97_use.robustness.ipynb #picture-table
 def robustness_table(
     curves: Curves,  # of one run
 ):                   # DataFrame: a row per protocol
