@@ -24,9 +24,9 @@ from ..papers.equations import EQUATIONS
 from ..train.comparison import caption, read_results, table
 
 # %% auto #0
-__all__ = ['UNTOUCHED', 'CLAIM_HOMES', 'SPHINX', 'STYLE', 'SITE_NEEDS', 'targets', 'linked', 'inside', 'anchored', 'site_cell',
-           'output_for', 'linked_html', 'write_page', 'leader_board', 'add_tree', 'report_page', 'write_source',
-           'build_site', 'site_program']
+__all__ = ['UNTOUCHED', 'CLAIM_HOMES', 'SPHINX', 'STYLE', 'SITE_NEEDS', 'targets', 'linked', 'slug', 'inside', 'anchored',
+           'site_cell', 'output_for', 'linked_html', 'write_page', 'leader_board', 'add_tree', 'report_page',
+           'write_source', 'build_site', 'site_program']
 
 # %% ../../nbs/97_book.site.ipynb #links
 UNTOUCHED = re.compile(
@@ -63,8 +63,12 @@ def linked(
     parts = UNTOUCHED.split(text)
     return "".join(part if i % 2 else ids.sub(link, part) for i, part in enumerate(parts))
 
-def inside(text): # links to files that are not on the site become words
-    return re.sub(r"(?<!!)\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", text)
+def slug(heading): # JupyterLab's address of a heading, "A-b:-c" -> the site's, "a-b-c"
+    return re.sub(r"[^\w-]", "", heading.lower())
+
+def inside(text): # links to files that are not on the site become words; those to headings fit
+    text = re.sub(r"(?<!!)\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", text)
+    return re.sub(r"(\]\([^)\s#]*#)([^)\s]+)\)", lambda m: f"{m[1]}{slug(m[2])})", text)
 
 def anchored(text): # a place to link to in front of every erratum
     return re.sub(r"^\*\*((?:UGF|MUG|MFON|SPIL)-E\d+)\.", lambda m: f"({m[1].lower()})=\n{m[0]}",
