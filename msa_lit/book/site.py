@@ -96,6 +96,10 @@ def output_for(output, known): # a picture or a table once, without its plain co
     data = output.get("data", {})
     if "image/png" in data or "text/html" in data: data.pop("text/plain", None)
     if "text/html" in data: data["text/html"] = linked_html("".join(data["text/html"]), known)
+    if "text/markdown" in data:  # a link of an output is not looked up, so it is written as HTML
+        data["text/markdown"] = re.sub(
+            r"(?<!!)\[([^\]]+)\]\(([^)\s#:]+)\.ipynb(#[^)]*)?\)", r'<a href="\2.html">\1</a>',
+            "".join(data["text/markdown"]))
     return output
 
 def linked_html(
