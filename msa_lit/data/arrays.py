@@ -43,6 +43,7 @@ def not_kept(
         slack = 2.0**-24 * np.abs(wide) if value.dtype.kind == "f" else 0.0
         return np.isfinite(wide) & ~(np.abs(back - wide) <= slack)
 
+# %% ../../nbs/01_data.arrays.ipynb #exact-rows
 def check_kept(
     windows: Windows,  # features, N rows
     split: str,        # fold, for the message
@@ -96,6 +97,7 @@ def _say_padding(windows, frames, name, log):
     log.add("noted", "", name, short, f"zero frames at an end of the {frames} taken for padding: "
             f"{least} or more are left; lengths={{{name!r}: [...]}} keeps what is no padding")
 
+# %% ../../nbs/01_data.arrays.ipynb #field-text
 def own_text(
     value: Sequence,  # N transcripts; None and NaN are empty ones
     log: Log,         # where to report
@@ -130,6 +132,7 @@ def own_folds(
     folds = np.array([FOLD_WORDS[w] for w in words])
     return {f: rows for f in SPLITS if len(rows := np.flatnonzero(folds == f))}
 
+# %% ../../nbs/01_data.arrays.ipynb #folds-draw
 def _draw(shares, videos, log, seed=0):
     if abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
         log.stop("", "split", f"shares {tuple(shares)} should be above 0 and add up to 1")
@@ -162,6 +165,7 @@ def own_names(
     return [i if i.startswith(f"{v}$_$") else f"{v}$_${i}"
             for v, i in zip(films, names, strict=True)]
 
+# %% ../../nbs/01_data.arrays.ipynb #names-labels
 def own_labels(
     labels: Any,     # [N], or a dict: "multimodal" and modalities -> [N]
     neutral: float,  # the label that means neither good nor bad
@@ -241,6 +245,7 @@ def from_arrays(
     tables = {fold: whole.take(rows) for fold, rows in folds.items()}
     return finished(tables, name, scheme, columns, log, how)
 
+# %% ../../nbs/01_data.arrays.ipynb #arrays-finished
 def finished(
     tables: dict[str, FoldTable],  # fold name -> Table
     name: str,                     # the corpus's name
@@ -299,6 +304,7 @@ def find_column(
         log.stop("", role, f"there is no column {asked!r}; {near(asked, map(str, frame.columns))}")
     return next((c for c in USUAL[role] if c in frame.columns), None)
 
+# %% ../../nbs/01_data.arrays.ipynb #usual-field
 def frame_field(
     given: Any,           # column names, "prefix*", one column of arrays, or a table of frames
     frame: pd.DataFrame,  # a row per clip
@@ -322,6 +328,7 @@ def frame_field(
                  f"{near(missing[0], map(str, frame.columns))}")
     return _numeric(frame[list(given)], role, log), [str(c) for c in given]
 
+# %% ../../nbs/01_data.arrays.ipynb #usual-frames
 def _numeric(table, role, log):
     words = [c for c in table.columns if table[c].dtype.kind not in "biuf"]
     if words:

@@ -49,6 +49,7 @@ class Word:
     start: float  # seconds
     end: float
 
+# %% ../../nbs/97_use.media.ipynb #found-words
 def by_words(
     found: ClipFrames,     # frames with times
     words: Sequence[Word],  # in order
@@ -79,6 +80,7 @@ def srt_words(
     if not out: raise ValueError("there is no line with times, 00:00:01,000 --> 00:00:02,500")
     return out
 
+# %% ../../nbs/97_use.media.ipynb #words-told
 def told_words(
     path: Path,  # .srt, or .csv with a row per clip or per word
     clip: str,   # the clip's name
@@ -99,6 +101,7 @@ def told_words(
                                for r in rows.itertuples()]
     return [Word(w, float(k), k + 1.0) for k, w in enumerate(str(rows.text.iloc[0]).split())]
 
+# %% ../../nbs/97_use.media.ipynb #words-heard
 def heard_words(
     path: Path,   # a recording
     model: str,   # folder of a faster-whisper model
@@ -133,7 +136,10 @@ def sound_of(
         sound.writeframes(np.concatenate(pieces).astype("<i2").tobytes())
     return out
 
-def voice_egemaps(path: Path) -> ClipFrames:
+# %% ../../nbs/97_use.media.ipynb #voice-egemaps
+def voice_egemaps(
+    path: Path,  # a recording
+) -> ClipFrames:
     "eGeMAPS's 25 low-level descriptors, as opensmile computes them. Raises Absent without it."
     smile = optional("opensmile", "eGeMAPS")
     table = smile.Smile(smile.FeatureSet.eGeMAPSv02,
@@ -141,7 +147,10 @@ def voice_egemaps(path: Path) -> ClipFrames:
     times = [[t.total_seconds() for t in table.index.get_level_values(k)] for k in ("start", "end")]
     return ClipFrames(table.to_numpy(np.float32), np.array(times).T, tuple(table.columns))
 
-def voice_sims(path: Path) -> ClipFrames:
+# %% ../../nbs/97_use.media.ipynb #voice-sims
+def voice_sims(
+    path: Path,  # a recording
+) -> ClipFrames:
     "SIMS's 33 columns, as Self-MM's preparation has them. Raises Absent without librosa."
     from msa_lit.data.cards import card
     librosa = optional("librosa", "SIMS's voice")
@@ -155,7 +164,9 @@ def voice_sims(path: Path) -> ClipFrames:
     return ClipFrames(values, np.stack([begin, begin + 512 / rate], 1), tuple(card("sims33").name))
 
 # %% ../../nbs/97_use.media.ipynb #face
-def face_openface(path: Path) -> ClipFrames:
+def face_openface(
+    path: Path,  # OpenFace's CSV file
+) -> ClipFrames:
     "Frames with a face from OpenFace's CSV file. Raises ValueError for another file, or no face."
     from msa_lit.data.foreign import read_frame
     if not path.is_file(): raise ValueError(f"there is no {path.name} of OpenFace beside the clip")
@@ -170,6 +181,7 @@ def face_openface(path: Path) -> ClipFrames:
     return ClipFrames(seen[names].to_numpy(np.float32), np.stack([begin, begin + step], 1),
                        tuple(names))
 
+# %% ../../nbs/97_use.media.ipynb #face-shapes
 def face_blendshapes(
     path: Path,   # a film
     model: Path,  # mediapipe's face_landmarker.task
@@ -225,6 +237,7 @@ def kept_once(
     replace_files({place: write})
     return made
 
+# %% ../../nbs/97_use.media.ipynb #clips-all
 @dataclass(frozen=True)
 class ClipFeatures:
     "Corpora by what was found, and a row per clip and modality."
@@ -267,6 +280,7 @@ def clip_features(
                              "what": what or ("" if n else "nothing found")})
     return ClipFeatures(_by_kind(found, aligned, scheme), pd.DataFrame(rows))
 
+# %% ../../nbs/97_use.media.ipynb #clips-ways
 def _ways(path, voice, face, words, cache, room) -> ByName:  # modality -> () -> what is found
     out: ByName = {}
     def said():

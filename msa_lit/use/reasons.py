@@ -47,6 +47,7 @@ def shapley_values(
                 out[m] = out[m] + weight * (v[s | {m}] - v[s])
     return out
 
+# %% ../../nbs/97_use.reasons.ipynb #shapley-run
 def modality_reasons(
     run: Run,             # finished, with weights
     corpus: Corpus,       # with the run's modalities
@@ -71,6 +72,7 @@ def embedding_of(
         return inner.get_input_embeddings()
     return next((m for m in encoder.modules() if isinstance(m, nn.Embedding)), None)
 
+# %% ../../nbs/97_use.reasons.ipynb #gradients-frames
 def frame_reasons(
     run: Run,              # finished, with weights
     split: Split,          # N clips, as their corpus has them
@@ -100,6 +102,7 @@ def _baseline(model, corpus, nothing, modality):
                          model.spec)[modality]
     return torch.as_tensor(empty)[len(empty) // 2]
 
+# %% ../../nbs/97_use.reasons.ipynb #gradients-integral
 def _attribute(model, batch, modality, empty, steps):  # -> [N, T]
     captum = optional("captum.attr", "explaining a prediction")
     values, lengths = batch.inputs[modality].values, batch.inputs[modality].lengths
@@ -137,6 +140,7 @@ def salient_area(
         areas.append(((gaps > 0) + 0.5 * (gaps == 0)).mean())
     return float(np.mean(areas)) if areas else float("nan")
 
+# %% ../../nbs/97_use.reasons.ipynb #faithful-scores
 def faithfulness(
     run: Run,             # finished, with weights
     corpus: Corpus,       # simulated, so that salient words and frames are known
@@ -204,6 +208,7 @@ def _write_words(ax, split, n):
     for k, w in enumerate(words):
         ax.text((k + 0.5) / n, 0.5, w, ha="center", va="center", fontsize=7, rotation=30)
 
+# %% ../../nbs/97_use.reasons.ipynb #picture-bars
 def _bars_of(fig, axes, shares, reads):
     for ax in axes[:, 1]: ax.remove()
     ax = fig.add_subplot(axes[0, 0].get_gridspec()[:, 1])
