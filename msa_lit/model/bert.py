@@ -59,6 +59,7 @@ def _linear(width_in, width): # room for weights, nothing drawn
 def _table(rows, width, empty=None):
     return nn.Embedding(rows, width, padding_idx=empty, _weight=torch.empty(rows, width))
 
+# %% ../../nbs/04_model.bert.ipynb #embeddings
 class _Embeddings(nn.Module):
     def __init__(self, o):
         super().__init__()
@@ -74,6 +75,7 @@ class _Embeddings(nn.Module):
         h = self.word_embeddings(ids) + first + self.position_embeddings(places)
         return self.dropout(self.LayerNorm(h))
 
+# %% ../../nbs/04_model.bert.ipynb #attention
 class _Attention(nn.Module):
     def __init__(self, o):
         super().__init__()
@@ -89,6 +91,7 @@ class _Attention(nn.Module):
                                            dropout_p=self.dropout.p if self.training else 0.0)
         return a.transpose(1, 2).reshape(h.shape).contiguous()
 
+# %% ../../nbs/04_model.bert.ipynb #add-norm
 class _AddNorm(nn.Module): # norm(before + W x)
     def __init__(self, width_in, o):
         super().__init__()
@@ -96,9 +99,10 @@ class _AddNorm(nn.Module): # norm(before + W x)
         self.LayerNorm = nn.LayerNorm(o.hidden_size, eps=o.layer_norm_eps)
         self.dropout = nn.Dropout(o.hidden_dropout_prob)
 
-    def forward(self, x, before): return self.LayerNorm(self.dropout(self.dense(x)) + before)
+    def forward(self, x, before): # [N, T, w], [N, T, d] -> [N, T, d]
+        return self.LayerNorm(self.dropout(self.dense(x)) + before)
 
-# %% ../../nbs/04_model.bert.ipynb #bert
+# %% ../../nbs/04_model.bert.ipynb #layer
 class _Layer(nn.Module):
     def __init__(self, o):
         super().__init__()
@@ -109,10 +113,11 @@ class _Layer(nn.Module):
         self.intermediate.dense = _linear(o.hidden_size, o.intermediate_size)
         self.output = _AddNorm(o.intermediate_size, o)
 
-    def forward(self, h, mask):
+    def forward(self, h, mask): # [N, T, d], mask for [N, H, T, T] or None -> [N, T, d]
         h = self.attention.output(self.attention.self(h, mask), h)
         return self.output(F.gelu(self.intermediate.dense(h)), h)
 
+# %% ../../nbs/04_model.bert.ipynb #bert
 class Bert(nn.Module):
     "Token ids to one vector per token; its weights are not drawn, they wait to be loaded."
     def __init__(
@@ -169,6 +174,7 @@ def bert_settings(
         return BertSettings(**{k: said[k] for k in _SIZES if k in said})
     except (OSError, ValueError, TypeError, KeyError, RecursionError): return None
 
+# %% ../../nbs/04_model.bert.ipynb #weights
 def read_bert(
     folder,           # Path of a model's folder
 ) -> Bert | None:     # in evaluation mode; None: transformers has to look at it
@@ -185,7 +191,7 @@ def read_bert(
     except Exception: return None  # whatever a damaged file makes of json, safetensors and torch
     return network.requires_grad_(True).eval()
 
-# %% ../../nbs/04_model.bert.ipynb #words
+# %% ../../nbs/04_model.bert.ipynb #pieces
 _FIVE = {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]",
          "mask_token": "[MASK]"}
 _MATCHED = {"do_lower_case": "lowercase", "strip_accents": "strip_accents",
@@ -214,21 +220,6 @@ class WordPieces:
             return {"input_ids": ids}
         return {"input_ids": [found.ids for found in self.rules.encode_batch_fast(text)]}
 
-def word_pieces(
-    folder,               # Path of a model's folder
-) -> WordPieces | None:   # None: transformers has to look at it
-    "The tokeniser of a plain BERT."
-    if not isinstance(folder, Path) or (folder / "added_tokens.json").exists(): return None
-    try:
-        from tokenizers import Tokenizer
-        said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf8"))
-        rules = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        if not _ordinary(folder, said, rules): return None
-    except Exception: return None  # tokenizers raises nothing more special
-    rules.no_truncation()
-    rules.no_padding()
-    return WordPieces(rules)
-
 # %% ../../nbs/04_model.bert.ipynb #ordinary
 def _ordinary(folder, said, rules):
     "Does the file alone say all that transformers would make of the folder?"
@@ -249,3 +240,19 @@ def _usual_pieces(rules):
     return (kinds == ["BertPreTokenizer", "WordPiece", "TemplateProcessing"]
             and added == set(_FIVE.values()) and rules.get_vocab_size() > len(_FIVE)
             and rules.encode("").tokens[:1] == ["[CLS]"])
+
+# %% ../../nbs/04_model.bert.ipynb #words
+def word_pieces(
+    folder,               # Path of a model's folder
+) -> WordPieces | None:   # None: transformers has to look at it
+    "The tokeniser of a plain BERT."
+    if not isinstance(folder, Path) or (folder / "added_tokens.json").exists(): return None
+    try:
+        from tokenizers import Tokenizer
+        said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf8"))
+        rules = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        if not _ordinary(folder, said, rules): return None
+    except Exception: return None  # tokenizers raises nothing more special
+    rules.no_truncation()
+    rules.no_padding()
+    return WordPieces(rules)

@@ -20,13 +20,14 @@ from ..data.corpus import Split
 # %% auto #0
 __all__ = ['clip_lengths', 'pooled', 'numbers', 'keep_weights', 'has_bf16']
 
-# %% ../../nbs/07_train.pace.ipynb #length
+# %% ../../nbs/07_train.pace.ipynb #lengths
 def clip_lengths(
     split: Split,  # N utterances
 ) -> np.ndarray:   # [N] frames of all sequences together
     "What a clip costs, about."
     return cast(np.ndarray, sum(rows.lengths for rows in split.sequences.values()))
 
+# %% ../../nbs/07_train.pace.ipynb #length
 def pooled(
     order: Sequence[int],  # an epoch's rows, shuffled
     lengths: np.ndarray,   # [N] of every row

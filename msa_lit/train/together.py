@@ -23,8 +23,8 @@ from .listeners import Listener
 from .runs import fit
 
 # %% auto #0
-__all__ = ['SMALL', 'BRIEF', 'COMPARED', 'NEEDED', 'in_double', 'without_text_dropout', 'Sitting', 'Calm', 'ends', 'felt',
-           'largest_gap', 'compare_processes', 'examine_processes', 'passes', 'examine_chance']
+__all__ = ['SMALL', 'BRIEF', 'COMPARED', 'NEEDED', 'in_double', 'without_text_dropout', 'Sitting', 'Calm', 'felt', 'largest_gap',
+           'ends', 'passes', 'compare_processes', 'examine_processes', 'examine_chance']
 
 # %% ../../nbs/08_train.together.ipynb #double
 def in_double() -> None:
@@ -32,14 +32,6 @@ def in_double() -> None:
     torch.set_default_dtype(torch.float64)
     torch.Tensor.float = torch.Tensor.double
     Padded.to, Batch.to = _double_frames(Padded.to), _double_labels(Batch.to)
-
-def without_text_dropout() -> None:
-    "Let text networks of this whole process learn without the dropout of their own settings."
-    def train(self, mode=True):
-        torch.nn.Module.train(self, mode)
-        self.model.eval()
-        return self
-    PretrainedText.train = train
 
 def _double_frames(to):
     def moved(self, device, **kw):
@@ -54,6 +46,15 @@ def _double_labels(to):
         there.labels = {k: y.double() for k, y in there.labels.items()}
         return there
     return moved
+
+# %% ../../nbs/08_train.together.ipynb #text-dropout
+def without_text_dropout() -> None:
+    "Let text networks of this whole process learn without the dropout of their own settings."
+    def train(self, mode=True):
+        torch.nn.Module.train(self, mode)
+        self.model.eval()
+        return self
+    PretrainedText.train = train
 
 # %% ../../nbs/08_train.together.ipynb #sitting
 SMALL = dict(epochs=2, batch_size=12, progress=False, seed=1)
@@ -78,7 +79,7 @@ class Sitting:
     def __str__(self):
         return ", ".join([self.name, *(f"{k}={v}" for k, v in self.options.items())])
 
-# %% ../../nbs/08_train.together.ipynb #ends
+# %% ../../nbs/08_train.together.ipynb #calm
 class Calm(Listener):
     "Layers that drop entries whatever the options say are told not to."
     def after_begin(self, loop):
@@ -86,6 +87,30 @@ class Calm(Listener):
             if isinstance(m, torch.nn.modules.dropout._DropoutNd): m.p = 0.0
             if isinstance(m, (torch.nn.MultiheadAttention, torch.nn.RNNBase)): m.dropout = 0.0
 
+# %% ../../nbs/08_train.together.ipynb #felt
+def felt(
+    name: str,           # of a weight
+    weight: np.ndarray,  # its values
+) -> np.ndarray:         # the same, zeros where no answer can feel them
+    "Biases of attention's keys move all scores of a query alike, and a softmax does not see that."
+    if name.endswith("key.bias"): return np.zeros_like(weight)
+    if not name.endswith("in_proj_bias"): return weight
+    third = len(weight) // 3  # queries, keys, values
+    return np.where(np.arange(len(weight)) // third == 1, 0, weight)
+
+# %% ../../nbs/08_train.together.ipynb #gap
+def largest_gap(
+    one: ByName,  # name -> array
+    other: ByName, # the same names
+) -> float:       # inf where names or shapes differ
+    "The largest difference between two sets of arrays."
+    same = one.keys() == other.keys() and all(x.shape == other[k].shape for k, x in one.items())
+    if not same: return float("inf")
+    gaps = [np.abs(np.nan_to_num(x - other[k].astype(np.float64))).max(initial=0)
+            for k, x in one.items()]
+    return float(max(gaps, default=0.0))
+
+# %% ../../nbs/08_train.together.ipynb #ends
 def ends(
     sittings: Sequence[Sitting],  # what is examined
     exact: bool,                  # in double precision
@@ -110,29 +135,37 @@ def _end(sitting, corpus):
             "predictions": {k: heads[k].to_numpy() for k in heads},
             "history": {k: numbers[k].to_numpy() for k in numbers}}
 
-def felt(
-    name: str,           # of a weight
-    weight: np.ndarray,  # its values
-) -> np.ndarray:         # the same, zeros where no answer can feel them
-    "Biases of attention's keys move all scores of a query alike, and a softmax does not see that."
-    if name.endswith("key.bias"): return np.zeros_like(weight)
-    if not name.endswith("in_proj_bias"): return weight
-    third = len(weight) // 3  # queries, keys, values
-    return np.where(np.arange(len(weight)) // third == 1, 0, weight)
+# %% ../../nbs/08_train.together.ipynb #rows
+COMPARED = ("weights", "predictions", "history")
 
-def largest_gap(
-    one: ByName,  # name -> array
-    other: ByName, # the same names
-) -> float:       # inf where names or shapes differ
-    "The largest difference between two sets of arrays."
-    same = one.keys() == other.keys() and all(x.shape == other[k].shape for k, x in one.items())
-    if not same: return float("inf")
-    gaps = [np.abs(np.nan_to_num(x - other[k].astype(np.float64))).max(initial=0)
-            for k, x in one.items()]
-    return float(max(gaps, default=0.0))
+def _row(sitting, processes, alone, each):
+    row = {"method": str(sitting), "processes": processes, "refused": ""}
+    said = {str(e) if isinstance(e, str) else "" for e in each}
+    if said != {""} or isinstance(alone, str): return row | {"refused": _refused(alone, said)}
+    gaps = {k: largest_gap(alone[k], each[0][k]) for k in COMPARED}
+    same = all(largest_gap(each[0][k], e[k]) == 0 for e in each for k in COMPARED)
+    return row | gaps | {"all the same": same}
+
+def _refused(alone, said): # said: what the processes answered, "" for no refusal
+    words = next(w for w in (*sorted(said, reverse=True), alone) if w)
+    if len(said) > 1 or said == {""}: return f"not by all: {words}"
+    return words if alone == words else f"by several only: {words}"
+
+# %% ../../nbs/08_train.together.ipynb #passes
+def passes(
+    row,                  # of `compare_processes`
+    exact: bool = True,   # weights are asked, too
+    limit: float = 1e-5,  # largest difference that passes
+    refusals: str = "",   # part of the words with which several may refuse
+) -> bool:
+    "Has a sitting passed?"
+    words = row["refused"]
+    if words.startswith("by several only: "): return bool(refusals) and refusals in words
+    if words: return not words.startswith("not by all: ")
+    counted = COMPARED if exact else COMPARED[1:]
+    return bool(row["all the same"]) and all(row[k] <= limit for k in counted)
 
 # %% ../../nbs/08_train.together.ipynb #compare
-COMPARED = ("weights", "predictions", "history")
 NEEDED = ("msa_lit.train.together", "pandas")  # by every run
 
 def compare_processes(
@@ -156,19 +189,6 @@ def _at_hand(): # classes written in a notebook or script, which other processes
     return [(kind, name, cls) for kind, registry in enumerate((METHODS, PIECES))
             for name, cls in registry.items() if cls.__module__ in ("__main__", "__mp_main__")]
 
-def _row(sitting, processes, alone, each):
-    row = {"method": str(sitting), "processes": processes, "refused": ""}
-    said = {str(e) if isinstance(e, str) else "" for e in each}
-    if said != {""} or isinstance(alone, str): return row | {"refused": _refused(alone, said)}
-    gaps = {k: largest_gap(alone[k], each[0][k]) for k in COMPARED}
-    same = all(largest_gap(each[0][k], e[k]) == 0 for e in each for k in COMPARED)
-    return row | gaps | {"all the same": same}
-
-def _refused(alone, said): # said: what the processes answered, "" for no refusal
-    words = next(w for w in (*sorted(said, reverse=True), alone) if w)
-    if len(said) > 1 or said == {""}: return f"not by all: {words}"
-    return words if alone == words else f"by several only: {words}"
-
 # %% ../../nbs/08_train.together.ipynb #examine
 def examine_processes(
     names: Sequence,                    # of methods, or `Sitting`s
@@ -185,25 +205,30 @@ def examine_processes(
     if len(failed): raise AssertionError(f"several processes end elsewhere:\n{failed.to_string()}")
     return table
 
-def passes(
-    row,            # of `compare_processes`
-    exact: bool = True,
-    limit: float = 1e-5,
-    refusals: str = "",
-) -> bool:
-    "Has a sitting passed?"
-    words = row["refused"]
-    if words.startswith("by several only: "): return bool(refusals) and refusals in words
-    if words: return not words.startswith("not by all: ")
-    counted = COMPARED if exact else COMPARED[1:]
-    return bool(row["all the same"]) and all(row[k] <= limit for k in counted)
+# %% ../../nbs/08_train.together.ipynb #interval
+def _interval(differences): # of the mean, 99 %
+    from scipy.stats import t
+    mean, n = differences.mean(), len(differences)
+    half = t.ppf(0.995, n - 1) * differences.std(ddof=1) / n**0.5
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+# %% ../../nbs/08_train.together.ipynb #measured
+def _measured(names, seeds, dropout, measure, own):
+    for kind, known, cls in own: (METHODS, PIECES)[kind][known] = cls
+    corpus = simulate(n=(52, 16, 16), seed=3)
+    def ending(name, seed):
+        options: Named = Sitting(name).brief | {"dropout": dropout, "seed": seed}
+        return fit(name, corpus, **options).history[measure].iloc[-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {name: np.array([ending(name, seed) for seed in seeds]) for name in names}
 
 # %% ../../nbs/08_train.together.ipynb #chance
 def examine_chance(
     names: Sequence[str],          # of methods
-    seeds: Sequence[int] = range(24),
-    processes: int = 2,
-    dropout: float = 0.3,
+    seeds: Sequence[int] = range(24), # K of them
+    processes: int = 2,            # beside one process
+    dropout: float = 0.3,          # in all of a method's layers
     measure: str = "train_task",   # a column of the history, in its last row
     timeout: float = 600.0,        # seconds for each number of processes
 ):                                 # DataFrame: mean difference from one process, 99 % interval
@@ -220,19 +245,3 @@ def examine_chance(
     failed = tried[(tried.low > 0) | (tried.high < 0)]
     if len(failed): raise AssertionError(f"{measure} differs on average:\n{failed.to_string()}")
     return table
-
-def _measured(names, seeds, dropout, measure, own):
-    for kind, known, cls in own: (METHODS, PIECES)[kind][known] = cls
-    corpus = simulate(n=(52, 16, 16), seed=3)
-    def ending(name, seed):
-        options: Named = Sitting(name).brief | {"dropout": dropout, "seed": seed}
-        return fit(name, corpus, **options).history[measure].iloc[-1]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {name: np.array([ending(name, seed) for seed in seeds]) for name in names}
-
-def _interval(differences): # of the mean, 99 %
-    from scipy.stats import t
-    mean, n = differences.mean(), len(differences)
-    half = t.ppf(0.995, n - 1) * differences.std(ddof=1) / n**0.5
-    return {"mean": mean, "low": mean - half, "high": mean + half}
