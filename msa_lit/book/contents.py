@@ -43,6 +43,7 @@ class Page:
     def opens(self) -> bool: # does it open a part?
         return self.name[2:4] == "__"
 
+# %% ../../nbs/89_book.contents.ipynb #page-read
 def read_page(
     path: Path,  # of a notebook
 ) -> Page:
@@ -77,6 +78,7 @@ def way(
     parts += [f"Next: {link(behind)}"] if behind else []
     return " · ".join([*parts, "[Contents](index.ipynb)"])
 
+# %% ../../nbs/89_book.contents.ipynb #way-list
 def part_list(
     part: str,             # "UGF"
     book: Sequence[Page],  # all pages
@@ -100,6 +102,7 @@ def with_cell(
         notebook["cells"].append(
             {"cell_type": "markdown", "id": name, "metadata": {}, "source": source})
 
+# %% ../../nbs/89_book.contents.ipynb #write-step
 def in_step(
     path: Path,            # of a notebook
     book: Sequence[Page],  # all pages

@@ -46,6 +46,7 @@ class Box:
         last = self.key.rpartition(".")[2]
         return last if last in MODALITIES else ""
 
+# %% ../../nbs/77_book.pictures.ipynb #box-read
 def read_box(
     text: str,    # "key: label @module !loss #frozen"
     column: int,  # counted from the left
@@ -82,6 +83,7 @@ class Picture:
             todo += new
         return {path for b in self.boxes if b.key in found for path in b.modules}
 
+# %% ../../nbs/77_book.pictures.ipynb #picture-arrows
 def read_arrow(
     text: str,            # "a b -> c", "a.* => c.*"
     keys: Sequence[str],  # of all boxes
@@ -102,6 +104,7 @@ def read_arrow(
                       if not own or a.rpartition(".")[2] == b.rpartition(".")[2]]
     return [(a, b, parts[2] == "->") for a, b in pairs]
 
+# %% ../../nbs/77_book.pictures.ipynb #picture-read
 def read_picture(
     drawing: dict[str, Any],  # "columns", "arrows" and maybe a "note"
 ) -> Picture:
@@ -126,7 +129,7 @@ INKS = {"text": "#1f6fb4", "audio": "#c8691c", "vision": "#2a7f62", "": "#3d3d4d
 BOX = 0.78, 0.6  # width and height of a box, in columns and rows
 
 def places(
-    picture: Picture,
+    picture: Picture,  # of a stage
 ) -> dict[str, tuple[float, float]]: # key -> column and row of the box's middle
     "Where every box stands."
     columns: dict[int, list[str]] = {}
@@ -135,7 +138,13 @@ def places(
     return {key: (float(c), (i + 0.5) * rows / len(keys))
             for c, keys in columns.items() for i, key in enumerate(keys)}
 
-def draw_box(ax, box, at, size):
+# %% ../../nbs/77_book.pictures.ipynb #draw-parts
+def draw_box(
+    ax,    # matplotlib axes
+    box,   # a Box
+    at,    # column and row of its middle
+    size,  # of the label, in points
+):
     "One box with its label."
     width, height = BOX
     ink, round_ = INKS["loss" if box.losses else box.modality], 0.22 if box.losses else 0.05
@@ -145,7 +154,13 @@ def draw_box(ax, box, at, size):
             boxstyle=f"round,pad=0,rounding_size={round_}", ls="--" if box.frozen else "-"))
     ax.text(*at, box.label, ha="center", va="center", fontsize=size, zorder=4, linespacing=1.05)
 
-def draw_arrow(ax, start, end, ink, back):
+def draw_arrow(
+    ax,     # matplotlib axes
+    start,  # column and row of the box it comes from
+    end,    # column and row of the box it leads to
+    ink,    # colour
+    back,   # does a gradient come back?
+):
     "One arrow between two boxes; dashed where no gradient comes back."
     (x, y), (u, v), (width, height) = start, end, BOX
     aside = 0 if x == u else (1 if u > x else -1) * width / 2
@@ -155,7 +170,12 @@ def draw_arrow(ax, start, end, ink, back):
         arrowstyle="-|>", color=ink, lw=1, alpha=0.85, shrinkA=0, shrinkB=0,
         ls="-" if back else (0, (2, 2)), connectionstyle=f"arc3,rad={bend}"))
 
-def draw_stage(ax, picture, title):
+# %% ../../nbs/77_book.pictures.ipynb #draw-stages
+def draw_stage(
+    ax,       # matplotlib axes
+    picture,  # a Picture
+    title,    # written above it
+):
     "One stage on its axes."
     at = places(picture)
     columns, rows = (max(p[i] for p in at.values()) for i in (0, 1))
@@ -209,10 +229,14 @@ class Taught(Listener):
             found = zip(wanted, slopes(value, list(wanted.values())), strict=True)
             reached[term] = reached.get(term, set()) | {k for k, g in found if g is not None}
 
-def slopes(value, parameters):
+def slopes(
+    value,       # a scalar with a gradient
+    parameters,  # to ask about
+):               # a gradient or None for each
     "Gradients of a scalar, None where it does not depend on a parameter."
     return torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
 
+# %% ../../nbs/77_book.pictures.ipynb #listen-place
 def place_of(
     parameter: str,       # its path, "encoders.text.lstm.weight"
     modules: set[str],    # paths of modules
@@ -222,7 +246,10 @@ def place_of(
     return max(inside, key=len, default="")
 
 # %% ../../nbs/77_book.pictures.ipynb #differences
-def module_differences(stages, method) -> list[str]:
+def module_differences(
+    stages,  # stage -> Picture
+    method,  # with modules and parameters
+) -> list[str]:  # sentences
     "Modules that are drawn and do not exist, parameters that lie in none that is drawn."
     drawn = {path for p in stages.values() for box in p.boxes for path in box.modules}
     there = {path for path, _ in method.named_modules()}
@@ -231,7 +258,11 @@ def module_differences(stages, method) -> list[str]:
     return ([f"{path} is drawn and does not exist" for path in sorted(drawn - there)]
             + [f"the parameters of {path} are not drawn" for path in sorted(left)])
 
-def gradient_differences(picture, reached) -> list[str]:
+# %% ../../nbs/77_book.pictures.ipynb #differences-gradients
+def gradient_differences(
+    picture,  # of a stage
+    reached,  # loss term -> names of parameters that its gradient reaches
+) -> list[str]:  # sentences
     "Where the arrows of a stage and its gradients disagree."
     drawn = {path for box in picture.boxes for path in box.modules}
     losses = {loss for box in picture.boxes for loss in box.losses}
@@ -246,6 +277,7 @@ def gradient_differences(picture, reached) -> list[str]:
                   for x in sorted((shown & alive) - goes)]
     return found
 
+# %% ../../nbs/77_book.pictures.ipynb #differences-all
 def picture_differences(
     name: str,                                   # of a method
     stages: dict[str, Picture] | None = None,    # stage -> picture; None: the library's

@@ -40,6 +40,7 @@ def words_spoken(
     some = np.any([(np.abs(p) > 0).any(-1) for p in parts], axis=0)  # [N, T]
     return np.maximum(1, (some * np.arange(1, some.shape[1] + 1)).max(1))
 
+# %% ../../nbs/86_book.real.ipynb #mmmo-read
 def mmmo(
     path: str | Path | None = None,  # of mmmo.npz; None: in the data folder
 ) -> Corpus:                         # audio + vision, 340 clips

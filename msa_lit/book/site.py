@@ -48,6 +48,7 @@ def targets(
     claims = {c.id: (CLAIM_HOMES[c.id[0]] + ".ipynb", c.statement) for c in load_claims().values()}
     return found | claims
 
+# %% ../../nbs/97_book.site.ipynb #links-made
 def linked(
     text: str,                            # Markdown
     known: Mapping[str, tuple[str, str]], # id -> (place, what it says)
@@ -102,6 +103,7 @@ def output_for(output, known): # a picture or a table once, without its plain co
             "".join(data["text/markdown"]))
     return output
 
+# %% ../../nbs/97_book.site.ipynb #pages-tables
 def linked_html(
     text: str,                            # HTML of an output
     known: Mapping[str, tuple[str, str]], # id -> (place, what it says)
@@ -115,6 +117,7 @@ def linked_html(
         return f'{m[1]}<a href="{place}" title="{title}">{m[2]}</a>{m[3]}'
     return re.sub(rf"(>\s*)({names})(\s*</t[dh]>)", link, text)
 
+# %% ../../nbs/97_book.site.ipynb #pages-write
 def write_page(
     path: Path,                           # of a notebook
     folder: Path,                         # of the site's source
@@ -185,6 +188,7 @@ def report_page(root, folder): # a report of the demo, or the one that the repos
     write_text(folder / "report.md", "# A report\n\nWhat `msa_lit compare` writes: "
                '<a href="a_report.html">a report</a>.\n')
 
+# %% ../../nbs/97_book.site.ipynb #source-all
 def write_source(
     root: Path,    # of the repository: nbs, results
     folder: Path,  # is filled

@@ -56,6 +56,7 @@ EVIDENCE: dict[str, tuple[str, Callable]] = {  # card -> modality, test of the r
                     and _within(a, b, slice(674, 691), 0, 5)),
     "egemaps25": ("audio", lambda a, b: a[0] >= 0 and a[10] >= 0 and b[10] < 80)}
 
+# %% ../../nbs/01_data.cards.ipynb #evidence-known
 def known_columns(
     rows: Ragged,    # features of one modality
     modality: str,   # which
@@ -67,6 +68,7 @@ def known_columns(
     _, low, high = scan(rows)
     return next((n for n in fits if EVIDENCE[n][1](low, high)), "")
 
+# %% ../../nbs/01_data.cards.ipynb #evidence-findings
 def column_findings(
     corpus: Corpus,  # any corpus
 ) -> list[Observation]:

@@ -47,6 +47,7 @@ def role_of(
     plain = word.strip().casefold().replace("-", "_")
     return next((role for role, words in FIELD_WORDS.items() if plain in words), "")
 
+# %% ../../nbs/01_data.foreign.ipynb #words-clip
 def clip_id(
     raw: Any,  # a word, bytes, or a row of words
 ) -> str:      # "video$_$clip", where the name has two parts
@@ -72,6 +73,7 @@ def known_folds(
         if fold: found[fold] = key
     return {fold: found[fold] for fold in SPLITS if fold in found}
 
+# %% ../../nbs/01_data.foreign.ipynb #folds-fields
 def field_table(
     raw: Mapping,    # fields by any name
     split: str,      # fold
@@ -164,6 +166,7 @@ def _taken_apart(key):
         if fold: return fold, re.sub(rf"(^|[_.\-]){word}($|[_.\-])", r"\1", key).strip("_.-")
     return "", key
 
+# %% ../../nbs/01_data.foreign.ipynb #npz-complete
 def check_complete(
     folds: Mapping,  # fold -> fields by name
     log: Log,        # where to complain
@@ -210,6 +213,7 @@ def _as_numbers(cells):
     numbers = pd.to_numeric(cells.where(~blank), errors="coerce")
     return numbers if bool((numbers.notna() | blank).all()) and not blank.all() else cells
 
+# %% ../../nbs/01_data.foreign.ipynb #tables-folder
 def read_tables(
     folder: Path,  # with clips.csv, or the path of a single table
     log: Log,      # where to complain
@@ -244,6 +248,7 @@ def read_csd(
         raise ValueError(f"{path.name} is no computational sequence: {error}") from error
     return out
 
+# %% ../../nbs/01_data.foreign.ipynb #csd-cut
 def cut_at(
     sequence: ByName,        # from `read_csd`
     clips: list[tuple],      # (key, video, start, end)
@@ -333,6 +338,7 @@ def kind_of(
     try: return "pickle" if locate(path)[0] == "pickle" else "known"
     except ValueError: return "known"
 
+# %% ../../nbs/01_data.foreign.ipynb #kind-pickles
 def pickle_tables(
     path: Path,      # a pickle
     neutral: float,  # as for `field_table`
@@ -385,6 +391,7 @@ def import_corpus(
     if given: raise ValueError(f"{path.name} is in a layout of fixed names; {given[0]} has no use")
     return read_corpus(path, name, scheme, **options)
 
+# %% ../../nbs/01_data.foreign.ipynb #import-store
 def import_store(
     path: str | Path,         # as for `import_corpus`
     store: str | Path,        # the store to make
