@@ -2,6 +2,8 @@
 
 python ours.py steps CORPUS METHOD STAGE OPTION=VALUE ...   steps, by turns (see turns.py)
 python ours.py first CORPUS METHOD STAGE OPTION=VALUE ...   import to the first step, then out
+
+The option `ahead` of `steps` is not the method's: so many steps are done before the first turn.
 """
 import json
 import os
@@ -54,10 +56,11 @@ def option(word):
 
 
 def main(what, corpus, method, stage, *words):
-    turn = Turn()
-    loop, train = built(corpus, method, stage, dict(map(option, words)))
+    turn, options = Turn(), dict(map(option, words))
+    ahead = options.pop("ahead", 0)
+    loop, train = built(corpus, method, stage, options)
     at = steps(loop, train)
-    next(at)
+    for _ in range(1 + ahead): next(at)
     if what == "first":
         ready = time.perf_counter(), time.process_time()
         next(at)

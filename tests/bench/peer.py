@@ -1,12 +1,15 @@
-"""The other side: MMSA's Self-MM on the same file, made to wait before every batch of training.
+"""The other side: MMSA on the same file, made to wait before every batch of training.
 
-python peer.py steps FILE FOLDER FINETUNE    steps, by turns (see turns.py)
+python peer.py steps FILE FOLDER FINETUNE    steps of Self-MM, by turns (see turns.py)
 python peer.py first FILE FOLDER FINETUNE    everything to the end of the first step, then out
+python peer.py METHOD FILE FOLDER BATCH      steps of another method of MMSA's, by turns
 
 FOLDER holds the BERT that both sides use, FINETUNE is 0 or 1. Nothing of MMSA is changed: its
 loader is built with no workers and wrapped, its calls to a GPU do nothing, it steps once a batch
-(`update_epochs`), as we do.
+(`update_epochs`), as we do. MulT and MMIM ask torch's schedule for an option that it no longer
+has; it is left out. MISA's map from BERT is 768 wide whatever the BERT; here it fits FOLDER's.
 """
+import json
 import os
 import sys
 import tempfile
@@ -37,6 +40,14 @@ class Gate:
             for _ in range(len(self.loader) - 1):  # the last one may be smaller
                 self.turn.wait()
                 yield next(batches)
+
+
+class Rest(Gate):
+    "A loader that waits from its first pass on, or behind a short one: MMIM's bound has its own."
+
+    def __iter__(self):
+        self.passes += 1
+        yield from few(self.loader, 2) if self.passes <= self.short else self.gated()
 
 
 class First:
@@ -76,6 +87,43 @@ def settings(file, bert, finetune, folder):
     return args
 
 
+def without_verbose(make):
+    def made(*args, verbose=None, **options): return make(*args, **options)
+    return made
+
+
+def baseline(method, file, bert, batch, folder, turn):
+    "Steps of a method with MMSA's settings for MOSI; a step a batch."
+    import torch
+    from MMSA.config import get_config_regression
+    from MMSA.data_loader import MMDataLoader
+    from MMSA.models import AMIO
+    from MMSA.trains import ATIO
+    from MMSA.utils import setup_seed
+    torch.cuda.set_device = lambda *a, **k: None
+    args = get_config_regression(method, "mosi")
+    args.update(featurePath=file, batch_size=int(batch), pretrained=bert, custom_feature="",
+                feature_T="", feature_A="", feature_V="", device=torch.device("cpu"),
+                train_mode="regression", cur_seed=1, update_epochs=1,
+                model_save_path=os.path.join(folder, "peer.pth"))
+    setup_seed(1111)
+    loaders = MMDataLoader(args, 0)
+    if args.get("use_bert"): args["feature_dims"][0] = width_of(bert)
+    loaders["train"] = Rest(loaders["train"], turn, int(method == "mmim"))
+    model, training = AMIO(args), ATIO().getTrain(args)
+    if method == "misa":
+        model.Model.project_t[0] = torch.nn.Linear(width_of(bert), args["hidden_size"])
+    module = sys.modules[type(training).__module__]
+    if hasattr(module, "ReduceLROnPlateau"):
+        module.ReduceLROnPlateau = without_verbose(module.ReduceLROnPlateau)
+    training.do_train(model, loaders)
+
+
+def width_of(bert):
+    with open(os.path.join(bert, "config.json"), encoding="utf8") as file:
+        return json.load(file)["hidden_size"]
+
+
 def main(what, file, bert, finetune):
     turn = Turn()
     import torch
@@ -87,6 +135,7 @@ def main(what, file, bert, finetune):
     from MMSA.trains import ATIO
     from MMSA.utils import setup_seed
     with tempfile.TemporaryDirectory() as folder:
+        if what not in ("steps", "first"): return baseline(what, file, bert, finetune, folder, turn)
         args = settings(file, bert, finetune == "1", folder)
         setup_seed(1111)
         loaders = MMDataLoader(args, 0)

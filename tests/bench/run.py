@@ -1,6 +1,6 @@
 """Measure msa_lit, and another library on the same file, by turns; one row, one result file.
 
-python tests/bench/run.py                  every row, about twenty minutes
+python tests/bench/run.py                  every row, about twenty-five minutes
 python tests/bench/run.py --only steps     one row, or several
 python tests/bench/run.py --resume         only rows that have no result yet
 python tests/bench/run.py --only whole     the nightly row: a whole run on MOSEI's size
@@ -64,6 +64,15 @@ class Bench:
         if not store.exists(): write_store(corpus, store)
         return store, file
 
+    def vectors(self, aligned=False):
+        "A quarter of the MOSI-shaped corpus as the file both sides read, with vectors for words."
+        import shapes
+        from msa_lit.data.layouts import write_mmsa
+        file = self.data / f"vectors_{'aligned' if aligned else 'unaligned'}.pkl"
+        if not file.exists():
+            write_mmsa(shapes.corpus("mosi", 0.25, vectors=768, aligned=aligned), file, aligned)
+        return file
+
     def mosei(self):
         "The MOSEI-shaped corpus as a store."
         import shapes
@@ -81,6 +90,18 @@ class Bench:
         bert = packaged_folder("minilm")
         script = [str(self.peer), str(HERE / "peer.py")]
         return [*script, what, str(file), str(bert), str(int(finetune))]
+
+    def baseline(self, name, batch, aligned):
+        "The two commands for a baseline with MMSA's settings for MOSI; its BERT is MiniLM here."
+        from msa_lit.model.packaged import packaged_folder
+        file, paper = self.vectors(aligned), BASELINES[name]
+        more = {"text": "minilm", "text_lr": 5e-5} if name in ("misa", "mmim") else {}
+        if name in ("misa", "mult"): more["accumulate"] = 1
+        if name == "mmim": more["ahead"] = 10  # a pass of the bound alone: MMSA's is over, too
+        bert = str(packaged_folder("minilm"))
+        theirs = [str(self.peer), str(HERE / "peer.py"), name, str(file), bert, str(batch)]
+        return {name: self.ours(file, name, preset=f"{paper} MOSI", batch_size=batch, **more),
+                f"MMSA's {name}": theirs}
 
     def side(self, name, command): return Side(name, command, self.environment)
 
@@ -141,6 +162,22 @@ def steps(bench):
     return {"times": times, "ratios": [ratio(times, "ours", "MMSA", 0.45),
                                        ratio(times, "ours, frozen", "MMSA", 0.06),
                                        ratio(times, "ours, frozen", "MMSA, frozen", 1.0)]}
+
+
+BASELINES = {"tfn": "TFN", "lmf": "LMF", "misa": "MISA", "mfn": "MFN", "graph_mfn": "Graph-MFN",
+             "mmim": "MMIM", "mult": "MulT"}
+
+
+@row("A step of seven baselines over MMSA's, with its settings for MOSI")
+def baselines(bench):
+    times = {}
+    for name in BASELINES:
+        batch, most = (8, 3) if name == "mult" else (32, 8)  # a pass of MMIM's is ten batches
+        aligned = name in ("mfn", "graph_mfn")
+        print(f"  {name} ...", flush=True)
+        times |= by_turns(bench, bench.baseline(name, batch, aligned), min(bench.rounds, most))
+    return {"times": times,
+            "ratios": [ratio(times, n, f"MMSA's {n}", 0.6) for n in BASELINES]}
 
 
 @row("First result: import, open, prepare and the first step on MOSI, over MMSA's")

@@ -36,8 +36,9 @@ def sentences(lengths, words, rng):
     return tuple(" ".join(rng.choice(words, n - 2)) for n in lengths)
 
 
-def corpus(name="mosi", share=1.0, seed=0, longer=1.0):
-    "A corpus of a name's shapes; `share` of its clips, `longer` times their frames."
+def corpus(name="mosi", share=1.0, seed=0, longer=1.0, vectors=0, aligned=False):
+    """A corpus of a name's shapes; `share` of its clips, `longer` times their frames; `vectors`
+    wide noise for words beside their numbers; aligned: a frame of voice and face per word."""
     rng, words, tokeniser = np.random.default_rng(seed), vocabulary(), HubTokeniser("minilm", 50)
     folds = {}
     for fold, n in zip(("train", "valid", "test"), SIZES[name], strict=True):
@@ -46,6 +47,9 @@ def corpus(name="mosi", share=1.0, seed=0, longer=1.0):
         seq = {m: frames(np.rint(longer * draw_lengths(n, m, rng)).astype(int), w, rng)
                for m, w in COLUMNS[name].items()}
         seq["text_bert"] = Ragged.from_rows(tokeniser(text))
+        words_of = seq["text_bert"].lengths
+        if aligned: seq |= {m: frames(words_of, w, rng) for m, w in COLUMNS[name].items()}
+        if vectors: seq["text"] = frames(words_of, vectors, rng)
         ids = tuple(f"{fold}{i // 14}$_${i}" for i in range(n))
         labels = {"multimodal": np.clip(rng.normal(0, 1.5, n), -3, 3).astype(np.float32)}
         folds[fold] = Split(ids, tuple(i.split("$_$")[0] for i in ids), labels, seq, text)
