@@ -74,6 +74,7 @@ def steps_of(
             train_step(loop, *(make_batch(train, rows) for rows in group))
         loop.progress.epoch += 1
 
+# %% ../../nbs/69_book.field.ipynb #cost-turns
 def step_costs(
     names: Sequence[str],  # of methods
     rounds: int = 30,      # steps of each
@@ -115,6 +116,7 @@ def methods_table(
             for name in drawn_methods()]
     return pd.DataFrame(rows).set_index("method")
 
+# %% ../../nbs/69_book.field.ipynb #table-program
 def field_program(
     words: Sequence[str] | None = None,  # of the command line; None: the real ones
 ) -> int:                                # exit status
