@@ -14,7 +14,7 @@ from ..model.encoders import pool
 from ..model.losses import l2_normalise
 
 # %% auto #0
-__all__ = ['Decoupled', 'split_costs', 'margin_loss', 'DistillGraph']
+__all__ = ['Decoupled', 'split_costs', 'margin_loss', 'TeachingGraph', 'DistillGraph']
 
 # %% ../../nbs/66_baselines.decoupling.ipynb #split
 class Decoupled(nn.Module):
@@ -66,8 +66,8 @@ def margin_loss(
         if len(near) and len(far): losses.append((far - near[:, None]).clamp(min=0).mean())
     return torch.stack(losses).mean() if losses else vectors.sum() * 0
 
-# %% ../../nbs/66_baselines.decoupling.ipynb #graph
-class DistillGraph(nn.Module):
+# %% ../../nbs/66_baselines.decoupling.ipynb #edges
+class TeachingGraph(nn.Module):
     "An edge for every ordered pair of modalities, weighed clip by clip, eq. (4)."
     prior: Tensor # pi, [P]
 
@@ -90,6 +90,10 @@ class DistillGraph(nn.Module):
              for m, y in answers.items()}
         each = [self.edge(torch.cat([z[k], z[j]], -1)) for k, j in self.pairs]
         return (torch.cat(each, 1) / 8).softmax(1)
+
+# %% ../../nbs/66_baselines.decoupling.ipynb #graph
+class DistillGraph(TeachingGraph):
+    "What students learn, or keep away from, along the edges of a graph, eq. (4)."
 
     def lessons(self, edges: Tensor, gaps: list[Tensor]) -> Tensor: # [N, P], P times [N] -> scalar
         "What is between student and teacher, weighed by the edges and what is expected of them."

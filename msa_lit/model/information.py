@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 # %% auto #0
-__all__ = ['Conditional', 'Spread']
+__all__ = ['Conditional', 'SignedSums', 'Spread']
 
 # %% ../../nbs/06_model.information.ipynb #bound
 class Conditional(nn.Module):
@@ -37,9 +37,9 @@ class Conditional(nn.Module):
     def fixed(self, x: Tensor, y: Tensor) -> Tensor: # the same; q itself gets no gradient
         return functional_call(self, {k: p.detach() for k, p in self.named_parameters()}, (x, y))
 
-# %% ../../nbs/06_model.information.ipynb #entropy
-class Spread(nn.Module):
-    "Entropy of vectors, a Gaussian per sign of the label, over a batch and the last ones."
+# %% ../../nbs/06_model.information.ipynb #sums
+class SignedSums(nn.Module):
+    "Counts, sums and products of the last batches' vectors, for each sign of the label."
     counts: Tensor   # [batches, 2]
     sums: Tensor     # [batches, 2, k]
     products: Tensor # [batches, 2, k, k]
@@ -64,6 +64,17 @@ class Spread(nn.Module):
         signs = torch.stack([labels > 0, labels < 0]).to(z)
         return signs.sum(1), signs @ z, torch.einsum("sn,ni,nj->sij", signs, z, z)
 
+    @torch.no_grad()
+    def keep(self, y: Tensor, labels: Tensor) -> None: # in place of the oldest batch
+        at = self.kept % len(self.counts)
+        for b, new in zip((self.counts, self.sums, self.products), self.facts(y, labels),
+                          strict=True): b[at] = new
+        self.kept += 1
+
+# %% ../../nbs/06_model.information.ipynb #entropy
+class Spread(SignedSums):
+    "Entropy of vectors, a Gaussian per sign of the label, over a batch and the last ones."
+
     def forward(self, y: Tensor, labels: Tensor) -> Tensor: # [N, d_y], [N] -> scalar
         past, k = (self.counts, self.sums, self.products), self.sums.shape[-1]
         n, s, p = (a + b.sum(0) for a, b in zip(self.facts(y, labels), past, strict=True))
@@ -72,10 +83,3 @@ class Spread(nn.Module):
         covariance = p / n[:, None, None] - mean[:, :, None] * mean[:, None]
         floor = 1e-9 * torch.eye(k).to(covariance)  # for vectors that have stopped to vary
         return (torch.logdet(covariance + floor).sum() / 4).to(y)
-
-    @torch.no_grad()
-    def keep(self, y: Tensor, labels: Tensor) -> None: # in place of the oldest batch
-        at = self.kept % len(self.counts)
-        for b, new in zip((self.counts, self.sums, self.products), self.facts(y, labels),
-                          strict=True): b[at] = new
-        self.kept += 1
