@@ -32,7 +32,7 @@ LIST = [  # (notebook, cell, from, to, cells that must notice; none: the whole n
     ),
     (
         "44_mug.method",
-        "learner",
+        "meta-training",
         "corrupt(learner.said[:, d], o.noise, stream)",
         "learner.said[:, d]",
         ["noise-proof"],
