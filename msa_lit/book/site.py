@@ -20,7 +20,7 @@ from typing import Any
 from ..base.files import write_text
 from .claims.verdict import load_claims
 from .contents import BOOK_PARTS, Page, pages
-from ..papers.equations import EQUATIONS
+from ..papers.equations import EQUATIONS, PAPERS
 from ..train.comparison import caption, read_results, table
 
 # %% auto #0
@@ -44,7 +44,10 @@ def targets(
     for name, e in EQUATIONS.items():
         module = getattr(e.function, "__module__", "")
         found[name] = homes.get(module, "00_papers.equations") + ".ipynb", e.meaning
-        for erratum in e.errata: found[erratum] = f"75_errata.ipynb#{erratum.lower()}", "Erratum"
+    for paper, kept in PAPERS.items():
+        for i in range(1, kept.errata + 1):
+            place = f"75_errata.ipynb#{paper.lower()}-e{i}"
+            found[f"{paper}-E{i}"] = place, f"Erratum {i} of {paper}"
     claims = {c.id: (CLAIM_HOMES[c.id[0]] + ".ipynb", c.statement) for c in load_claims().values()}
     return found | claims
 
