@@ -5,6 +5,8 @@ the cells that are run afterwards (none: all of the notebook). It is caught when
     python tests/mutations.py            # all of them, as a table
 """
 
+from __future__ import annotations  # also the flag that the cells are compiled with
+
 import contextlib
 import io
 import json
@@ -160,7 +162,7 @@ LIST = [  # (notebook, cell, from, to, cells that must notice; none: the whole n
         "truth",
         "c * y / world.sigma_y",
         "c * truth['text'] / world.sigma_y",
-        ["truth-check"],
+        ["check-knob-check", "truth-check"],
     ),
     ("02_simulate.bayes", "design", "H[:, 0] += c * W[:, 1]", "pass", ["design-check"]),
     ("02_simulate.bayes", "design", "W[:, 1] *= (1 - c * c) ** 0.5", "pass", ["design-check"]),
@@ -199,7 +201,7 @@ def run_cells(source, cell, checks):
             with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
                 try:
-                    exec(compile(text, name, "exec"), names)
+                    exec(compile(text, name, "exec", annotations.compiler_flag), names)
                 except Exception as error:
                     return f"{name}: {type(error).__name__}"
     return ""
