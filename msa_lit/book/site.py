@@ -48,7 +48,8 @@ def targets(
         for i in range(1, kept.errata + 1):
             place = f"75_errata.ipynb#{paper.lower()}-e{i}"
             found[f"{paper}-E{i}"] = place, f"Erratum {i} of {paper}"
-    claims = {c.id: (CLAIM_HOMES[c.id[0]] + ".ipynb", c.statement) for c in load_claims().values()}
+    claims = {c.id: (CLAIM_HOMES[c.id[0]] + ".ipynb", c.statement) for c in load_claims().values()
+              if c.id != "F1"}  # which is a score, too
     return found | claims
 
 # %% ../../nbs/97_book.site.ipynb #links-made
