@@ -20,9 +20,9 @@ from .encoders import Encoder, Standardise
 from .options import ModelOptions, ModelSpec
 
 # %% auto #0
-__all__ = ['Frames', 'PooledDNN', 'TwoWayLSTM', 'Ends', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares', 'to_words',
-           'moment_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of', 'two_layers', 'make_states',
-           'StateMethod', 'VectorMethod']
+__all__ = ['Frames', 'PooledDNN', 'both_ways', 'TwoWayLSTM', 'Ends', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares',
+           'to_words', 'moment_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of', 'two_layers',
+           'make_states', 'StateMethod', 'VectorMethod']
 
 # %% ../../nbs/05_model.vectors.ipynb #frames
 class Frames(Encoder):
@@ -58,6 +58,16 @@ class PooledDNN(Encoder):
         return self.layers(self.frames(padded))
 
 # %% ../../nbs/05_model.vectors.ipynb #two-way
+def both_ways(
+    rnn: nn.LSTM,    # in both directions, batch first
+    values: Tensor,  # [N, T, w]
+    sizes: Tensor,   # real frames [N], on the CPU
+) -> tuple[Tensor, Tensor]: # states [N, T, 2 hidden], ends of both directions [2, N, hidden]
+    "Run an LSTM over real frames alone."
+    packed = pack_padded_sequence(values, sizes, batch_first=True, enforce_sorted=False)
+    states, (end, _) = rnn(packed)
+    return pad_packed_sequence(states, batch_first=True)[0], end
+
 class TwoWayLSTM(nn.Module):
     "Two bidirectional LSTMs, a layer norm between them; the ends of both."
     def __init__(
@@ -74,14 +84,9 @@ class TwoWayLSTM(nn.Module):
     def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 4 hidden]
         sizes = padded.lengths.cpu()
         with torch.autocast(padded.values.device.type, enabled=False):
-            states, one = self._run(self.first, self.scaler(padded.values), sizes)
-            _, two = self._run(self.second, self.norm(states), sizes)
+            states, one = both_ways(self.first, self.scaler(padded.values), sizes)
+            _, two = both_ways(self.second, self.norm(states), sizes)
         return torch.cat([one, two], -1).transpose(0, 1).flatten(1)
-
-    def _run(self, rnn, values, sizes): # -> [N, T, 2 hidden], [2, N, hidden]
-        packed = pack_padded_sequence(values, sizes, batch_first=True, enforce_sorted=False)
-        states, (end, _) = rnn(packed)
-        return pad_packed_sequence(states, batch_first=True)[0], end
 
 # %% ../../nbs/05_model.vectors.ipynb #ends
 class Ends(Encoder):
@@ -97,9 +102,8 @@ class Ends(Encoder):
 
     def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 2 hidden]
         with torch.autocast(padded.values.device.type, enabled=False):
-            packed = pack_padded_sequence(self.scaler(padded.values), padded.lengths.cpu(),
-                                          batch_first=True, enforce_sorted=False)
-            return self.rnn(packed)[1][0].transpose(0, 1).flatten(1)
+            _, end = both_ways(self.rnn, self.scaler(padded.values), padded.lengths.cpu())
+        return end.transpose(0, 1).flatten(1)
 
 # %% ../../nbs/05_model.vectors.ipynb #text
 class Mapped(nn.Module):
