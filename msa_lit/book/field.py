@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm.auto import tqdm
@@ -25,7 +27,7 @@ from ..train.loop import Loop, epoch_steps, plan_rates, train_step
 from ..train.runs import build, choose, options_of, read
 
 # %% auto #0
-__all__ = ['PRINTED_AS', 'FIELD', 'rows_of_methods', 'steps_of', 'step_costs', 'methods_table', 'field_program']
+__all__ = ['PRINTED_AS', 'FIELD', 'rows_of_methods', 'steps_of', 'median_seconds', 'step_costs', 'methods_table', 'field_program']
 
 # %% ../../nbs/69_book.field.ipynb #names
 PRINTED_AS = {  # method -> names of its rows in the papers' tables
@@ -75,6 +77,20 @@ def steps_of(
         loop.progress.epoch += 1
 
 # %% ../../nbs/69_book.field.ipynb #cost-turns
+def median_seconds(
+    works: Mapping[Any, Callable[[], object]],  # by name
+    rounds: int = 9,                            # of each
+    warm: int = 3,                              # rounds before they count
+) -> dict[Any, float]:                          # name -> median processor time
+    "How long several works take, all of them by turns."
+    taken: dict[Any, list[float]] = {name: [] for name in works}
+    for _ in tqdm(range(rounds + warm), desc="rounds", leave=False):
+        for name, work in works.items():
+            start = time.process_time()
+            work()
+            taken[name].append(time.process_time() - start)
+    return {name: statistics.median(seconds[warm:]) for name, seconds in taken.items()}
+
 def step_costs(
     names: Sequence[str],  # of methods
     rounds: int = 30,      # steps of each
@@ -84,13 +100,7 @@ def step_costs(
     names = list(dict.fromkeys(["late_fusion", *names]))
     going = {name: steps_of(name) for name in names}
     sizes = {name: next(steps) for name, steps in going.items()}
-    taken: dict[str, list[float]] = {name: [] for name in names}
-    for _ in tqdm(range(rounds + warm), desc="rounds"):
-        for name, steps in going.items():
-            start = time.process_time()
-            next(steps)
-            taken[name].append(time.process_time() - start)
-    middle = {name: statistics.median(seconds[warm:]) for name, seconds in taken.items()}
+    middle = median_seconds({name: partial(next, at) for name, at in going.items()}, rounds, warm)
     return pd.DataFrame([{"method": name, "parameters": sizes[name],
                           "milliseconds": round(1000 * middle[name], 2),
                           "ratio": round(middle[name] / middle["late_fusion"], 2)}

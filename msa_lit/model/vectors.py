@@ -20,7 +20,7 @@ from .encoders import Encoder, Standardise
 from .options import ModelOptions, ModelSpec
 
 # %% auto #0
-__all__ = ['Frames', 'PooledDNN', 'both_ways', 'TwoWayLSTM', 'Ends', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares',
+__all__ = ['Frames', 'PooledDNN', 'run_two_ways', 'TwoWayLSTM', 'Ends', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares',
            'to_words', 'moment_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of', 'two_layers',
            'make_states', 'StateMethod', 'VectorMethod']
 
@@ -58,7 +58,7 @@ class PooledDNN(Encoder):
         return self.layers(self.frames(padded))
 
 # %% ../../nbs/05_model.vectors.ipynb #two-way
-def both_ways(
+def run_two_ways(
     rnn: nn.LSTM,    # in both directions, batch first
     values: Tensor,  # [N, T, w]
     sizes: Tensor,   # real frames [N], on the CPU
@@ -84,8 +84,8 @@ class TwoWayLSTM(nn.Module):
     def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 4 hidden]
         sizes = padded.lengths.cpu()
         with torch.autocast(padded.values.device.type, enabled=False):
-            states, one = both_ways(self.first, self.scaler(padded.values), sizes)
-            _, two = both_ways(self.second, self.norm(states), sizes)
+            states, one = run_two_ways(self.first, self.scaler(padded.values), sizes)
+            _, two = run_two_ways(self.second, self.norm(states), sizes)
         return torch.cat([one, two], -1).transpose(0, 1).flatten(1)
 
 # %% ../../nbs/05_model.vectors.ipynb #ends
@@ -102,7 +102,7 @@ class Ends(Encoder):
 
     def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 2 hidden]
         with torch.autocast(padded.values.device.type, enabled=False):
-            _, end = both_ways(self.rnn, self.scaler(padded.values), padded.lengths.cpu())
+            _, end = run_two_ways(self.rnn, self.scaler(padded.values), padded.lengths.cpu())
         return end.transpose(0, 1).flatten(1)
 
 # %% ../../nbs/05_model.vectors.ipynb #text

@@ -9,7 +9,7 @@ work is one process's own, and a busy machine should not bend a curve.
 import json
 import os
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,15 +62,10 @@ def axis(name, method):
     return {size: make(size) for size in AXES[name]}
 
 
-def measure(steps, rounds=9, warm=3):
+def measure(steps):
     "Median processor seconds of every size, the sizes by turns."
-    took = {size: [] for size in steps}
-    for k in range(rounds + warm):
-        for size, at in steps.items():
-            began = time.process_time()
-            next(at)
-            if k >= warm: took[size].append(time.process_time() - began)
-    return {size: float(np.median(t)) for size, t in took.items()}
+    from msa_lit.book.field import median_seconds
+    return median_seconds({size: partial(next, at) for size, at in steps.items()})
 
 
 def exponent(seconds):

@@ -30,15 +30,10 @@ def learn(network, padded, bf16=False):
     states.float().square().mean().backward()
 
 
-def medians(works, rounds=9, warm=2):
+def medians(works, rounds=9):
     "Median processor seconds of several works that take turns."
-    took = {name: [] for name in works}
-    for k in range(rounds + warm):
-        for name, work in works.items():
-            began = time.process_time()
-            work()
-            if k >= warm: took[name].append(time.process_time() - began)
-    return {name: float(np.median(t)) for name, t in took.items()}
+    from msa_lit.book.field import median_seconds
+    return median_seconds(works, rounds)
 
 
 def precision():
