@@ -169,6 +169,7 @@ STYLE = """div.cell_output { overflow-x: auto; }
 div.cell_output table { font-size: 0.85em; }
 div.cell_output img { max-width: 100%; height: auto; }
 table { display: block; overflow-x: auto; }
+.content pre { font-size: 0.76em; }
 """
 SITE_NEEDS = {"sphinx": "Sphinx", "myst_nb": "myst-nb", "furo": "furo",
           "sphinx-mathjax-offline": "sphinx-mathjax-offline"}
