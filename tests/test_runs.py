@@ -16,8 +16,7 @@ from msa_lit.train.comparison import compare, read_results
 from msa_lit.data.corpus import Ragged
 from msa_lit.train.folders import difference, read_record, read_run_table, write_table
 from msa_lit.train.report import write_report
-from msa_lit.base.catalogue import options_of
-from msa_lit.train.runs import choose, fit, load_run, predict_with
+from msa_lit.train.runs import choose, fit, load_run, predict_with, without_retired
 from msa_lit.train.series import run_missing
 from msa_lit.simulate.world import simulate
 
@@ -137,29 +136,33 @@ def test_a_refused_comparison_trains_nothing_and_blocks_nothing(corpus, tmp_path
         "constant", "late_fusion", "mug"}
 
 
-NEVER_READ = {"mug_mlc": {"inner_lr", "outer_lr", "lambda_init", "count_from", "examine",
-                          "first_order", "form"}}  # options it had until it was asked what it reads
-
-
 def test_the_committed_results_are_still_known():
     found = sorted((ROOT / "results").glob("*/*/*/run.json"))
     for path in found:
         record = read_record(path.parent)
+        record["options"] = without_retired(record["options"], record["method"])
         shared = ("model", "train", "method")
         flat = {(k if o in shared else f"{o}.{k}"): v for o, of in record["options"].items()
                 for k, v in of.items()}
-        known = options_of(record["method"])
-        gone = {k for k in flat if k not in known}  # those that the method never read
-        assert gone <= NEVER_READ.get(record["method"], set()), (path, gone)
-        record["options"] = {o: {k: v for k, v in of.items() if k not in gone}
-                             for o, of in record["options"].items()}
-        chosen = choose(record["method"], {k: v for k, v in flat.items() if k not in gone})
+        chosen = choose(record["method"], flat)
         wanted = {k: record[k] for k in ("method", "seed", "corpus")}
         wanted["options"] = {k: asdict(o) for k, o in chosen.items()}
         defaults = {k: asdict(type(o)()) for k, o in chosen.items()}
         assert difference(record, wanted, defaults,
                           lambda record=record: record["corpus"]["fingerprint"]) == "", path
     assert len(found) >= 37 and load_run(found[0].parent).metrics["mae"] > 0
+
+
+def test_a_run_with_retired_options_is_the_same_run(corpus, tmp_path, monkeypatch):
+    fit("late_fusion", corpus, 1, folder=tmp_path, **QUICK)
+    record = json.loads((tmp_path / "run.json").read_text())
+    this = {k: record[k] for k in ("method", "seed", "corpus", "options")}
+    old = record | {"options": record["options"] | {"method": {"ghost": 1}}}
+    own = {k: v for k, v in QUICK.items() if k != "progress"}
+    tell = runs.telling(this, choose("late_fusion", own), corpus)
+    assert "ghost" in tell(old) and tell(record) == ""
+    monkeypatch.setattr(runs.parse("late_fusion")[0], "retired", ("ghost",))
+    assert tell(old) == ""
 
 
 def test_what_is_asked_of_predict_with_is_named(corpus):

@@ -172,6 +172,7 @@ class Passing(Model):
 class Method(Passing):
     "A model and what it changes in the training loop."
     ignores: tuple[str, ...] = ()  # shared options that this method never reads
+    retired: tuple[str, ...] = ()  # own options of earlier versions, which never had an effect
     offers: tuple[str, ...] = ()   # what pieces may use of it, among OFFERS
 
     @classmethod

@@ -136,3 +136,5 @@ class MLCLearner(LabelLearner):
 class MLC(MUG):
     "MUG with meta label correction in stage 2."
     Options, Learner = MLCOptions, MLCLearner
+    retired = ("inner_lr", "outer_lr", "lambda_init", "count_from", "examine", "first_order",
+               "form")

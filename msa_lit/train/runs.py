@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['load_corpus', 'check_ready', 'choose', 'reads', 'read', 'build', 'Run', 'facts_of', 'identity', 'telling', 'fit',
-           'reuse', 'finish', 'answers_of', 'environment', 'save_run', 'load_run', 'rebuild', 'chosen_of',
-           'predict_with', 'rehearse']
+__all__ = ['load_corpus', 'check_ready', 'choose', 'reads', 'read', 'build', 'Run', 'facts_of', 'identity', 'without_retired',
+           'telling', 'fit', 'reuse', 'finish', 'answers_of', 'environment', 'save_run', 'load_run', 'rebuild',
+           'chosen_of', 'predict_with', 'rehearse']
 
 # %% ../../nbs/08_train.runs.ipynb #corpus
 def load_corpus(
@@ -208,6 +208,15 @@ def identity(
     options = {k: asdict(o) for k, o in chosen.items()}
     return {"method": name, "seed": seed, "options": options, "corpus": facts}
 
+def without_retired(
+    options: Named, # of a record, by owner
+    name: str,      # "method" or "method+piece"
+) -> Named:         # the same, less what the method had once and never used
+    "The options that tell a kept run from others."
+    retired = parse(name)[0].retired
+    own = {k: v for k, v in options.get("method", {}).items() if k not in retired}
+    return options | {"method": own}
+
 def telling(
     this: Facts,     # an identity
     chosen: Named,   # its options by owner
@@ -215,8 +224,11 @@ def telling(
 ) -> Callable:       # a record -> what tells it from this run, in words; "" for the same
     "Compare records with one run."
     defaults = {owner: asdict(type(options)()) for owner, options in chosen.items()}
-    return partial(difference, wanted=this, defaults=defaults,
-                   sampled=lambda: corpus.sampled_fingerprint)
+    def tell(kept):
+        if kept["method"] == this["method"]:
+            kept = kept | {"options": without_retired(kept["options"], kept["method"])}
+        return difference(kept, this, defaults, lambda: corpus.sampled_fingerprint)
+    return tell
 
 # %% ../../nbs/08_train.runs.ipynb #fit
 def fit(
@@ -391,7 +403,8 @@ def chosen_of(
     run: Run,  # finished
 ) -> Named:    # options by owner, as from `choose`
     "A run's options as objects. Raises ValueError for an option this version does not know."
-    flat = {flat_name(owner, f): v for owner, of in run.options.items() for f, v in of.items()}
+    kept = without_retired(run.options, run.method)
+    flat = {flat_name(owner, f): v for owner, of in kept.items() for f, v in of.items()}
     return _chosen(run.method, flat)
 
 def predict_with(
