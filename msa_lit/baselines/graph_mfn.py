@@ -12,7 +12,8 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from .mfn import MFN, GatedMemory, MFNOptions
+from .mfn import MFN, MFNOptions
+from ..model.cells import GatedMemory
 from ..model.contract import method
 
 # %% auto #0
@@ -81,12 +82,11 @@ class GraphMemory(GatedMemory):
         self.singles = nn.ModuleList(nn.Linear(2 * d, d) for d in states)
         self.graph = FusionGraph(states, node, sigmoid=sigmoid)
 
-    def forward(self, before: Tensor, now: Tensor, memory: Tensor) -> Tensor:
-        "States [N, sum d_m] of two steps and the memory [N, d_u] -> the next memory [N, d_u]."
+    def changes(self, before: Tensor, now: Tensor) -> Tensor: # states of two steps -> [N, d_n]
         pairs = zip(before.split(self.states, -1), now.split(self.states, -1), strict=True)
         singles = [torch.relu(net(torch.cat(pair, -1)))
                    for net, pair in zip(self.singles, pairs, strict=True)]
-        return self.update(self.graph(singles), memory)
+        return self.graph(singles)
 
 # %% ../../nbs/65_baselines.graph_mfn.ipynb #options
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from ..base.types import ByName
 from .mfn import MFN, MemoryFusion, MFNOptions
+from ..model.cells import two_layers
 from ..data.corpus import Batch
 from ..model.contract import Output, method
 from ..model.encoders import pool
-from ..model.vectors import each_of, two_layers
+from ..model.vectors import each_of
 
 # %% auto #0
 __all__ = ['FACTORS', 'kernel_gap', 'Retell', 'retold_error', 'Factors', 'MFMOptions', 'MFM']

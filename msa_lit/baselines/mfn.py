@@ -13,35 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from ..data.corpus import Batch
+from ..model.batching import use_onednn
+from ..model.cells import GatedMemory, lay_out, one_before, run_lstm, take_rows, two_layers
 from ..model.contract import Output, method
-from ..model.vectors import StateMethod, each_of, to_words, two_layers
+from ..model.vectors import StateMethod, each_of, to_words
 
 # %% auto #0
-__all__ = ['GatedMemory', 'AttendedMemory', 'MemoryFusion', 'MFNOptions', 'MFN']
-
-# %% ../../nbs/65_baselines.mfn.ipynb #memory
-class GatedMemory(nn.Module):
-    "A memory with two gates over a vector of what has changed."
-    parts = ("propose", "keep", "take")
-    watches = 1  # of an LSTM's states, (h, c), the cells
-
-    def __init__(
-        self,
-        changed: int,             # width of that vector
-        memory: int,              # d_u
-        widths: Sequence[int],    # of the hidden layers of propose, keep and take
-        dropouts: Sequence[float] = (0.0, 0.0, 0.0), # in the same
-    ):
-        super().__init__()
-        seen = changed + memory
-        self.propose, self.keep, self.take = (
-            two_layers(w_in, w, memory, p)
-            for w_in, w, p in zip((changed, seen, seen), widths, dropouts, strict=True))
-
-    def update(self, changed: Tensor, memory: Tensor) -> Tensor: # [N, w], [N, d_u] -> [N, d_u]
-        seen = torch.cat([changed, memory], -1)
-        kept = torch.sigmoid(self.keep(seen)) * memory
-        return kept + torch.sigmoid(self.take(seen)) * torch.tanh(self.propose(changed))
+__all__ = ['AttendedMemory', 'MemoryFusion', 'MFNOptions', 'MFN']
 
 # %% ../../nbs/65_baselines.mfn.ipynb #attended
 class AttendedMemory(GatedMemory):
@@ -58,14 +36,15 @@ class AttendedMemory(GatedMemory):
         super().__init__(2 * cells, memory, widths[1:], dropouts[1:])
         self.attend = two_layers(2 * cells, widths[0], 2 * cells, dropouts[0])
 
-    def forward(self, before: Tensor, now: Tensor, memory: Tensor) -> Tensor:
-        "Cells [N, c] of two steps and the memory [N, d_u] -> the next memory [N, d_u]."
+    def changes(self, before: Tensor, now: Tensor) -> Tensor: # cells of two steps -> [N, 2 c]
         both = torch.cat([before, now], -1)
-        return self.update(self.attend(both).softmax(-1) * both, memory)
+        return self.attend(both).softmax(-1) * both
 
 # %% ../../nbs/65_baselines.mfn.ipynb #fusion
 class MemoryFusion(nn.Module):
     "LSTM cells per modality, a memory that watches them, two layers at the end."
+    fast = True  # False: the plain form, step by step
+
     def __init__(
         self,
         widths: dict[str, int], # modality -> width of a step
@@ -76,7 +55,7 @@ class MemoryFusion(nn.Module):
         dropout: float = 0.0,   # in it
     ):
         super().__init__()
-        self.memory, self.gates = memory, gates
+        self.memory, self.gates = memory, use_onednn(gates)
         self.cells: Any = nn.ModuleDict({m: nn.LSTMCell(w, states[m]) for m, w in widths.items()})
         self.width = sum(states.values()) + memory
         if not width: return
@@ -84,6 +63,17 @@ class MemoryFusion(nn.Module):
         self.out = nn.Linear(width, 1)
 
     def end(self, steps: dict[str, Tensor], lengths: Tensor) -> Tensor: # -> [N, sum d_m + d_u]
+        return (self.at_once if self.fast else self.by_steps)(steps, lengths)
+
+    def at_once(self, steps: dict[str, Tensor], lengths: Tensor) -> Tensor: # -> [N, sum d_m + d_u]
+        first = next(iter(steps.values()))
+        laid = lay_out(lengths.tolist(), first.shape[1], first.device)
+        runs = [run_lstm(c, take_rows(steps[m], laid), laid) for m, c in self.cells.items()]
+        now = torch.cat([run[self.gates.watches] for run in runs], -1)
+        u = self.gates.remember(self.gates.changes(one_before(now, laid), now), laid)
+        return torch.cat([*(h for h, _ in runs), u], -1).index_select(0, laid.ends)
+
+    def by_steps(self, steps: dict[str, Tensor], lengths: Tensor) -> Tensor: # the same
         n, first = len(lengths), next(iter(steps.values()))
         at = {m: (first.new_zeros(n, c.hidden_size),) * 2 for m, c in self.cells.items()}
         u = first.new_zeros(n, self.memory)

@@ -10,16 +10,70 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..model.contract import Encoded, method
 from ..model.vectors import TwoLayers, VectorMethod, outer_product
 
 # %% auto #0
-__all__ = ['TensorFusion', 'TFNOptions', 'TFN']
+__all__ = ['draw_bits', 'ReadProducts', 'TensorFusion', 'TFNOptions', 'TFN']
+
+# %% ../../nbs/60_baselines.tfn.ipynb #mask
+def draw_bits(
+    n: int,   # clips
+    size: int,  # entries of each
+) -> Tensor:  # [n, size] int16, every value from -2^15 to 2^15 - 1 as likely as any other
+    "Sixteen random bits per entry, from torch's generator."
+    words = torch.empty(-(-n * size // 4), dtype=torch.int64).random_(-2**63, None)
+    return words.view(torch.int16)[:n * size].view(n, size)
+
+def _threshold(p): # (smallest value of the bits that is kept, what the kept are multiplied by)
+    dropped = round(p * 2**16)
+    return dropped - 2**15, 2**16 / (2**16 - dropped)
+
+# %% ../../nbs/60_baselines.tfn.ipynb #read
+def _pieces(first, rest, bits, least): # piece by piece: number, dropped products [N, P], mask
+    kept = torch.empty_like(rest)
+    for k in range(first.shape[1]):
+        piece = rest * first[:, k, None]
+        if bits is not None:
+            torch.ge(bits[:, k], least, out=kept)
+            piece.mul_(kept)
+        yield k, piece, kept
+
+class ReadProducts(torch.autograd.Function):
+    "A linear layer over all products of two vectors' entries, without writing them down."
+    @staticmethod
+    def forward(ctx, first, rest, weight, bias, bits, p): # [N, A], [N, P], [M, A P], [M]
+        least, scale = _threshold(p if bits is not None else 0.0)
+        bits = None if bits is None else bits.view(len(rest), -1, rest.shape[1])
+        by_piece, out = weight.unflatten(1, (-1, rest.shape[1])), bias.repeat(len(rest), 1)
+        for k, piece, _ in _pieces(first * scale, rest, bits, least):
+            out.addmm_(piece, by_piece[:, k].t())
+        ctx.save_for_backward(first, rest, weight, bits)
+        ctx.kept = least, scale
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d):
+        (first, rest, weight, bits), (least, scale) = ctx.saved_tensors, ctx.kept
+        by_piece, of_weight = (w.unflatten(1, (-1, rest.shape[1])) for w in
+                               (weight, torch.empty_like(weight)))
+        of_first, of_rest, scaled = torch.empty_like(first), torch.zeros_like(rest), first * scale
+        for k, piece, kept in _pieces(scaled, rest, bits, least):
+            torch.mm(d.t(), piece, out=of_weight[:, k])
+            back = torch.mm(d, by_piece[:, k], out=piece)
+            if bits is not None: back.mul_(kept)
+            of_rest.addcmul_(back, scaled[:, k, None])
+            of_first[:, k] = torch.linalg.vecdot(back, rest) * scale
+        return of_first, of_rest, of_weight.flatten(1), d.sum(0), None, None
 
 # %% ../../nbs/60_baselines.tfn.ipynb #fusion
 class TensorFusion(nn.Module):
     "All products, two layers, and a sigmoid over the range of the labels."
+    fast = True  # False: the plain form, all products written down
+
     def __init__(
         self,
         widths: dict[str, int], # modality -> d_m
@@ -32,8 +86,22 @@ class TensorFusion(nn.Module):
         self.rho, self.read = rho, TwoLayers(size, width, dropout)
 
     def forward(self, encoded: Encoded) -> tuple[Tensor, Tensor]: # -> [N, width], [N]
-        feature, y = self.read(outer_product(*encoded.values()))
+        vectors = list(encoded.values())
+        on_cpu = vectors[0].device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        at_once = self.fast and on_cpu and self.read.layers[0].p < 1
+        feature, y = self.piecewise(*vectors) if at_once else self.read(outer_product(*vectors))
         return feature, self.rho * (2 * torch.sigmoid(y) - 1)
+
+    def piecewise(self, *vectors: Tensor, bits: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        "Vectors [N, d_m], random bits [N, products] (None: drawn) -> [N, width], [N]."
+        drop, layer, *behind = self.read.layers
+        if bits is None and drop.training and drop.p:
+            bits = draw_bits(len(vectors[0]), layer.in_features)
+        first, others = outer_product(vectors[0]), vectors[1:]
+        rest = outer_product(*others) if others else first.new_ones(len(first), 1)
+        hidden = ReadProducts.apply(first, rest, layer.weight, layer.bias, bits, drop.p)
+        for step in behind: hidden = step(hidden)
+        return hidden, self.read.out(hidden).squeeze(-1)
 
 # %% ../../nbs/60_baselines.tfn.ipynb #method
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ..data.corpus import Padded, spans
 
 # %% auto #0
-__all__ = ['STEP', 'COUNTS', 'like_length', 'packed_states', 'usual_groups', 'last_states', 'all_states', 'first_fit',
+__all__ = ['STEP', 'COUNTS', 'LEAST', 'like_length', 'packed_states', 'usual_groups', 'last_states', 'all_states', 'first_fit',
            'SharedRows', 'share_rows', 'back_to_batch', 'first_place', 'chunks_of_tokens', 'states_in_rows',
-           'foreign_to_mkl', 'OneDnnLinear', 'use_onednn', 'plain_forms']
+           'foreign_to_mkl', 'by_onednn', 'linear', 'OneDnnLinear', 'use_onednn', 'plain_forms']
 
 # %% ../../nbs/04_model.batching.ipynb #groups
 def like_length(
@@ -207,14 +207,35 @@ def foreign_to_mkl() -> bool:  # the same on every call
     if not (have.mkl.is_available() and have.mkldnn.is_available()): return False
     return info.exists() and "AuthenticAMD" in info.read_text(errors="replace")[:4096]
 
+LEAST = 1 << 20  # multiplications; below, the call of the other library costs more than it saves
+
+def by_onednn(
+    x: Tensor,                   # [..., K]
+    weight: Tensor,              # [M, K]
+    bias: Tensor | None = None,  # [M]
+) -> Tensor:                     # [..., M]
+    "A linear layer's product in oneDNN; in torch's usual library for what oneDNN cannot take."
+    plain = x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel()
+    if plain or torch.is_autocast_enabled("cpu"): return F.linear(x, weight, bias)
+    return F.linear(x.to_mkldnn(), weight, bias).to_dense()
+
+def linear(
+    x: Tensor,                   # [..., K]
+    weight: Tensor,              # [M, K]
+    bias: Tensor | None = None,  # [M]
+) -> Tensor:                     # [..., M]
+    "A linear layer's product in the library that is faster here."
+    large = x.numel() * len(weight) >= LEAST
+    return (by_onednn if large and foreign_to_mkl() else F.linear)(x, weight, bias)
+
 class OneDnnLinear(nn.Linear):
     "A linear layer that lets oneDNN multiply where that is the faster library."
-    fast = True  # False: the plain form
+    fast = True    # False: the plain form
+    least = LEAST  # multiplications from which on it does
 
     def forward(self, x): # [..., K] -> [..., M]
-        plain = x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel()
-        if plain or not self.fast or torch.is_autocast_enabled("cpu"): return super().forward(x)
-        return F.linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
+        if not self.fast or x.numel() * self.out_features < self.least: return super().forward(x)
+        return by_onednn(x, self.weight, self.bias)
 
 def use_onednn(
     model: nn.Module,           # its linear layers are changed in place

@@ -25,8 +25,9 @@ from ..base.types import ByName
 from .packaged import PACKAGED, packaged_folder
 from ..data.corpus import Corpus, Ragged, pad, spans
 from .bert import bert_settings, read_bert, word_pieces
-from .batching import (all_states, chunks_of_tokens, first_place, last_states,
-                                    packed_states, states_in_rows, use_onednn)
+from .batching import (all_states, chunks_of_tokens, first_place, packed_states,
+                                    states_in_rows, use_onednn)
+from .cells import final_states
 from ..papers.equations import equation
 from ..base.files import replace_files
 from ..base.notices import notice
@@ -140,7 +141,10 @@ class FrameLSTM(Encoder):
         return self._run(all_states if self.fast else packed_states, padded)
 
     def forward(self, padded): # Padded [N, T, d] -> [N, width]
-        last = self._run(last_states, padded) if self.fast else super().forward(padded)
+        if self.fast:
+            with torch.autocast(padded.values.device.type, enabled=False):
+                last = final_states(self.rnn, padded, self.scaler)
+        else: last = super().forward(padded)
         return self.out(self.dropout(last))
 
     def _run(self, how, padded): # not every CPU has LSTM kernels for bfloat16

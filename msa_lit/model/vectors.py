@@ -21,8 +21,8 @@ from .options import ModelOptions, ModelSpec
 
 # %% auto #0
 __all__ = ['Frames', 'PooledDNN', 'run_two_ways', 'TwoWayLSTM', 'Ends', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares',
-           'to_words', 'moment_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of', 'two_layers',
-           'make_states', 'StateMethod', 'VectorMethod']
+           'to_words', 'moment_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of', 'make_states',
+           'StateMethod', 'VectorMethod']
 
 # %% ../../nbs/05_model.vectors.ipynb #frames
 class Frames(Encoder):
@@ -172,6 +172,9 @@ def to_words(
     words: Tensor,   # real words of each clip, [N]
 ) -> Tensor:         # a vector per word, [N, W, d], zeros behind the last word
     "The mean of each word's share of the frames."
+    if frames.device.type == "cpu" and torch.equal(frames, words):  # a frame per word
+        real = torch.arange(int(words.max())) < words[:, None]
+        return states[:, :real.shape[1]].masked_fill(~real[..., None], 0)
     shares = word_shares(frames, words)
     real = states[:, :shares.shape[2]]
     return shares.to(real) @ torch.where(shares.any(1)[..., None], real, torch.zeros_like(real))
@@ -239,17 +242,6 @@ def each_of(
     if given and len(given) != len(names):
         raise ValueError(f"{len(given)} values for {len(names)} parts: {', '.join(names)}")
     return tuple(given) or (shared,) * len(names)
-
-# %% ../../nbs/05_model.vectors.ipynb #two-layers
-def two_layers(
-    width_in: int,        # of what comes in
-    width: int,           # between the layers
-    width_out: int,       # of what goes out
-    dropout: float = 0.0, # between them, in training
-) -> nn.Sequential:
-    "A linear layer, ReLU, dropout, a linear layer."
-    return nn.Sequential(nn.Linear(width_in, width), nn.ReLU(), nn.Dropout(dropout),
-                         nn.Linear(width, width_out))
 
 # %% ../../nbs/05_model.vectors.ipynb #states
 def make_states(
