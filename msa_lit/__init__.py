@@ -12,6 +12,7 @@ _PUBLIC = {  # name -> module that has it
     "load_corpus": "train.runs", "examine": "data.doctor", "convert": "data.readers",
     "from_arrays": "data.arrays", "from_frame": "data.arrays", "import_corpus": "data.foreign",
     "save_bundle": "use.bundle", "load_bundle": "use.bundle", "fit_with_gaps": "use.missing",
+    "ensemble": "train.ensembles",
     "fit": "train.runs", "load_run": "train.runs", "predict_with": "train.runs",
     "options_of": "base.catalogue", "compare": "train.comparison", "table": "train.comparison",
     "write_report": "train.report", "evaluate": "measure.metrics",

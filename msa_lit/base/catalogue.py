@@ -471,7 +471,8 @@ def run_options(
     function: str = "fit",  # or "compare", which hands on a preset
 ) -> dict[str, Option]:  # name -> Option
     "The arguments of `fit` or `compare` that are about a run: not its options and not its place."
-    elsewhere = ("seed", "seeds", "folder", "progress", "jobs", "score", "listeners")
+    elsewhere = ("seed", "seeds", "folder", "progress", "jobs", "score", "listeners",
+                 "ensembles")
     found = arguments(home("fit"), "fit", "run")
     if function != "fit":
         found = arguments(home(function), function, "run") | {k: o for k, o in found.items()

@@ -22,9 +22,9 @@ from .flags import as_flag, help_group, share_out
 # %% auto #0
 __all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'corpus_as_trained', 'guessed', 'check_preset', 'run_fit',
            'fresh_folder', 'run_compare', 'check_rows', 'verdict_sections', 'fold_predictions', 'find_run',
-           'run_predict', 'predict_bundle', 'give_out', 'run_bundle', 'run_features', 'run_robustness',
-           'read_predictions', 'run_score', 'run_methods', 'run_verdict', 'verdict_card', 'run_equations', 'run_check',
-           'run_import', 'said_written', 'run_convert']
+           'run_predict', 'predict_bundle', 'give_out', 'run_bundle', 'run_ensemble', 'ensemble_lines', 'run_features',
+           'run_robustness', 'read_predictions', 'run_score', 'run_methods', 'run_verdict', 'verdict_card',
+           'run_equations', 'run_check', 'run_import', 'said_written', 'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -158,7 +158,7 @@ def run_compare(args):  # msa_lit compare --methods A,B -> 0
               file=sys.stderr)
     given = corpus, args.seeds, args.out, args.jobs, not args.quiet
     try:
-        results = compare(args.methods, *given, **options)
+        results = compare(args.methods, *given, ensembles=args.ensembles, **options)
     except (ValueError, OSError):
         if made and not any(args.out.iterdir()):
             args.out.rmdir()  # a refused call leaves nothing behind
@@ -294,6 +294,34 @@ def run_bundle(args):  # msa_lit bundle RUN CORPUS BUNDLE -> 0
     print(f"written: {args.bundle}; MODEL_CARD.md in it says what it reads")
     return 0
 
+# %% ../../nbs/93_cli.commands.ipynb #predict-ensemble
+def run_ensemble(args):  # msa_lit ensemble RUN RUN ... --out FOLDER -> 0
+    "Make the mean of runs a run, and print its scores."
+    folders = [find_run(f) for f in args.folders]
+    from msa_lit.train.ensembles import ensemble
+    run = ensemble(folders, args.out, args.stack, args.label)
+    print("\n".join(ensemble_lines(run)))
+    kept = "" if run.state else ", without weights, since a member has none"
+    print(f"written: {args.out}{kept}")
+    return 0
+
+def ensemble_lines(
+    run,  # an ensemble
+) -> list:  # of lines
+    "What an ensemble is, how good, and why."
+    from msa_lit.train.ensembles import ambiguity_of, spread_of
+    split, own = list(run.scores)[-1], run.options["ensemble"]
+    spread, parts = spread_of(run, split), ambiguity_of(run, split)
+    shares = ", ".join(f"{m} {s} ({w:.3f})" for m, s, w in
+                       zip(own["methods"], own["seeds"], own["shares"], strict=True))
+    mae = [m.scores[split]["multimodal"]["mae"] for m in run.members]
+    return [f"{run.method}, {run.corpus['name']} {split}, selected on {run.selected_on}",
+            f"members and their shares: {shares}",
+            "  ".join(f"{k} {v:.3f} (±{spread[k]:.3f})" for k, v in run.metrics.items()),
+            "one model: no spread over seeds; in brackets the standard error by leaving one out",
+            f"MAE of the members {min(mae):.3f} to {max(mae):.3f}; squared error "
+            f"{parts.ensemble:.3f} = members {parts.members:.3f} - ambiguity {parts.ambiguity:.3f}"]
+
 # %% ../../nbs/93_cli.commands.ipynb #predict-features
 def run_features(args):  # msa_lit features CLIP ... --out FOLDER -> 0
     "Extract features of clips into stores, one for each set of modalities that was found."
@@ -304,15 +332,21 @@ def run_features(args):  # msa_lit features CLIP ... --out FOLDER -> 0
     from msa_lit.use.media import clip_features
 
     voice = "" if args.voice == "none" else args.voice
-    found = clip_features(args.clips, voice, args.face, args.words, args.aligned, args.cache,
-                          args.scheme, not args.quiet)
+    kept = Path(args.cache) if args.cache else out.with_name(f"{out.name}.kept")
+    found = clip_features(args.clips, voice, args.face, args.words, args.aligned, kept,
+                          args.scheme, not args.quiet, args.jobs)
     print(found.report.to_string(index=False))
     for kind, corpus in found.corpora.items():
         write_store(corpus, out / kind)
         print(f"written: {out / kind} ({len(corpus.splits['test'])} clips)")
     if not found.corpora:
         raise ValueError("nothing was found in any clip")
+    if not args.cache and kept.is_dir(): _forget(kept)
     return 0
+
+def _forget(kept):  # what was kept for a call that might have been killed, and nothing else
+    for path in kept.glob("*.npz"): path.unlink()
+    if not any(kept.iterdir()): kept.rmdir()
 
 # %% ../../nbs/93_cli.commands.ipynb #predict-robustness
 def run_robustness(args):  # msa_lit robustness RUN CORPUS -> 0

@@ -104,6 +104,8 @@ def _compare(p):
     p.add_argument("--out",
                    help="folder for runs, results.csv and report.html; called again, it continues "
                    "[a new folder results/compare-DATE-CORPUS]")
+    p.add_argument("--ensembles", action="store_true",
+                   help="a row for the mean of each method's seeds")
     p.add_argument(
         "--verdicts",
         help="folder with rows of claims, such as results/claims: adds the verdicts to the report",
@@ -141,6 +143,14 @@ def _bundle(p):
     p.add_argument("--n", type=sizes, help="simulated sizes: train,valid,test")
     p.add_argument("--corpus-seed", type=int, help="seed of the simulated corpus [0]")
 
+# %% ../../nbs/91_cli.program.ipynb #parts-ensemble
+def _ensemble(p):
+    p.add_argument("folders", nargs="+", metavar="RUN", help="folders of two runs or more")
+    p.add_argument("--out", required=True, help="folder of the ensemble, a run like any other")
+    p.add_argument("--stack", action="store_true",
+                   help="choose shares on the validation fold [equal shares]")
+    p.add_argument("--label", default="", help="its name in tables [made of its members]")
+
 # %% ../../nbs/91_cli.program.ipynb #parts-robustness
 def _robustness(p):
     p.add_argument("folder", metavar="RUN", help="folder of a run with weights")
@@ -162,7 +172,9 @@ def _features(p):
     p.add_argument("--voice", default="egemaps", help="egemaps, sims or none [egemaps]")
     p.add_argument("--face", default="", help="a task file of mediapipe, or openface [none]")
     p.add_argument("--words", default="", help="a transcript (.csv, .srt) or a Whisper folder")
-    p.add_argument("--cache", help="folder that keeps what was computed")
+    p.add_argument("--cache",
+                   help="folder that keeps what was computed [OUT.kept, until it is done]")
+    p.add_argument("--jobs", type=at_least_one, default=1, help="clips at a time [1]")
     p.add_argument("--scheme", default="mosi", help="of the model that will read them [mosi]")
     p.add_argument("--aligned", action="store_true", help="one frame of voice and face per word")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -235,6 +247,7 @@ COMMANDS = {  # name -> (what it does, its own words, its function, what reads, 
         "read_corpus",
         None,
     ),
+    "ensemble": ("the mean of several runs as a run", _ensemble, commands.run_ensemble, None, None),
     "robustness": (
         "errors of a run when something is missing",
         _robustness,

@@ -15,19 +15,20 @@ from tqdm import tqdm
 from ..base.types import ByName, Named
 from ..data.corpus import Corpus
 from ..base.files import csv_style, held, replace_files
+from .ensembles import SELECTED, called_after, ensemble
 from .folders import CHECKPOINT, look, read_record
 from ..model.contract import METHODS, PIECES, homes
 from ..measure.metrics import constant_row, higher_is_better
 from ..base.notices import notice
 from ..model.processes import start_team
+from .members import jackknife
 from .runs import Run, check_ready, choose, facts_of, fit, identity, load_run, rehearse
 from .runs import reads, telling
 
-
 # %% auto #0
 __all__ = ['COLUMNS', 'tidy', 'constant_rows', 'Plan', 'make_plans', 'trained_in', 'home_of', 'survey', 'try_out', 'compare',
-           'said_in', 'train_all', 'write_results', 'read_results', 'check_results', 'summary', 'table', 'caption',
-           'best_of']
+           'said_in', 'seed_ensembles', 'ensemble_rows', 'train_all', 'write_results', 'read_results', 'check_results',
+           'summary', 'table', 'caption', 'best_of']
 
 # %% ../../nbs/08_train.comparison.ipynb #rows
 COLUMNS = ["corpus", "modalities", "text", "method", "seed", "split", "head", "metric", "value",
@@ -173,6 +174,7 @@ def compare(
     jobs: int = 1,                    # runs at a time
     progress: bool = True,            # show a bar
     weights: bool = False,            # keep every run's weights
+    ensembles: bool = False,          # add the mean of each method's seeds
     **options,                        # for all methods; see `fit`
 ):                                    # DataFrame with COLUMNS
     "Fit all methods with all seeds. Raises ValueError or OSError, before training, if it cannot."
@@ -198,6 +200,9 @@ def compare(
         found[plan.method, plan.seed] = run
         if home is not None and team.main: write_results(_join([flat, tidy(run)]), home)
     ordered = [found[p.method, p.seed] for p in plans]
+    if ensembles: ordered += seed_ensembles(ordered, home if team.main else None)
+    if ensembles and home is not None and team.main:
+        write_results(_join([flat, *map(tidy, ordered)]), home)
     results = _join([flat, *map(tidy, ordered)])
     results.attrs = {"folder": None if home is None else str(home), "notices": said_in(ordered),
                      "guessed": [note for note in corpus.notes if "guessed" in note]}
@@ -215,6 +220,24 @@ def said_in(
     for run in runs:
         for text in run.notices: by_text.setdefault(text, []).append(f"{run.method} {run.seed}")
     return [f"{text} ({', '.join(who)})" for text, who in by_text.items()]
+
+# %% ../../nbs/08_train.comparison.ipynb #compare-ensembles
+def seed_ensembles(
+    runs: Sequence[Run],  # finished
+    home: Path | None,    # of the comparison; None: nothing is kept
+) -> list[Run]:           # an ensemble for every method with two seeds or more
+    "The mean of each method's seeds, shares equal."
+    by_method: ByName = {}
+    for run in runs: by_method.setdefault(run.method, []).append(run)
+    many = [members for members in by_method.values() if len(members) > 1]
+    places = [None if home is None else home / "ensembles" / called_after(m) for m in many]
+    return [ensemble(m, place) for m, place in zip(many, places, strict=True)]
+
+def ensemble_rows(
+    results,  # DataFrame with COLUMNS
+):            # [rows] bool
+    "Which rows of a comparison belong to ensembles."
+    return results.selected_on.str.startswith(SELECTED).astype(bool)
 
 # %% ../../nbs/08_train.comparison.ipynb #jobs
 def train_all(
@@ -341,16 +364,29 @@ def table(
     digits: ByName | None = None, # metric -> digits; default 2 for percent, 3 for mae and corr
 ):                             # DataFrame of strings "mean ± sd"
     "A table as a paper would print it, spread included."
-    s, digits = summary(results, split, head), digits or {}
+    s, digits, left = summary(results, split, head), digits or {}, _without_one(results, split)
     def cell(method, metric):
         if (metric, "mean") not in s: return "–"
         mean, std, count = (s.loc[method, (metric, k)] for k in ("mean", "std", "count"))
         d = digits.get(metric, 3 if metric in ("mae", "corr") else 2)
         spread = f" ± {std:.{d}f}" if count > 1 else ""
+        if head == "multimodal" and (method, metric) in left:
+            spread = f" (±{left[method, metric]:.{d}f})"
         return "–" if np.isnan(mean) else f"{mean:.{d}f}" + spread
     import pandas as pd
     metrics = list(dict.fromkeys(results.metric))
     return pd.DataFrame({m: [cell(i, m) for i in s.index] for m in metrics}, index=s.index)
+
+def _without_one(results, split): # (method, metric) -> jackknife standard error, of ensembles
+    rows = results[(results.split == split) & results["head"].str.startswith("without ")]
+    return {key: jackknife(part.value) for key, part in rows.groupby(["method", "metric"])}
+
+def _about_ensembles(names):
+    if not len(names): return ""
+    many = len(names) > 1
+    return (f" {', '.join(names)}: {'each ' * many}one model, the mean answer of its members, so "
+            "there is no spread over seeds; in brackets the standard error by leaving out one "
+            "member (jackknife). Its members are the seeds of its method's row.")
 
 def caption(
     results,              # DataFrame with COLUMNS
@@ -358,13 +394,15 @@ def caption(
 ) -> str:                 # one sentence per fact
     "What a table must say about itself."
     about = {c: ", ".join(map(str, results[c].unique())) for c in ("corpus", "modalities", "text")}
-    trained = results[results.method != "constant"]
+    means = ensemble_rows(results)
+    trained = results[(results.method != "constant") & ~means]
     seeds = ", ".join(map(str, sorted(trained.seed.unique())))
     said, guessed = results.attrs.get("notices", ()), results.attrs.get("guessed", ())
     said = [*said, *(note for note in guessed if not any(note in text for text in said))]
     return (f"Corpus {about['corpus']}, modalities {about['modalities']}, text encoder "
             f"{about['text']}. {split.capitalize()} split, seeds {seeds}: mean ± standard "
             f"deviation over seeds. Epochs selected on {', '.join(trained.selected_on.unique())}."
+            + _about_ensembles(results[means].method.unique())
             + (f" Said on the way: {'; '.join(said)}." if said else ""))
 
 # %% ../../nbs/08_train.comparison.ipynb #guard
@@ -377,7 +415,8 @@ def best_of(
         raise ValueError(f"cannot select on {metric!r}: choose a validation metric out of "
                          f"{sorted(set(results.metric))}")
     valid = results[(results.split == "valid") & (results["head"] == "multimodal")
-                    & (results.metric == metric) & (results.method != "constant")]
+                    & (results.metric == metric) & (results.method != "constant")
+                    & ~ensemble_rows(results)]  # a mean of runs is no method to train
     if valid.empty:
         raise ValueError("no validation rows to select on; results that hold only test rows cannot "
                          "be selected from")

@@ -47,6 +47,12 @@ def _grid(n, height): # n panels, three in a row -> (figure, axes [rows, 3])
     for ax in axes.flat[n:]: ax.axis("off")
     return fig, axes
 
+def _last_stages(run): # the rows of its last stage; for an ensemble, of every member's
+    history = run.history
+    own = "member" in history
+    parts = [h for _, h in history.groupby("member", sort=False)] if own else [history]
+    return [h[h.stage == h.stage.iloc[-1]].reset_index(drop=True) for h in parts]
+
 def plot_curves(
     runs: list,  # finished runs
 ):               # a matplotlib figure
@@ -54,8 +60,7 @@ def plot_curves(
     methods = list(dict.fromkeys(r.method for r in runs))
     fig, axes = _grid(len(methods), 2.6)
     for ax, name in zip(axes.flat, methods, strict=False):
-        for r in (r for r in runs if r.method == name):
-            last = r.history[r.history.stage == r.history.stage.iloc[-1]].reset_index(drop=True)
+        for last in (h for r in runs if r.method == name for h in _last_stages(r)):
             line, = ax.plot(last.epoch + 1, last.valid_mae_multimodal, lw=1, alpha=.8)
             best = last.valid_score.idxmin()
             ax.plot(best + 1, last.valid_mae_multimodal[best], "o", ms=4, color=line.get_color())
@@ -88,6 +93,7 @@ def plot_heads(
     "Test MAE per head and method."
     import matplotlib.pyplot as plt
     rows = results[(results.split == "test") & (results.metric == "mae")]
+    rows = rows[~rows["head"].str.startswith("without ")]  # of ensembles
     flat = rows[rows.method == "constant"].value
     trained = rows[rows.method != "constant"].groupby(["head", "method"], sort=False)
     s = trained.value.agg(["mean", "std"]).unstack()
@@ -171,7 +177,9 @@ def _settings(runs):
     first = {r.method: r for r in reversed(runs)}
     lines = []
     for name, run in sorted(first.items()):
-        flat = [f"{k}={v}" for part in run.options.values() for k, v in part.items()]
+        own = [k for k in run.options if k[0].isdigit()]  # of an ensemble's members
+        flat = [f"{k}={v}" for owner, part in run.options.items() if owner not in own
+                for k, v in part.items() if k not in ("records", "weights")]
         lines.append(f"<li><b>{html.escape(name)}</b>: {html.escape(', '.join(flat))}</li>")
     about = runs[0].corpus
     sizes = html.escape(f"{about['sizes']}, fingerprint {about['fingerprint']}")

@@ -23,6 +23,7 @@ from ..data.corpus import Corpus
 from ..model.encoders import freeze_text, read_text, text_network
 from ..model.options import ModelOptions, ModelSpec, check_names, route
 from .folders import claimed, difference, digest_of, look, read_run, write_run
+from .members import ENSEMBLE, joined_table, member_names, members_of
 from ..model.contract import Answers, Method, parse, wear
 from ..measure.metrics import evaluate
 from ..base.notices import collect, hushed, notice
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['load_corpus', 'check_ready', 'choose', 'reads', 'read', 'build', 'Run', 'facts_of', 'identity', 'without_retired',
-           'telling', 'fit', 'reuse', 'finish', 'answers_of', 'environment', 'save_run', 'load_run', 'rebuild',
-           'chosen_of', 'predict_with', 'rehearse']
+           'telling', 'fit', 'reuse', 'finish', 'answers_of', 'environment', 'save_run', 'record_of', 'load_run',
+           'rebuild', 'chosen_of', 'predict_with', 'rehearse']
 
 # %% ../../nbs/08_train.runs.ipynb #corpus
 def load_corpus(
@@ -168,6 +169,9 @@ class Run:
     @cached_property
     def model(self): return rebuild(self)
 
+    @cached_property
+    def members(self): return members_of(self)  # of an ensemble; () for a single run
+
     def save(
         self,
         folder: str | Path,       # a new or empty folder
@@ -177,8 +181,9 @@ class Run:
         return save_run(self, folder, weights)
 
     def __repr__(self):
-        mae = f"{self.metrics['mae']:.3f}"
-        return f"Run({self.method!r}, seed={self.seed}, corpus={self.corpus['name']!r}, mae={mae})"
+        mae = f", mae={self.metrics['mae']:.3f}" if self.scores else ""
+        who = f"{len(self.members)} members" if self.members else f"seed={self.seed}"
+        return f"Run({self.method!r}, {who}, corpus={self.corpus['name']!r}{mae})"
 
     def _repr_html_(self):
         about = (self.method, f"seed {self.seed}, {self.corpus['name']} {list(self.scores)[-1]}, "
@@ -348,9 +353,7 @@ def save_run(
     weights: bool = True, # write weights.safetensors too
 ) -> Path:                # the folder
     "Write a run's files. Raises OSError where another run lives, or where the disk is full."
-    folder = Path(folder)
-    record = {k: getattr(run, k) for k in ("method", "seed", "options", "corpus", "spec", "scores",
-                                           "selected_on", "environment", "notices")}
+    folder, (record, tables) = Path(folder), record_of(run)
     defaults = {k: {} for k in run.options}
     differs = partial(difference, wanted={k: record[k] for k in ("method", "seed", "options")},
                       defaults=defaults, sampled=str)
@@ -358,9 +361,17 @@ def save_run(
     except ValueError: taken = True
     if taken: raise FileExistsError(f"{folder} holds another run already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {"history.csv": run.history, "predictions.csv": run.predictions}
     write_run(folder, record, tables, run.state if weights else None)
     return folder
+
+def record_of(
+    run: Run,  # finished
+) -> tuple[Named, ByName]:  # what run.json says, and file -> table
+    "What is written of a run beside its weights."
+    kept = ("method", "seed", "options", "corpus", "spec", "scores", "selected_on", "environment",
+            "notices")
+    return ({k: getattr(run, k) for k in kept},
+            {"history.csv": run.history, "predictions.csv": run.predictions})
 
 def load_run(
     folder: str | Path,  # written by `Run.save` or by `fit`
@@ -374,15 +385,19 @@ def load_run(
     if lacks := [s for s in splits or ["any split"] if "multimodal" not in splits.get(s, {})]:
         raise ValueError(f"{folder}/run.json has no multimodal scores of {lacks[0]}; "
                          "restore it from a copy")
-    return Run(**{k: record[k] for k in needed}, history=tables["history.csv"],
-               predictions=tables["predictions.csv"], state=state,
-               notices=tuple(record.get("notices", ())))
+    run = Run(**{k: record[k] for k in needed}, history=tables["history.csv"],
+              predictions=tables["predictions.csv"], state=state,
+              notices=tuple(record.get("notices", ())))
+    members_of(run)  # an ensemble's record must name them all
+    return run
 
 # %% ../../nbs/08_train.runs.ipynb #rebuild
 def rebuild(
     run: Run,     # with weights
 ) -> Method:      # in evaluation mode
     "Build a run's model with its weights. Raises ValueError if they were not kept."
+    if run.members:
+        raise ValueError(f"{run.method!r} is {len(run.members)} models; run.members has them")
     if run.state is None:
         raise ValueError(f"this run of {run.method} was saved without weights; "
                          "fit it again with weights=True")
@@ -417,6 +432,7 @@ def predict_with(
     if split not in corpus.splits:
         raise ValueError(f"corpus {corpus.name!r} has no split {split!r}; it has "
                          f"{', '.join(map(repr, corpus.splits))}: name one of them with split=")
+    if run.members: return _predict_jointly(run, corpus, split)
     _check_modalities(run, corpus)
     check_values(corpus.without(*(k for k in corpus.splits if k != split)))
     model = run.model
@@ -427,6 +443,12 @@ def predict_with(
                          f"{corpus.name!r} has {widths}; extract the features it was trained on")
     heads = predict(model, ready.splits[split])
     return pd.DataFrame({"id": ready.splits[split].ids} | {k: v.numpy() for k, v in heads.items()})
+
+def _predict_jointly(run, corpus, split):
+    own, members = run.options[ENSEMBLE], run.members
+    tables = [predict_with(m, corpus, split) for m in members]
+    return joined_table(tables, own["shares"], member_names(own["methods"], own["seeds"],
+                                                            own["records"]))
 
 def _check_modalities(run, corpus):
     reads, has = list(run.spec["modalities"]), list(corpus.modalities)

@@ -21,6 +21,7 @@ from ..data.untrusted import check_fields, is_list_of, is_text, own_file, read_j
 from ..data.values import scan
 from ..model.encoders import column_moments
 from ..train.folders import RUN, digest_of, is_table_of
+from ..train.members import ENSEMBLE, member_names, members_of
 from ..train.runs import Run
 from .intervals import Calibration, calibrate, intervals
 from .missing import POLICY, nothing_of, predict_subset
@@ -144,6 +145,13 @@ def save_bundle(
     return folder
 
 # %% ../../nbs/97_use.bundle.ipynb #card
+def _made_of(record):
+    own = record["options"].get(ENSEMBLE)
+    if own is None: return f"seed {record['seed']}"
+    names = member_names(own["methods"], own["seeds"], own["records"])
+    parts = [f"{n} ({s:.3f})" for n, s in zip(names, own["shares"], strict=True)]
+    return f"the mean answer of {len(parts)} members with their shares, {', '.join(parts)}"
+
 def model_card(
     record: Named,  # from `bundle_record`
 ) -> str:           # Markdown
@@ -158,8 +166,8 @@ def model_card(
         lines.append(f"| {m} | {what} | {record['policy'][m]} |")
     rho = SCHEMES[corpus["scheme"]]
     lines += ["", f"Labels run from {-rho:g} to {rho:g} (scheme {corpus['scheme']}).", "",
-              "## How it was made", "", f"Trained on {corpus['sizes']} clips, seed "
-              f"{record['seed']}, selected on {record['selected_on']}.", "", "## How good it is",
+              "## How it was made", "", f"Trained on {corpus['sizes']} clips, "
+              f"{_made_of(record)}, selected on {record['selected_on']}.", "", "## How good it is",
               "", "| fold | metric | value |", "| --- | --- | --- |"]
     for fold, heads in record["scores"].items():
         lines += [f"| {fold} | {k} | {v:.3f} |" for k, v in heads["multimodal"].items()]
@@ -222,6 +230,7 @@ def load_bundle(
     run = Run(**{k: record[k] for k in kept}, history=pd.read_csv(Path(folder) / "history.csv"),
               predictions=pd.DataFrame(columns=["split", "id", "label"]), state=state,
               notices=tuple(record["notices"]))
+    members_of(run)  # an ensemble's record must name them all
     sure = Calibration({k: tuple(v) for k, v in record["calibration"].items()},
                        SCHEMES[record["corpus"]["scheme"]])
     nothing = {k: np.array(v, np.float32) for k, v in record["nothing"].items()}

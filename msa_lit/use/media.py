@@ -9,9 +9,11 @@ import hashlib
 import re
 import tempfile
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['VOICES', 'ClipFrames', 'Word', 'by_words', 'srt_words', 'told_words', 'heard_words', 'sound_of', 'voice_egemaps',
-           'voice_sims', 'face_openface', 'face_blendshapes', 'kept_once', 'ClipFeatures', 'clip_features']
+           'voice_sims', 'face_openface', 'face_blendshapes', 'kept_once', 'kept_words', 'ClipRequest', 'ask_for',
+           'ask_clip', 'each_clip', 'ClipFeatures', 'clip_features']
 
 # %% ../../nbs/97_use.media.ipynb #found
 @dataclass(frozen=True)
@@ -237,61 +240,82 @@ def kept_once(
     replace_files({place: write})
     return made
 
-# %% ../../nbs/97_use.media.ipynb #clips-all
+def kept_words(
+    path: Path,             # what it is computed from
+    how: str,               # as for `kept_once`
+    cache: Path | None,     # as for `kept_once`
+    compute: Callable[[], list[Word]],
+) -> list[Word]:
+    "The same for words: frames of no width, named by what was said."
+    def frames():
+        words = compute()
+        times = np.array([(w.start, w.end) for w in words], float).reshape(len(words), 2)
+        return ClipFrames(np.zeros((len(words), 0), np.float32), times,
+                          tuple(w.said for w in words))
+    found = kept_once(path, how, cache, frames)
+    return [Word(n, float(s), float(e)) for n, (s, e) in zip(found.names, found.times, strict=True)]
+
+# %% ../../nbs/97_use.media.ipynb #clips-ask
+VOICES: dict[str, Callable[[Path], ClipFrames]] = {"egemaps": voice_egemaps, "sims": voice_sims}
+
 @dataclass(frozen=True)
-class ClipFeatures:
-    "Corpora by what was found, and a row per clip and modality."
-    corpora: dict[str, Corpus]  # "text+audio" -> clips that have exactly these
-    report: pd.DataFrame        # clip, modality, frames, what
+class ClipRequest:
+    "What is asked of every clip."
+    voice: str           # of VOICES; "" for none
+    extract: Callable[[Path], ClipFrames] | None  # what it stands for
+    face: str            # a task file, "openface" or ""
+    words: str           # a transcript, a Whisper folder or ""
+    cache: Path | None   # keeps what was computed
+    marks: ByName        # modality -> extractor, version and hash of the model
 
-VOICES = {"egemaps": voice_egemaps, "sims": voice_sims}
-
-def clip_features(
-    clips: Sequence[str | Path],   # recordings or films
-    voice: str = "egemaps",        # "egemaps", "sims", or "" for none
-    face: str = "",                # a task file of mediapipe, "openface", or "" for none
-    words: str = "",               # a transcript (.csv, .srt), a Whisper folder, or "" for none
-    aligned: bool = False,         # one frame of voice and face per word
-    cache: str | Path | None = None,   # keeps what was computed
-    scheme: str = "mosi",          # of the model that will read them
-    progress: bool = True,         # show a bar
-) -> ClipFeatures:
-    "Features of clips. Raises Absent, ValueError or OSError for what concerns all clips."
-    import pandas as pd
-    from tqdm import tqdm
+def ask_for(
+    voice: str,           # these as for `clip_features`
+    face: str,
+    words: str,
+    cache: Path | None,
+) -> ClipRequest:
+    "Look at what concerns all clips. Raises ValueError or OSError before the first of them."
     if voice and voice not in VOICES: raise ValueError(f"voice={voice!r}; {near(voice, VOICES)}")
-    paths, rows, found = [Path(c) for c in clips], [], {}
-    lost = [p for p in paths if not p.is_file()]
-    if lost: raise FileNotFoundError(f"there is no clip {lost[0]}")
-    twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
-    if twice: raise ValueError(f"two clips are called {min(twice)!r}")
-    with tempfile.TemporaryDirectory() as room:
-        for path in tqdm(paths, disable=not progress, unit="clip"):
-            ways = _ways(path, voice, face, words, None if cache is None else Path(cache),
-                         Path(room))
-            found[path.stem] = got = {}
-            for modality, way in ways.items():
-                try: got[modality], what = way(), ""
-                except Absent: raise
-                except (ValueError, OSError) as error: what = str(error)
-                n = len(got.get(modality, ()))
-                if not n: got.pop(modality, None)
-                rows.append({"clip": path.stem, "modality": modality, "frames": n,
-                             "what": what or ("" if n else "nothing found")})
-    return ClipFeatures(_by_kind(found, aligned, scheme), pd.DataFrame(rows))
+    if face and face != "openface" and not Path(face).is_file():
+        raise OSError(f"no file of mediapipe's face landmarker at {face}")
+    heard = words and Path(words).is_dir()
+    if words and not Path(words).exists():
+        raise OSError(f"no transcript and no folder of a Whisper model at {words}")
+    if heard and not (Path(words) / "model.bin").is_file():
+        raise OSError(f"{words} is no folder of a Whisper model: it has no model.bin")
+    marks = {"audio": f"{voice} {_version({'egemaps': 'opensmile', 'sims': 'librosa'}.get(voice))}"}
+    if face and face != "openface":
+        marks["vision"] = f"blendshapes {_version('mediapipe')} {sha256_of(Path(face))}"
+    if heard:
+        model = sha256_of(Path(words) / "model.bin")
+        marks["text"] = f"whisper {_version('faster-whisper')} {model}"
+    return ClipRequest(voice, VOICES.get(voice), face, words, cache, marks)
+
+def _version(package):
+    try: return metadata.version(package) if package else ""
+    except metadata.PackageNotFoundError: return "absent"
 
 # %% ../../nbs/97_use.media.ipynb #clips-ways
-def _ways(path, voice, face, words, cache, room) -> ByName:  # modality -> () -> what is found
+def _ways(path, asked, room) -> ByName:  # modality -> () -> what is found
     out: ByName = {}
+    words, face, extract, how = asked.words, asked.face, asked.extract, asked.marks
+    def kept(modality, compute): return kept_once(path, how[modality], asked.cache, compute)
     def said():
-        if Path(words).is_dir(): return heard_words(sound_of(path, room), words)
-        return told_words(Path(words), path.stem)
+        if Path(words).is_file(): return told_words(Path(words), path.stem)
+        def listen(): return heard_words(sound_of(path, room), words)
+        return kept_words(path, how["text"], asked.cache, listen)
     if words: out["text"] = said
-    if voice: out["audio"] = lambda: kept_once(path, voice, cache,
-                                               lambda: VOICES[voice](sound_of(path, room)))
+    if extract: out["audio"] = lambda: kept("audio", lambda: extract(sound_of(path, room)))
     if face == "openface": out["vision"] = lambda: face_openface(path.with_suffix(".csv"))
-    elif face: out["vision"] = lambda: kept_once(path, f"blendshapes {Path(face).name}", cache,
-                                                 lambda: face_blendshapes(path, Path(face)))
+    elif face: out["vision"] = lambda: kept("vision", lambda: face_blendshapes(path, Path(face)))
+    return out
+
+def _times(found, aligned) -> ByName:  # clip -> modality -> [T, 2] seconds
+    out: ByName = {}
+    for clip, got in found.items():
+        said = np.array([(w.start, w.end) for w in got.get("text", ())]).reshape(-1, 2)
+        out[clip] = {m: said if m == "text" or (aligned and "text" in got) else f.times
+                     for m, f in got.items()}
     return out
 
 def _by_kind(found, aligned, scheme):
@@ -313,3 +337,91 @@ def _by_kind(found, aligned, scheme):
         out[kind] = from_arrays(ids=clips, scheme=scheme, columns=names, name=f"clips {kind}",
                                 **fields)
     return out
+
+# %% ../../nbs/97_use.media.ipynb #clips-one
+def ask_clip(
+    path: Path,          # a recording or film
+    asked: ClipRequest,
+) -> tuple:              # path, modality -> what was found, rows of the report
+    "Ask all extractors about a clip. Raises Absent alone."
+    got, rows = {}, []
+    with tempfile.TemporaryDirectory() as room:
+        for modality, way in _ways(path, asked, Path(room)).items():
+            what = ""
+            try: got[modality] = way()
+            except Absent: raise
+            except (ValueError, OSError) as error: what = str(error)
+            except Exception as error:  # an extractor's own; the other clips are worth going on
+                what = f"{type(error).__name__}: {str(error).strip()[:200]}"
+            if not len(got.get(modality, ())): got.pop(modality, None)
+            n = len(got.get(modality, ()))
+            rows.append(_row(path, modality, n, what or ("" if n else "nothing found")))
+    return path, got, rows
+
+def _row(path, modality, n, what):
+    return {"clip": path.stem, "modality": modality, "frames": n, "what": what}
+
+# %% ../../nbs/97_use.media.ipynb #clips-each
+def each_clip(
+    paths: Sequence[Path],
+    asked: ClipRequest,
+    jobs: int,                # clips at a time
+) -> Iterator[tuple]:         # as from `ask_clip`, in the order in which they are done
+    "Ask about all clips. Raises Absent, and ValueError for fewer than one job."
+    if jobs < 1: raise ValueError(f"jobs={jobs!r}: at least one clip at a time")
+    if jobs == 1 or len(paths) < 2:
+        yield from (ask_clip(p, asked) for p in paths)
+        return
+    lost = []
+    with _pool(min(jobs, len(paths))) as pool:
+        waiting = {pool.submit(ask_clip, p, asked): p for p in paths}
+        for done in as_completed(waiting):
+            try: yield done.result()
+            except BrokenProcessPool: lost.append(waiting[done])
+    yield from (_by_itself(p, asked) for p in lost)
+
+def _pool(size):
+    from joblib.externals.loky import ProcessPoolExecutor
+    return ProcessPoolExecutor(max_workers=size)
+
+def _by_itself(path, asked):
+    with _pool(1) as pool:
+        try: return pool.submit(ask_clip, path, asked).result()
+        except BrokenProcessPool:
+            what = "the extractor's process died over this clip"
+            return path, {}, [_row(path, m, 0, what) for m in _ways(path, asked, Path())]
+
+# %% ../../nbs/97_use.media.ipynb #clips-all
+@dataclass(frozen=True)
+class ClipFeatures:
+    "Corpora by what was found, and a row per clip and modality."
+    corpora: dict[str, Corpus]  # "text+audio" -> clips that have exactly these
+    report: pd.DataFrame        # clip, modality, frames, what
+    times: ByName               # clip -> modality -> [T, 2] seconds, begin and end
+
+def clip_features(
+    clips: Sequence[str | Path],   # recordings or films
+    voice: str = "egemaps",        # "egemaps", "sims", or "" for none
+    face: str = "",                # a task file of mediapipe, "openface", or "" for none
+    words: str = "",               # a transcript (.csv, .srt), a Whisper folder, or "" for none
+    aligned: bool = False,         # one frame of voice and face per word
+    cache: str | Path | None = None,   # keeps what was computed
+    scheme: str = "mosi",          # of the model that will read them
+    progress: bool = True,         # show a bar
+    jobs: int = 1,                 # clips at a time, each in a process of its own
+) -> ClipFeatures:
+    "Features of clips. Raises Absent, ValueError or OSError for what concerns all clips."
+    import pandas as pd
+    from tqdm import tqdm
+    asked, paths = ask_for(voice, face, words, None if cache is None else Path(cache)), []
+    for path in map(Path, clips):
+        if not path.is_file(): raise FileNotFoundError(f"there is no clip {path}")
+        if any(path.stem == p.stem for p in paths):
+            raise ValueError(f"two clips are called {path.stem!r}")
+        paths.append(path)
+    done = {}
+    shown = tqdm(each_clip(paths, asked, jobs), total=len(paths), disable=not progress, unit="clip")
+    for path, got, rows in shown: done[path.stem] = got, rows
+    found = {p.stem: done[p.stem][0] for p in paths}  # in the order that was asked for
+    report = pd.DataFrame([row for p in paths for row in done[p.stem][1]])
+    return ClipFeatures(_by_kind(found, aligned, scheme), report, _times(found, aligned))

@@ -199,6 +199,9 @@ def unknown_word(
     run: Run,  # finished
 ) -> str:      # a word that its tokeniser does not know
     "What stands for a word that was not understood."
+    if run.members:  # what none of them knows, if they agree; else what no tokeniser knows
+        words = {unknown_word(m) for m in run.members}
+        return words.pop() if len(words) == 1 else "\ufffd"
     text = run.options["model"]["text"]
     if text in ("tiny", "features") or text.startswith("random:"): return "\ufffd"
     tokeniser = HubTokeniser(text)

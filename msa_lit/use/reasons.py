@@ -20,6 +20,7 @@ from ..base.types import Arrays
 from ..data.corpus import Batch, Corpus, Padded, Ragged, Split, make_batch
 from ..model.batching import plain_forms
 from ..model.encoders import split_words
+from ..train.members import ENSEMBLE
 from ..train.runs import Run, read
 from .missing import predict_subset, read_nothing, subsets_of
 
@@ -81,6 +82,7 @@ def frame_reasons(
     steps: int = 24,       # of the integral
 ) -> Ragged:               # [sum T] contributions of frames, or of tokens
     "Integrated gradients of the fused answer, clip by clip. Raises Absent without captum."
+    if run.members: return _mean_reasons(run, split, nothing, modality, steps)
     model: Any = run.model
     corpus = Corpus("explained", run.corpus["scheme"], {"test": split})
     ready, _ = read(corpus, model.spec.model, model.spec.words)
@@ -94,6 +96,16 @@ def frame_reasons(
             lengths = batch.inputs[modality].lengths
             rows += [f[:n].numpy() for f, n in zip(found, lengths.tolist(), strict=True)]
     return Ragged.from_rows(rows)
+
+def _mean_reasons(run, split, nothing, modality, steps):
+    "The integral is linear: a mean of answers is explained by the mean of the explanations."
+    parts = [frame_reasons(m, split, nothing, modality, steps) for m in run.members]
+    if any(p.offsets.tolist() != parts[0].offsets.tolist() for p in parts):
+        raise ValueError(f"the members of {run.method!r} cut {modality} into different pieces; "
+                         "explain them one by one: run.members")
+    shares = run.options[ENSEMBLE]["shares"]
+    mean = np.average([p.values for p in parts], axis=0, weights=shares)
+    return Ragged(mean, parts[0].offsets)
 
 def _baseline(model, corpus, nothing, modality):
     "One frame or one token that says nothing."
