@@ -102,22 +102,20 @@ def _lstm_back(gates, weight, laid, before, t, dh, dc): # -> gradient of the gat
 class LSTMScan(torch.autograd.Function):
     "An LSTM behind its input's projection: all states and cells, the gradient by hand."
     @staticmethod
-    def forward(ctx, given, weight, laid): # [R, 4d], [4d, d], Laid -> [R, d], [R, d]
-        d = weight.shape[1]
-        gates, turned = given.roll(d, -1), weight.roll(d, 0)
-        h, c, t = (given.new_empty(len(given), d) for _ in range(3))
-        _run_lstm(gates, turned, laid, h, c, t)
-        ctx.save_for_backward(gates, turned, h, c, t)
+    def forward(ctx, given, weight, laid): # [R, 4d], [4d, d], o i f g, Laid -> [R, d], [R, d]
+        gates = given.clone()
+        h, c, t = (given.new_empty(len(given), weight.shape[1]) for _ in range(3))
+        _run_lstm(gates, weight, laid, h, c, t)
+        ctx.save_for_backward(gates, weight, h, c, t)
         ctx.laid = laid
         return h, c
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dh, dc):
-        (gates, turned, h, c, t), laid = ctx.saved_tensors, ctx.laid
+        (gates, weight, h, c, t), laid = ctx.saved_tensors, ctx.laid
         before = one_before(c, laid)
-        out = _lstm_back(gates, turned, laid, before, t, dh.clone(), dc.clone())
-        out = out.roll(-turned.shape[1], -1)
+        out = _lstm_back(gates, weight, laid, before, t, dh.clone(), dc.clone())
         return out, weight_gradient(out, one_before(h, laid)), None
 
 def weight_gradient(
@@ -136,7 +134,7 @@ def run_lstm(
     "Run an LSTM over laid-out frames. Raises ValueError for several layers or directions."
     if len(parameters := list(rnn.parameters())) != 4:
         raise ValueError("laid-out frames need an LSTM of one layer, forwards, with biases")
-    into, recurrent, *biases = parameters
+    into, recurrent, *biases = (p.roll(rnn.hidden_size, 0) for p in parameters)  # o, i, f, g
     return LSTMScan.apply(linear(rows, into, biases[0] + biases[1]), recurrent, laid)
 
 def final_states(
