@@ -33,6 +33,20 @@ def test_every_method_ends_where_one_process_does():
     assert table[["weights", "predictions", "history"]].max(axis=None) < 1e-9
 
 
+def ahead_and_not():
+    "The weights of a run with one batch ahead and of one without."
+    def weights(prefetch): return fit("self_mm", simulate(n=(52, 16, 16), seed=3), accumulate=2,
+                                      prefetch=prefetch, **QUICK).state
+    plain, ahead = weights(False), weights(True)
+    return len(plain), [k for k, v in plain.items() if not torch.equal(v, ahead[k])]
+
+
+def test_a_batch_ahead_changes_no_bit_in_two_processes():
+    found = together(ahead_and_not, 2, preload=("msa_lit.train.runs",))
+    assert len(found) == 2
+    for tensors, different in found: assert tensors > 20 and different == []
+
+
 class Kill(Listener):
     "SIGKILL for process 1 in front of its n-th step."
 

@@ -280,6 +280,7 @@ class Later(Mapping):
         device: torch.device,   # where they go
     ):
         self.split, self.index, self.device, self.made = split, list(index), device, None
+        self.early: dict = {}  # rows -> what `foresee` has collected
 
     def _all(self):
         if self.made is None: self.made = make_batch(self.split, self.index).to(self.device).inputs
@@ -291,7 +292,11 @@ class Later(Mapping):
 
     def __len__(self): return len(self._all())
 
+    def foresee(self, rows): # range: they will be asked for next
+        self.early[rows] = self.part(rows)
+
     def part(self, rows): # range -> the inputs of those rows, padded like the whole
+        if rows in self.early: return self.early.pop(rows)
         made = make_batch(self.split, [self.index[i] for i in rows]).inputs
         def longest(m): return max(int(self.split.sequences[m].lengths[i]) for i in self.index)
         return {m: _widened(x, longest(m)).to(self.device) for m, x in made.items()}

@@ -151,9 +151,11 @@ class Team:
 
     def share(self, n): return Share(cut_batch(n, self.size), self.rank)
 
-    def batch(self, split, rows, device): # row numbers -> Batch
+    def batch(self, split, rows, device, early=False): # row numbers -> Batch; early: own part made
         if self.alone: return make_batch(split, rows).to(device)
-        return later_batch(split, rows, device)
+        batch = later_batch(split, rows, device)
+        if early: batch.inputs.foresee(self.share(len(batch)).rows)
+        return batch
 
     def part(self, batch, key): # whole numbers that name this draw -> what this process runs
         if self.alone: return nullcontext(batch)

@@ -31,7 +31,7 @@ from ..model.processes import check_together, lone_device, nobody_else, on_cpu_p
 from ..model.processes import shared_rows, start_team
 from ..base.notices import notice
 from .listeners import Listener, tell
-from .pace import clip_lengths, has_bf16, keep_weights, numbers, pooled
+from .pace import clip_lengths, has_bf16, keep_weights, numbers, one_ahead, pooled
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'autocast', 'predict',
@@ -271,6 +271,7 @@ class Loop:
         notices: list | None = None, # what was said so far; kept in the checkpoint
         run: str = "",               # which run this is; a checkpoint of another one is refused
         listeners: Sequence[Listener] = (),  # told what happens
+        prefetch: bool = False,      # make the next batch in a thread while this one trains
     ):
         if "test" in corpus.splits:
             raise ValueError("the training loop must not see the test split: "
@@ -283,6 +284,7 @@ class Loop:
         self.progress, self.stages = Progress(), method.stages()
         self.kept: Tensors | None = None
         self.notices, self.listeners = [] if notices is None else notices, tuple(listeners)
+        self.prefetch = prefetch
         _say_precision(options.precision, self.accelerator.device.type)
         if not self.team.alone: _agree(self)
 
@@ -473,14 +475,16 @@ def run_epoch(
 ) -> Row:        # the epoch's row of history
     "The rest of an epoch, then validation."
     here, train, started = loop.progress, loop.corpus.splits["train"], time.monotonic()
-    steps = epoch_steps(loop)
-    for group in steps[here.step:]:
-        plan_rates(loop, len(steps))
-        batches = (loop.team.batch(train, rows, loop.accelerator.device) for rows in group)
-        terms = train_step(loop, *batches)
-        here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
-        here.step += 1
-        loop.save()
+    steps, device = epoch_steps(loop), loop.accelerator.device
+    early = loop.prefetch and not loop.stage.steps_itself  # such a stage asks for what it likes
+    def made(group): return [loop.team.batch(train, rows, device, early) for rows in group]
+    with one_ahead(made, steps[here.step:], loop.prefetch) as pieces:
+        for batches in pieces:
+            plan_rates(loop, len(steps))
+            terms = train_step(loop, *batches)
+            here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
+            here.step += 1
+            loop.save()
     row = {"stage": loop.method.stage, "epoch": here.epoch}
     row |= {f"train_{k}": v / here.step for k, v in here.sums.items()}
     row |= validate(loop) | {"seconds": round(time.monotonic() - started, 2)}

@@ -247,6 +247,7 @@ def fit(
     preset: str = "",                 # a paper's own settings, such as "MUG MOSI"; options override
     score: Sequence[str] = ("valid", "test"), # scored at the end; ("valid",) never opens the test
     listeners: Sequence[Listener] = (),       # told what the loop does
+    prefetch: bool = False,           # make the next batch in a thread; changes no bit
     **options,                        # of model, loop, method or piece ("dgm.alpha"), by name
 ) -> Run:                             # finished
     "Train, select on validation, score once. Raises ValueError first for what does not fit."
@@ -270,7 +271,7 @@ def fit(
             return reuse(place, score)
         model.calibrate(ready)
         loop = Loop(model, ready.without("test"), chosen["train"], seed, place, save_seconds,
-                    progress, said, digest_of(this), listeners)
+                    progress, said, digest_of(this), listeners, prefetch)
         run = finish(this, spec, loop, ready, train(loop), score)
         look_after(loop.method, ready, answers_of(run))
         run = replace(run, notices=tuple(dict.fromkeys(loop.notices)))

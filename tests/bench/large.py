@@ -1,6 +1,6 @@
 """A MOSEI-sized store: how fast it opens, what training on it takes of memory and of time.
 
-python large.py STORE              open, prepare with frozen cached text, 150 steps of Self-MM
+python large.py STORE              open, prepare with frozen cached text, 600 steps of Self-MM
 python large.py STORE end-to-end   the same, but whole epochs, selection, scores and a saved run
 python large.py STORE pickle FILE  write the corpus as the pickle that is exchanged
 python large.py FILE convert STORE make a store of such a pickle, and look at the memory of that
@@ -59,7 +59,7 @@ def imported():
     import torch
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
     import transformers.models.bert.modeling_bert  # noqa: F401
-    from ours import built, steps  # noqa: F401
+    from ours import built  # noqa: F401
     from msa_lit.train import loop, report, runs  # noqa: F401
     return pages()
 
@@ -75,44 +75,44 @@ def opened(store):
     return sorted(took)[1]
 
 
-def timed(steps, n):
-    "Seconds of n steps and seconds of loading in them, each by wall and by processor."
-    from msa_lit.data import corpus
-    inside, plain = [], corpus.make_batch
-
-    def clocks(): return np.array([time.perf_counter(), time.process_time()])
-
-    def watched(*args):
-        began = clocks()
-        batch = plain(*args)
-        inside.append(clocks() - began)
-        return batch
-    corpus.make_batch = watched
-    next(steps)  # it takes its `make_batch` now
-    for _ in range(10): next(steps)
-    inside.clear()
-    began = clocks()
-    for _ in range(n): next(steps)
-    whole = clocks() - began
-    corpus.make_batch = plain
-    return whole, sum(inside)
+def timed(loop, train, n, prefetch):
+    "Seconds of n steps, and those spent waiting for batches: by the clock, and of this thread."
+    from ours import steps
+    waits = []
+    at = steps(loop, train, prefetch, waits.append)
+    for _ in range(11): next(at)
+    waits.clear()
+    began = time.perf_counter(), time.thread_time()
+    for _ in range(n): next(at)
+    whole = time.perf_counter() - began[0], time.thread_time() - began[1]
+    at.close()
+    loop.progress.epoch += 1  # other rows next time, as an epoch would
+    return [*whole, *np.sum(waits, 0)]
 
 
-def train_some(store, n=150):
-    "Prepare and take some steps; memory above the import, and the share of loading."
-    from ours import built, steps
+def train_some(store, rounds=4, n=75):
+    """Prepare and take some steps, by turns with one batch ahead and without; memory above the
+    import, and the share of a step that is spent waiting for batches."""
+    from ours import built
     before = pages()[0]
     with Peak() as peak:
         began = time.perf_counter()
         loop, train = built(store, "self_mm", -1, CHOSEN)
         prepared = time.perf_counter() - began
-        whole, loading = timed(steps(loop, train), n)
-    (step, step_cpu), (load, load_cpu) = 1000 * whole / n, 1000 * loading / n
-    return {"prepare_s": round(prepared, 2), "steps": n, "step_ms": round(step, 2),
-            "step_cpu_ms": round(step_cpu, 2), "loading_ms": round(load, 2),
-            "loading_cpu_ms": round(load_cpu, 2), "loading_share": round(load / step, 4),
-            "loading_share_cpu": round(load_cpu / step_cpu, 4),
-            "private_mb": round(peak.private - before), "mapped_mb": round(peak.mapped)}
+        ready = peak.private - before
+        found = {}
+        for r in range(rounds):
+            for ahead in (r % 2 == 1, r % 2 == 0):
+                found.setdefault(ahead, []).append(timed(loop, train, n, ahead))
+    told = {"prepare_s": round(prepared, 2), "prepare_private_mb": round(ready),
+            "steps": rounds * n}
+    for ahead, name in ((False, ""), (True, "_ahead")):
+        step, step_cpu, load, load_cpu = 1000 * np.sum(found[ahead], 0) / (rounds * n)
+        told |= {f"step{name}_ms": round(step, 2), f"step{name}_cpu_ms": round(step_cpu, 2),
+                 f"loading{name}_ms": round(load, 2), f"loading{name}_cpu_ms": round(load_cpu, 2),
+                 f"loading{name}_share": round(load / step, 4),
+                 f"loading{name}_share_cpu": round(load_cpu / step_cpu, 4)}
+    return told | {"private_mb": round(peak.private - before), "mapped_mb": round(peak.mapped)}
 
 
 def end_to_end(store, epochs=2):

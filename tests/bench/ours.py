@@ -36,16 +36,24 @@ def built(corpus, method, stage, options):
     return loop, loop.corpus.splits["train"]
 
 
-def steps(loop, train):
-    "Endless steps over full batches, in the order of the loop's own epochs."
-    from msa_lit.data.corpus import make_batch
+def steps(loop, train, prefetch=False, told=lambda seconds: None):
+    """Endless steps over full batches, in the order of the loop's own epochs; `told` is given the
+    seconds that each step waits for its batches: by the clock, and of this thread."""
+    from msa_lit.data import corpus
     from msa_lit.train.loop import epoch_steps, plan_rates, train_step
+    from msa_lit.train.pace import one_ahead
+    def made(group): return [corpus.make_batch(train, rows).to("cpu") for rows in group]
+    def clocks(): return time.perf_counter(), time.thread_time()
     while True:
         order = epoch_steps(loop)
-        for group in order[:-1]:  # the last one may be smaller
-            yield
-            plan_rates(loop, len(order))
-            train_step(loop, *(make_batch(train, rows).to("cpu") for rows in group))
+        with one_ahead(made, order[:-1], prefetch) as pieces:  # the last one may be smaller
+            for _ in order[:-1]:
+                yield
+                plan_rates(loop, len(order))
+                began = clocks()
+                batches = next(pieces)
+                told([now - then for now, then in zip(clocks(), began, strict=True)])
+                train_step(loop, *batches)
         loop.progress.epoch += 1
 
 

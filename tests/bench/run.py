@@ -232,7 +232,8 @@ def methods(bench):
 def mosei(bench):
     store = bench.mosei()
     told = bench.once([sys.executable, str(HERE / "large.py"), str(store)])
-    limits = {"open_s": 0.5, "private_mb": 300, "loading_share": 0.05}
+    limits = {"open_s": 0.5, "private_mb": 300, "loading_share": 0.05,
+              "loading_ahead_share": 0.05}
     return told | {"limits": held_to(told, limits)}
 
 
