@@ -312,10 +312,13 @@ def later_batch(
     split: Split,          # where the rows come from
     index: Sequence[int],  # N row numbers
     device: torch.device,  # where it goes
-) -> Batch:                # as from `make_batch`, without having read a single frame
+    early: range | None = None, # a part that will be asked for next: collected at once
+) -> Batch:                # as from `make_batch`, without having read a frame of any other part
     "A batch whose inputs are collected when somebody asks for them."
     head = make_batch(replace(split, sequences={}), index).to(device)
-    return replace(head, inputs=Later(split, index, device))
+    inputs = Later(split, index, device)
+    if early is not None: inputs.foresee(early)
+    return replace(head, inputs=inputs)
 
 def part_of(
     batch: Batch,  # N utterances

@@ -153,9 +153,7 @@ class Team:
 
     def batch(self, split, rows, device, early=False): # row numbers -> Batch; early: own part made
         if self.alone: return make_batch(split, rows).to(device)
-        batch = later_batch(split, rows, device)
-        if early: batch.inputs.foresee(self.share(len(batch)).rows)
-        return batch
+        return later_batch(split, rows, device, self.share(len(rows)).rows if early else None)
 
     def part(self, batch, key): # whole numbers that name this draw -> what this process runs
         if self.alone: return nullcontext(batch)
