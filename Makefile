@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: media book pages processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
+.PHONY: media lab-test book pages processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
 
 install: $(VENV)/installed
 
@@ -50,6 +50,9 @@ $(PEER)/installed: constraints.txt
 
 lab: install
 	$(BIN)/jupyter lab nbs/index.ipynb
+
+lab-test: install # the index and a chapter of each part run in JupyterLab in a headless Chromium
+	$(BIN)/python -m pytest -q tests/test_lab.py --slow
 
 book: install     # the whole book as web pages in build/book, about a minute, no network
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[book]"

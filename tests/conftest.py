@@ -28,3 +28,17 @@ def papers():
     folder = Path(os.environ.get("MSA_LIT_PAPERS", "absent"))
     if not folder.is_dir(): pytest.skip("set MSA_LIT_PAPERS to the folder with our reading")
     return folder
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also the tests that take minutes")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes minutes; only with --slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"): return
+    for item in items:
+        if "slow" in item.keywords: item.add_marker(pytest.mark.skip(reason="slow: --slow"))
