@@ -14,7 +14,7 @@ from ..base.types import Numbers, Named
 from ..measure.statistics import across_seeds, holm
 from ..simulate.bayes import bayes_monte_carlo
 from ..simulate.world import simulate, world
-from .comparison import best_of
+from .comparison import best_of, ensemble_rows
 
 # %% auto #0
 __all__ = ['CONTROL', 'by_seed', 'paired', 'standing', 'Outcome', 'outcome_of', 'outcome_told', 'best_possible']
@@ -24,10 +24,11 @@ def by_seed(
     results,               # DataFrame with COLUMNS
     metric: str = "mae",   # of the multimodal head
     split: str = "test",   # "valid" or "test"
-):                         # DataFrame [seeds, methods], the constant prediction left out
+):                         # DataFrame [seeds, methods], without the constant and ensembles
     "A metric as one row per seed and one column per method."
     rows = results[(results.split == split) & (results["head"] == "multimodal")
-                   & (results.metric == metric) & (results.method != "constant")]
+                   & (results.metric == metric) & (results.method != "constant")
+                   & ~ensemble_rows(results)]
     return rows.pivot(index="seed", columns="method", values="value")
 
 def paired(
