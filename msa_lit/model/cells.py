@@ -84,8 +84,9 @@ def _run_lstm(gates, weight, laid, h, c, t): # gates [R, 4d], in the order o, i,
 def _lstm_back(gates, weight, laid, before, t, dh, dc): # -> gradient of the gates; dh, dc change
     d, later, out = weight.shape[1], None, torch.empty_like(gates)
     o, i, f, g = gates.split(d, -1)
-    to_c, to_o = o * (1 - t * t), t * o * (1 - o)
-    slopes = torch.stack([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)], 1)
+    sigmoid, tanh = torch.ops.aten.sigmoid_backward, torch.ops.aten.tanh_backward
+    to_c, to_o = tanh(o, t), sigmoid(t, o)  # o (1 - t^2), t o (1 - o)
+    slopes = torch.stack([sigmoid(g, i), sigmoid(before, f), tanh(i, g)], 1)
     for dh_, dc_, to_c_, to_o_, slopes_, all_, o_, rest, f_ in reversed(_steps(
             laid, dh, dc, to_c, to_o, slopes, out, out[:, :d], out[:, d:].unflatten(1, (3, d)), f)):
         if later:

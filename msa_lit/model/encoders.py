@@ -96,7 +96,7 @@ class Standardise(nn.Module):
         return self
 
     def forward(self, values):  # [N, T, width] -> [N, T, width]
-        return (values - self.mean) / self.scale
+        return (values - self.mean).div_(self.scale)  # one new tensor, not two
 
 # %% ../../nbs/04_model.encoders.ipynb #base
 class Encoder(nn.Module):
