@@ -55,7 +55,8 @@ class MemoryFusion(nn.Module):
         dropout: float = 0.0,   # in it
     ):
         super().__init__()
-        self.memory, self.gates = memory, use_onednn(gates)
+        self.memory = memory
+        self.gates: Any = use_onednn(gates)
         self.cells: Any = nn.ModuleDict({m: nn.LSTMCell(w, states[m]) for m, w in widths.items()})
         self.width = sum(states.values()) + memory
         if not width: return

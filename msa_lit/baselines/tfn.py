@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,13 +89,15 @@ class TensorFusion(nn.Module):
     def forward(self, encoded: Encoded) -> tuple[Tensor, Tensor]: # -> [N, width], [N]
         vectors = list(encoded.values())
         on_cpu = vectors[0].device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-        at_once = self.fast and on_cpu and self.read.layers[0].p < 1
+        drop: Any = self.read.layers[0]
+        at_once = self.fast and on_cpu and drop.p < 1
         feature, y = self.piecewise(*vectors) if at_once else self.read(outer_product(*vectors))
         return feature, self.rho * (2 * torch.sigmoid(y) - 1)
 
     def piecewise(self, *vectors: Tensor, bits: Tensor | None = None) -> tuple[Tensor, Tensor]:
         "Vectors [N, d_m], random bits [N, products] (None: drawn) -> [N, width], [N]."
-        drop, layer, *behind = self.read.layers
+        parts: Any = self.read.layers
+        drop, layer, *behind = parts
         if bits is None and drop.training and drop.p:
             bits = draw_bits(len(vectors[0]), layer.in_features)
         first, others = outer_product(vectors[0]), vectors[1:]
