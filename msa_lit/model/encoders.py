@@ -5,9 +5,11 @@
 # %% ../../nbs/04_model.encoders.ipynb #imports
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import inspect
 import json
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -36,7 +38,7 @@ from ..data.soundness import CorpusError, Observation
 # %% auto #0
 __all__ = ['ETHIOPIC_SPACE', 'pool', 'column_moments', 'Standardise', 'Encoder', 'FrameLSTM', 'positions', 'FrameTransformer',
            'split_words', 'WordTokeniser', 'TinyText', 'PretrainedText', 'text_config', 'text_network',
-           'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'check_vocabulary', 'read_text',
+           'network_limits', 'text_limits', 'HubTokeniser', 'cut_tokens', 'check_vocabulary', 'read_text', 'give_back',
            'FeatureText', 'text_states', 'roomy', 'freeze_text', 'parameter_groups']
 
 # %% ../../nbs/04_model.encoders.ipynb #pool
@@ -634,6 +636,13 @@ def _with_text(corpus, rows): # rows: fold name -> Ragged
     def text(name, s): return replace(s, sequences={**s.sequences, "text": rows(name)})
     return replace(corpus, splits={k: text(k, s) for k, s in corpus.splits.items()})
 
+# %% ../../nbs/04_model.encoders.ipynb #give-back
+def give_back() -> bool: # whether the C library was asked and had something to give
+    "Return freed memory to the system, where the C library (glibc) knows how."
+    if not sys.platform.startswith("linux"): return False
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim is not None and bool(trim(0))
+
 # %% ../../nbs/04_model.encoders.ipynb #frozen
 class FeatureText(Encoder):
     "Ready-made token vectors: nothing to learn, only a pooling."
@@ -663,6 +672,7 @@ def text_states(
         padded = pad([tokens[i] for i in part]).to(device)
         real = encoder.states(padded)[padded.mask]
         out[spans(tokens.offsets[part], tokens.lengths[part])] = real.float().cpu().numpy()
+        if start // batch % 8 == 7: give_back()
     return Ragged(out, tokens.offsets)
 
 def roomy(
