@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: media lab-test book pages processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
+.PHONY: route media lab-test book pages processes bench nightly demo test fuzz lab install minilm mpnet nbs readme export check clean wheel torture
 
 install: $(VENV)/installed
 
@@ -58,6 +58,9 @@ book: install     # the whole book as web pages in build/book, about a minute, n
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[book]"
 	$(BIN)/python -m msa_lit.book.site --out build/book
 
+route: install    # the pages of the route "an hour", one after the other; keeps their times
+	$(BIN)/python tests/route.py --write
+
 pages: install    # the line at the foot of every page, and the lists of the parts
 	$(BIN)/python -m msa_lit.book.contents nbs
 
@@ -82,6 +85,7 @@ readme: install   # write the README's map, table and figure from notebooks and 
 export: install
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
+	$(BIN)/python -m msa_lit.book.exercises pack nbs
 
 check: install    # style, types, and notebooks in step with the package; settings: pyproject.toml
 	$(BIN)/ruff check

@@ -27,7 +27,7 @@ setup(
     keywords=settings["keywords"],
     packages=find_packages(include=["msa_lit", "msa_lit.*"]),
     package_data={"msa_lit": ["papers/*.csv", "papers/*.json", "audit/*.csv", "book/claims/*.csv",
-                               "book/*.toml", "data/*.csv"]},
+                               "book/*.toml", "book/*.json", "data/*.csv"]},
     python_requires=f">={settings['min_python']}",
     install_requires=words("requirements"),
     extras_require={name: words(f"{name}_requirements")

@@ -24,7 +24,7 @@ __all__ = ['check_corpus_name', 'reading_for', 'open_corpus', 'corpus_as_trained
            'fresh_folder', 'run_compare', 'check_rows', 'verdict_sections', 'fold_predictions', 'find_run',
            'run_predict', 'predict_bundle', 'give_out', 'run_bundle', 'run_ensemble', 'ensemble_lines', 'run_features',
            'run_robustness', 'read_predictions', 'run_score', 'run_methods', 'run_verdict', 'verdict_card',
-           'run_equations', 'run_check', 'run_import', 'said_written', 'run_convert']
+           'run_equations', 'run_exercise', 'run_check', 'run_import', 'said_written', 'run_convert']
 
 # %% ../../nbs/93_cli.commands.ipynb #corpus
 def check_corpus_name(
@@ -548,6 +548,29 @@ def run_equations(args):  # msa_lit equations [ID or PAPER] -> 0
         table = index(which)[["id", "kind", "function", "meaning"]]
         print(table.to_string(index=False, max_colwidth=70))
     return 0
+
+# %% ../../nbs/93_cli.commands.ipynb #exercise
+def run_exercise(args):  # msa_lit exercise [ID] -> 0 listed, written or right; 1 not yet right
+    "List exercises, write a blank one, or examine an answer."
+    from msa_lit.book.exercises import (
+        check_answer, exercise_file, exercise_list, find_exercise, our_answer, write_exercise)
+    from msa_lit.papers.equations import PAPERS
+    which = args.which and args.which.upper()
+    if which is None or which in PAPERS:
+        print(exercise_list(which))
+        return 0
+    e = find_exercise(which)
+    if args.solution:
+        print(our_answer(e))
+        return 0
+    file = args.check or exercise_file(e.key)
+    if args.check is None and not file.exists():
+        print(f"written: {write_exercise(e.key)}; write the body of {e.name}, then call "
+              "this again")
+        return 0
+    report = check_answer(e.key, file, args.limit)
+    print(report)
+    return 0 if report.passed else 1
 
 # %% ../../nbs/93_cli.commands.ipynb #data
 def run_check(args):  # msa_lit data check PATH -> 0 sound, 1 faults
