@@ -325,7 +325,7 @@ def main():
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench")
     parser.add_argument("--data", type=Path, default=ROOT / ".cache" / "bench")
     parser.add_argument("--peer", type=Path, default=ROOT / ".venv-bench" / "bin" / "python")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     bench = Bench(args)
