@@ -364,7 +364,8 @@ def _switches():
     plain = {as_flag(k) for k, o in found.items() if o.type == "bool"}
     return plain | {as_flag(f"{o.owner}.{o.field}") for o in found.values() if o.type == "bool"}
 
-BARE = ("--quiet", "--help", "--version", "--solution")
+BARE = ("--quiet", "--help", "--version", "--aligned", "--ensembles", "--stack",
+        "--solution")
 
 def read_words(
     words: list,  # a call

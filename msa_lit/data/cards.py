@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..base.catalogue import near
 from .corpus import Corpus, Ragged
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['EVIDENCE', 'RELEASES', 'cards', 'card', 'known_columns', 'column_findings', 'with_card', 'release_of']
+__all__ = ['EVIDENCE', 'RELEASES', 'cards', 'card', 'ColumnReading', 'weigh_columns', 'known_columns', 'column_findings',
+           'with_card', 'release_of']
 
 # %% ../../nbs/01_data.cards.ipynb #card
 @cache
@@ -49,12 +53,75 @@ def _within(low, high, places, least, most):
 EVIDENCE: dict[str, tuple[str, Callable]] = {  # card -> modality, test of the ranges
     "covarep74": ("audio", lambda a, b: _within(a, b, [1, 10], 0, 1) and a[0] >= 0
                   and 20 < b[0] <= 600 and b[7] <= 0),
-    "mosi5_from0": ("audio", lambda a, b: a[0] >= 0 and 0.5 <= b[0] <= 1),
-    "mosi5_from1": ("audio", lambda a, b: a[0] >= 0 and 20 < b[0] <= 600),
-    "sims33": ("audio", lambda a, b: _within(a, b, [0, *range(21, 33)], 0, 1)),
     "openface709": ("vision", lambda a, b: _within(a, b, slice(691, 709), 0, 1)
                     and _within(a, b, slice(674, 691), 0, 5)),
     "egemaps25": ("audio", lambda a, b: a[0] >= 0 and a[10] >= 0 and b[10] < 80)}
+
+# %% ../../nbs/01_data.cards.ipynb #weigh
+@dataclass(frozen=True)
+class ColumnReading:
+    "What values say of columns that can be read in two ways."
+    card: str     # the reading they support; "" where they support none
+    against: str  # what it was weighed against
+    why: str      # the values that decide
+    doubt: str    # what they cannot say
+
+def _weigh_five(rows, low, high):
+    said = f"column 0 lies from {low[0]:.3g} to {high[0]:.3g}"
+    sharp = float(np.isin(rows.values[:, 0], (0, 1)).mean())
+    if low[0] >= 0 and 0.5 <= high[0] <= 1:
+        return ColumnReading("mosi5_from0", "mosi5_from1", f"{said}, {sharp:.0%} of its values are "
+                             "0 or 1, as VUV is; F0 is in hertz", "means over words, or an F0 that "
+                             "was scaled to 0 and 1, would look like this" if sharp < 0.5 else
+                             "no other of the five columns tells the readings apart")
+    if low[0] >= 0 and 20 < high[0] <= 600:
+        return ColumnReading("mosi5_from1", "mosi5_from0", f"{said}, as F0 in hertz does; VUV ends "
+                             "at 1", "no other of the five columns tells the readings apart")
+    return ColumnReading("", "mosi5_from0, mosi5_from1", f"{said}: neither VUV nor F0",
+                         "a file that was scaled has lost the evidence")
+
+# %% ../../nbs/01_data.cards.ipynb #weigh-rest
+def _weigh_twenty(rows, low, high):
+    pair = "mosi20_from0", "mosi20_from1"
+    if low[0] < 0 or low[1] < 0 or high[1] < 20 or not _within(low, high, slice(7, 13), 0, 1):
+        return ColumnReading("", ", ".join(pair), "no face box in columns 0 and 1, or intensities "
+                             "beyond 0 and 1", "a file that was scaled has lost the evidence")
+    inner = np.ones(len(rows.values), bool)
+    inner[rows.offsets[:-1][rows.lengths > 0]] = False  # the first frame of a clip has none before
+    steps = np.diff(rows.values[:, 0], prepend=0)[inner]
+    up = float((steps > 0).mean()) if len(steps) else 0.0
+    said = f"column 0 goes up in {up:.0%} of {len(steps)} steps within clips"
+    if len(steps) and up == 1:
+        return ColumnReading(pair[1], pair[0], f"{said}: a time does, a place in the picture does "
+                             "not", "" if len(steps) > 20 else "few steps: a face may drift so far")
+    if high[0] < 20:
+        return ColumnReading("", ", ".join(pair), f"{said}, from {low[0]:.3g} to {high[0]:.3g}: no "
+                             "time in order, no pixels", "frames out of order would hide a time")
+    return ColumnReading(pair[0], pair[1], f"{said}, from {low[0]:.3g} to {high[0]:.3g}: pixels, "
+                         "no time", "frames out of order would hide a time")
+
+def _weigh_sims(rows, low, high):
+    if not _within(low, high, slice(21, 33), 0, 1): return None
+    said = f"column 0, which the corpus calls log F0, lies from {low[0]:.3g} to {high[0]:.3g}"
+    if low[0] >= 0 and high[0] <= 1:
+        return ColumnReading("sims33", "log F0", f"{said}: a zero-crossing rate is a share; the "
+                             "logarithm of 60 Hz is 4.09, to base 10 1.78",
+                             "a log F0 that was scaled to 0 and 1 would look like this")
+    return ColumnReading("", "sims33, log F0", f"{said}: no share"
+                         + (", but what a log F0 would be" if 1.7 < high[0] < 9.3 else ""),
+                         "the card sims33 is for files whose column 0 is the zero-crossing rate")
+
+# %% ../../nbs/01_data.cards.ipynb #weigh-all
+def weigh_columns(
+    rows: Ragged,            # features of one modality
+    modality: str,           # which
+) -> ColumnReading | None:   # None for columns that have one reading, or that are others'
+    "Weigh the two readings of MOSI's 5 and 20 and of SIMS's 33."
+    way = {("audio", 5): _weigh_five, ("vision", 20): _weigh_twenty,
+           ("audio", 33): _weigh_sims}.get((modality, rows.width))
+    if way is None or not len(rows.values): return None
+    _, low, high = scan(rows)
+    return way(rows, low, high)
 
 # %% ../../nbs/01_data.cards.ipynb #evidence-known
 def known_columns(
@@ -63,6 +130,8 @@ def known_columns(
 ) -> str:            # a card's name, "" where the values support none
     "Which card the values of a sequence support."
     if rows.values.ndim != 2 or not len(rows.values): return ""
+    weighed = weigh_columns(rows, modality)
+    if weighed is not None: return weighed.card
     fits = [n for n, (m, _) in EVIDENCE.items() if m == modality and len(card(n)) == rows.width]
     if not fits: return ""
     _, low, high = scan(rows)
@@ -75,12 +144,15 @@ def column_findings(
     "A note for every sequence whose columns are known by their values."
     first, out = next(iter(corpus.splits.values()), None), []
     for key, rows in (first.sequences.items() if first else ()):
-        found = known_columns(rows, key)
+        found, weighed = known_columns(rows, key), weigh_columns(rows, key)
         if not found: continue
-        about = card(found)
+        about, reason = card(found), ""
         names = ", ".join(about.name[:4])
+        if weighed is not None:
+            reason = (f", not of {weighed.against}: {weighed.why}"
+                      + f" (in doubt: {weighed.doubt})" * bool(weighed.doubt))
         out.append(Observation("noted", "", key, (), f"the values are those of {found} "
-                               f"({about.extractor[0]}): {names}, ...; "
+                               f"({about.extractor[0]}): {names}, ...{reason}; "
                                f"msa_lit.data.cards.card({found!r}) lists all {len(about)}"))
     return out
 

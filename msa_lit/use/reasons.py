@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..base.extras import optional
-from ..base.types import Arrays
+from ..base.types import Arrays, ByName
 from ..data.corpus import Batch, Corpus, Padded, Ragged, Split, make_batch
 from ..model.batching import plain_forms
 from ..model.encoders import split_words
@@ -185,8 +185,9 @@ def reason_figure(
     row: int = 0,             # which clip of the fold
     split: str = "test",      # which fold
     ends: Sequence[float] | None = None,  # low and high of an interval
+    times: ByName | None = None,  # modality -> [T, 2] seconds; None: shares of the clip
 ):                            # a matplotlib figure
-    "Contributions of words, voice and face on one time line, and of whole modalities."
+    "Words, voice and face on one time line. Raises ValueError for times of another clip."
     import matplotlib.pyplot as plt
     one = replace(corpus, splits={split: corpus.splits[split].take([row])}, truth=None)
     shares = modality_reasons(run, one, nothing, split).iloc[0]
@@ -195,9 +196,12 @@ def reason_figure(
     high = max(np.abs(v).max() for v in found.values()) or 1.0
     fig, axes = plt.subplots(len(reads), 2, figsize=(8, 0.9 * len(reads) + 0.8),
                              width_ratios=[5, 1.6], layout="constrained", squeeze=False)
-    for (ax, _), m in zip(axes, reads, strict=True): _strip(ax, found[m], high, m)
+    spans = {m: _span_of(found[m], m, times) for m in reads}
+    end = max(s.max() for s in spans.values())
+    for (ax, _), m in zip(axes, reads, strict=True): _strip(ax, found[m], high, m, spans[m], end)
+    axes[-1][0].set_xlabel("share of the clip" if times is None else "seconds", fontsize=8)
     if "text" in reads: _write_words(axes[reads.index("text")][0], one.splits[split],
-                                     len(found["text"]))
+                                     spans["text"])
     _bars_of(fig, axes, shares, reads)
     said = f"{shares.prediction:+.2f}" + (f" [{ends[0]:+.2f}, {ends[1]:+.2f}]" if ends is not None
                                           else "")
@@ -205,20 +209,31 @@ def reason_figure(
                  fontsize=9)
     return fig
 
-def _strip(ax, values, high, name):
-    ax.imshow(values[None], aspect="auto", cmap="RdBu", vmin=-high, vmax=high,
-              extent=(0, 1, 0, 1), interpolation="nearest")
-    ax.set_yticks([])
-    ax.set_xticks([] if name == "text" else [0, 0.5, 1])
+# %% ../../nbs/97_use.reasons.ipynb #picture-strips
+def _span_of(values, name, times): # -> [T, 2], where each frame stands on the time line
+    edges = np.linspace(0, 1, len(values) + 1)
+    if times is None: return np.stack([edges[:-1], edges[1:]], 1)
+    found = np.asarray(times[name], float)
+    if len(found) != len(values):
+        raise ValueError(f"{name}: {len(found)} times for {len(values)} contributions; times of "
+                         "another clip, or a text network that cuts words into pieces")
+    until = np.append(found[1:, 0], np.inf)
+    return np.stack([found[:, 0], np.minimum(found[:, 1], until)], 1)
+
+def _strip(ax, values, high, name, spans, end):
+    from matplotlib import colormaps
+    colours = colormaps["RdBu"](0.5 + 0.5 * values / high)
+    ax.bar(spans[:, 0], 1, spans[:, 1] - spans[:, 0], align="edge", color=colours, linewidth=0)
+    ax.set(xlim=(0, end), ylim=(0, 1), yticks=[])
     ax.set_ylabel(name, fontsize=8)
     ax.tick_params(labelsize=7)
 
-def _write_words(ax, split, n):
+def _write_words(ax, split, spans):
     if split.text is None: return
     words = split_words(split.text[0])
-    if len(words) != n: return  # a text network's own pieces
-    for k, w in enumerate(words):
-        ax.text((k + 0.5) / n, 0.5, w, ha="center", va="center", fontsize=7, rotation=30)
+    if len(words) != len(spans): return  # a text network's own pieces
+    for (start, end), w in zip(spans, words, strict=True):
+        ax.text((start + end) / 2, 0.5, w, ha="center", va="center", fontsize=7, rotation=30)
 
 # %% ../../nbs/97_use.reasons.ipynb #picture-bars
 def _bars_of(fig, axes, shares, reads):
