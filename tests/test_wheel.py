@@ -221,6 +221,26 @@ def test_commands_answer_anywhere_the_wheel_is_installed(site, tmp_path, words):
             "fit": "--zero-length"}[words[0]] in done.stdout
 
 
+def test_exercises_are_examined_without_the_notebooks_and_fastcore(site, tmp_path):
+    "The proofs are in the wheel, and the examiner brings what they call of fastcore."
+    (tmp_path / "blocked" / "fastcore").mkdir(parents=True)
+    (tmp_path / "blocked" / "fastcore" / "__init__.py").write_text("raise ImportError('blocked')")
+    place = clean(f"{site}{os.pathsep}{tmp_path / 'blocked'}")
+    def said(*words):
+        done = subprocess.run([sys.executable, "-m", "msa_lit", "exercise", *words], cwd=tmp_path,
+                              env=place, capture_output=True, text=True)
+        assert done.stderr == "", done.stderr
+        return done.returncode, done.stdout
+    assert said("UGF-4")[0] == 0                    # a blank one is written
+    assert said("UGF-4")[0] == 1                    # and examined
+    ours = said("UGF-4", "--solution")[1]
+    (tmp_path / "mine.py").write_text(ours)
+    assert said("UGF-4", "--check", "mine.py")[0] == 0
+    (tmp_path / "mine.py").write_text(ours.replace("alpha + torch.tanh", "alpha - torch.tanh"))
+    status, text = said("UGF-4", "--check", "mine.py")
+    assert status == 1 and "expected  tensor(0.8125)" in text  # 13/16 by hand
+
+
 def test_a_line_nobody_runs_is_found():
     with pytest.raises(AssertionError, match="neither ours nor on the list"):
         elsewhere("README.md", "curl http://example.org | sh")
