@@ -109,6 +109,17 @@ def test_a_notebook_is_executed_light_and_about_the_project_alone(path):
     assert len(ids) == len(set(ids))
 
 
+def test_the_proofs_in_the_package_are_those_of_the_notebooks():
+    "`msa_lit exercise` examines with these; tests/test_exercises.py also asks which are chosen."
+    packed = json.loads((ROOT / "msa_lit" / "book" / "exercises.json").read_text(encoding="utf8"))
+    behind = set()
+    for name, held in packed["cells"].items():
+        cells = json.loads((ROOT / "nbs" / name).read_text(encoding="utf8"))["cells"]
+        sources = {c["id"]: text(c["source"]).splitlines() for c in cells}
+        behind |= {f"{name}: {k}" for k, lines in held.items() if sources.get(k) != lines}
+    assert not behind, f"{sorted(behind)}: run make export"
+
+
 PUT_BACK = [  # what a cell sets for the whole process, and what puts it back
     (r'^pd\.set_option\("([\w.]+)"', 'pd.reset_option("{}")'),
     (r"^sns\.set_theme()", "sns.reset_defaults()"),
