@@ -20,13 +20,16 @@ from typing import Any
 from ..base.files import write_text
 from .claims.verdict import load_claims
 from .contents import BOOK_PARTS, Page, pages
+from .papers import paper_page
+from .standings import arena_caption, arena_runs, standings
+from ..measure.metrics import METRICS
 from ..papers.equations import EQUATIONS, PAPERS
 from ..train.comparison import caption, read_results, table
 
 # %% auto #0
-__all__ = ['UNTOUCHED', 'CLAIM_HOMES', 'SPHINX', 'STYLE', 'SITE_NEEDS', 'targets', 'linked', 'slug', 'inside', 'anchored',
-           'site_cell', 'output_for', 'linked_html', 'write_page', 'leader_board', 'add_tree', 'report_page',
-           'write_source', 'build_site', 'site_program']
+__all__ = ['UNTOUCHED', 'CLAIM_HOMES', 'SPHINX', 'STYLE', 'SCRIPT', 'SITE_NEEDS', 'targets', 'linked', 'slug', 'inside',
+           'anchored', 'site_cell', 'output_for', 'linked_html', 'write_page', 'leader_board', 'add_tree',
+           'report_page', 'paper_pages', 'write_source', 'build_site', 'site_program']
 
 # %% ../../nbs/97_book.site.ipynb #links
 UNTOUCHED = re.compile(
@@ -145,8 +148,16 @@ def leader_board(
     parts = ["# Results\n\nBuilt from the result files of the repository, and from nothing else."]
     for path in sorted(results.glob("*/results.csv")):
         rows = read_results(path.parent)
-        shown = table(rows).sort_values("mae", key=lambda c: c.astype(str))
+        order = [m for m in dict.fromkeys(sum(METRICS.values(), ())) if m in set(rows.metric)]
+        shown = table(rows)[order].sort_values("mae", key=lambda c: c.astype(str))
         parts += [f"## {path.parent.name}", caption(rows), shown.to_html(border=0)]
+    for path in sorted(results.glob("arenas/*/runs.csv")):
+        runs = arena_runs(path.parent)
+        for trials in sorted(runs.trials.unique()):
+            mine = runs[runs.trials == trials]
+            metrics = [m for m in ("mae", "corr", "acc2_non0", "acc2", "acc7", "acc5") if m in mine]
+            parts += [f"## Arena {path.parent.name}, {trials} trials of search",
+                      arena_caption(path.parent, mine), standings(mine, metrics).to_html(border=0)]
     return "\n\n".join(parts) + "\n"
 
 # %% ../../nbs/97_book.site.ipynb #settings
@@ -158,10 +169,12 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"
 html_theme = "furo"
 html_extra_path = ["extra"]
 html_static_path = ["style"]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
 exclude_patterns = ["extra"]
 """
@@ -169,7 +182,17 @@ STYLE = """div.cell_output { overflow-x: auto; }
 div.cell_output table { font-size: 0.85em; }
 div.cell_output img { max-width: 100%; height: auto; }
 table { display: block; overflow-x: auto; }
+td:first-child { white-space: nowrap; }
 .content pre { font-size: 0.76em; }
+span.math.long { display: block; overflow-x: auto; overflow-y: hidden; }
+"""
+SCRIPT = """// a formula within a line that is wider than the page gets a line that can be scrolled
+addEventListener("load", () => window.MathJax?.startup?.promise?.then(() =>
+  document.querySelectorAll("span.math").forEach(m => {
+    const room = m.closest("p, li, dd, blockquote, section")?.clientWidth;
+    if (room && !m.closest("table") && m.getBoundingClientRect().width > room)
+      m.classList.add("long");
+  })));
 """
 SITE_NEEDS = {"sphinx": "Sphinx", "myst_nb": "myst-nb", "furo": "furo",
           "sphinx-mathjax-offline": "sphinx-mathjax-offline"}
@@ -186,12 +209,23 @@ def add_tree(
     notebook["cells"].append(cell)
     write_text(path, json.dumps(notebook))
 
-def report_page(root, folder): # a report of the demo, or the one that the repository keeps
-    found = [root / "results" / name / "report.html" for name in ("demo", "mosi_ta")]
-    (folder / "extra").mkdir(exist_ok=True)
-    shutil.copy(next(p for p in found if p.exists()), folder / "extra" / "a_report.html")
-    write_text(folder / "report.md", "# A report\n\nWhat `msa_lit compare` writes: "
-               '<a href="a_report.html">a report</a>.\n')
+def report_page(root, folder): # a report with its runs: the demo's, or one that is kept
+    found = [root / "results" / name for name in ("demo", "mosi_ta")]
+    shown = next(p for p in found if (p / "report.html").exists())
+    for path in (shown / "report.html", shown / "results.csv", *shown.glob("*/*/run.json")):
+        copy = folder / "extra" / "a_report" / path.relative_to(shown)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    write_text(folder / "report.md", "# A report\n\nWhat `msa_lit compare` writes; "
+               '<a href="a_report/report.html">by itself</a> or here:\n\n<iframe src="a_report/'
+               'report.html" title="a report" style="width:100%;height:80vh;border:1px solid '
+               '#8888"></iframe>\n')
+
+def paper_pages(root, folder, book, known): # paper -> name of its page
+    for paper in PAPERS:
+        text = linked(paper_page(paper, book, root / "nbs"), known)
+        write_text(folder / f"paper_{paper.lower()}.md", text)
+    return {paper: f"paper_{paper.lower()}" for paper in PAPERS}
 
 # %% ../../nbs/97_book.site.ipynb #source-all
 def write_source(
@@ -204,11 +238,13 @@ def write_source(
     for page in book: write_page(root / "nbs" / f"{page.name}.ipynb", folder, known)
     write_page(root / "nbs" / "index.ipynb", folder, known)
     openers = {p.part: p.name for p in book if p.opens}
+    papers = paper_pages(root, folder, book, known)
     for part in BOOK_PARTS.values():
         below = [p.name for p in book if p.part == part and not p.opens]
+        if part in papers: below = [papers[part], *below]
         add_tree(folder / f"{openers[part]}.ipynb", below)
     add_tree(folder / "index.ipynb", [*openers.values(), "board", "report"])
-    texts = {"conf.py": SPHINX, "style/book.css": STYLE,
+    texts = {"conf.py": SPHINX, "style/book.css": STYLE, "style/book.js": SCRIPT,
              "board.md": leader_board(root / "results")}
     (folder / "style").mkdir(exist_ok=True)
     for name, text in texts.items(): write_text(folder / name, text)
