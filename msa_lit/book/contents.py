@@ -21,8 +21,8 @@ from ..base.types import ByName
 from ..base.files import write_text
 
 # %% auto #0
-__all__ = ['BOOK_PARTS', 'AREAS', 'Page', 'read_page', 'pages', 'way', 'part_list', 'with_cell', 'in_step', 'write_ways',
-           'Drawing', 'parts_figure']
+__all__ = ['BOOK_PARTS', 'AREAS', 'Page', 'read_page', 'pages', 'way', 'part_list', 'with_cell', 'fold_head', 'in_step',
+           'write_ways', 'Drawing', 'parts_figure']
 
 # %% ../../nbs/89_book.contents.ipynb #page
 BOOK_PARTS = {"0": "foundations", "1": "Self-MM", "2": "UGF", "3": "SPIL", "4": "MUG", "5": "MFON",
@@ -102,13 +102,24 @@ def with_cell(
         notebook["cells"].append(
             {"cell_type": "markdown", "id": name, "metadata": {}, "source": source})
 
+# %% ../../nbs/89_book.contents.ipynb #write-fold
+def fold_head(
+    notebook: ByName, # as json reads it; changed in place
+) -> None:
+    "Fold the code that stands before the first section."
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown" and re.search("^## ", "".join(cell["source"]), re.M):
+            return
+        if cell["cell_type"] == "code": cell["metadata"] = {"jupyter": {"source_hidden": True}}
+
 # %% ../../nbs/89_book.contents.ipynb #write-step
 def in_step(
     path: Path,            # of a notebook
     book: Sequence[Page],  # all pages
 ) -> str:                  # the file's text as it should be
-    "A notebook with its foot, and with its list if it opens a part or is the index."
+    "A notebook with folded head, its foot, and its list if it opens a part or is the index."
     notebook = json.loads(path.read_text(encoding="utf8"))
+    fold_head(notebook)
     page = next((p for p in book if p.name == path.stem), None)
     if page: with_cell(notebook, "foot", way(page, book), last=True)
     for part in BOOK_PARTS.values():
