@@ -22,7 +22,8 @@ from ..data.corpus import Padded, spans
 # %% auto #0
 __all__ = ['STEP', 'COUNTS', 'LEAST', 'like_length', 'packed_states', 'usual_groups', 'last_states', 'all_states', 'first_fit',
            'SharedRows', 'share_rows', 'back_to_batch', 'first_place', 'chunks_of_tokens', 'states_in_rows',
-           'foreign_to_mkl', 'by_onednn', 'linear', 'OneDnnLinear', 'use_onednn', 'plain_forms']
+           'foreign_to_mkl', 'few_sizes', 'more_rows', 'by_onednn', 'linear', 'OneDnnLinear', 'use_onednn',
+           'plain_forms']
 
 # %% ../../nbs/04_model.batching.ipynb #groups
 def like_length(
@@ -209,6 +210,20 @@ def foreign_to_mkl() -> bool:  # the same on every call
 
 LEAST = 1 << 20  # multiplications; below, the call of the other library costs more than it saves
 
+def few_sizes(
+    n: int,  # rows
+) -> int:    # n or a little more, at most an eighth: one of eight sizes between powers of two
+    "The next size that ends in zeros, so that few sizes occur."
+    step = 1 << max(0, n.bit_length() - 4)
+    return -(-n // step) * step
+
+def more_rows(
+    rows: Tensor, # [N, K]
+) -> Tensor:      # [few_sizes(N), K]
+    "Rows, and as many of zeros as their number lacks."
+    lacking = few_sizes(len(rows)) - len(rows)
+    return F.pad(rows, (0, 0, 0, lacking)) if lacking else rows
+
 def by_onednn(
     x: Tensor,                   # [..., K]
     weight: Tensor,              # [M, K]
@@ -217,7 +232,9 @@ def by_onednn(
     "A linear layer's product in oneDNN; in torch's usual library for what oneDNN cannot take."
     plain = x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel()
     if plain or torch.is_autocast_enabled("cpu"): return F.linear(x, weight, bias)
-    return F.linear(x.to_mkldnn(), weight, bias).to_dense()
+    rows = x.reshape(-1, x.shape[-1])
+    found = F.linear(more_rows(rows).to_mkldnn(), weight, bias).to_dense()
+    return found[:len(rows)].reshape(*x.shape[:-1], len(weight))
 
 def linear(
     x: Tensor,                   # [..., K]

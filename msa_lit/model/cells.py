@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..data.corpus import Padded
-from .batching import last_states, linear
+from .batching import last_states, linear, more_rows
 
 # %% auto #0
 __all__ = ['Laid', 'lay_out', 'take_rows', 'one_before', 'LSTMScan', 'weight_gradient', 'run_lstm', 'final_states', 'MemoryScan',
@@ -124,7 +124,8 @@ def weight_gradient(
     given: Tensor,     # [R, K]
 ) -> Tensor:           # [M, K], the sum over rows
     "The gradient of a matrix from all rows in one product."
-    return linear(of_output.t().contiguous(), given.t().contiguous())
+    out, into = (more_rows(rows).t().contiguous() for rows in (of_output, given))
+    return linear(out, into)
 
 # %% ../../nbs/04_model.cells.ipynb #run-lstm
 def run_lstm(

@@ -672,7 +672,7 @@ def text_states(
         padded = pad([tokens[i] for i in part]).to(device)
         real = encoder.states(padded)[padded.mask]
         out[spans(tokens.offsets[part], tokens.lengths[part])] = real.float().cpu().numpy()
-        if start // batch % 8 == 7: give_back()
+        if start // batch % 4 == 3: give_back()
     return Ragged(out, tokens.offsets)
 
 def roomy(
@@ -701,7 +701,10 @@ def freeze_text(
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_files({path: lambda aside: _fill(aside, network(), tokens)})
         return Ragged(np.load(path, mmap_mode="r"), tokens.offsets)
-    return _with_text(corpus, rows)
+    frozen = _with_text(corpus, rows)
+    del network  # one that was loaded here goes, and its memory with it
+    give_back()
+    return frozen
 
 def _fill(path, network, tokens): # block by block: a large corpus never lies in memory
     def on_disk(shape): return np.lib.format.open_memmap(path, "w+", np.float32, shape)
