@@ -91,6 +91,7 @@ def _examines(source, names):
     return mentions and any(isinstance(n, ast.Assert) or isinstance(n, ast.Call)
                             and _name_of(n) in CHECK_CALLS for n in nodes)
 
+# %% ../../nbs/78_book.exercises.ipynb #chosen-all
 def examining_cells(
     cells: dict[str, str],    # id -> source, the code cells of a chapter that export nothing
     names: Collection[str],   # of what is examined
@@ -165,6 +166,7 @@ def pack_exercises(
         cells.setdefault(notebook, {}).update({k: source[k].splitlines() for k in used})
     return {"exercises": found, "cells": cells}
 
+# %% ../../nbs/78_book.exercises.ipynb #find
 PACKED_PROOFS = Path(__file__).parent / "exercises.json" if "__file__" in globals() else Path()
 
 @cache
@@ -200,6 +202,7 @@ TORCH_S = {  # functions of torch -> what they are, in Python
     "torch.nn.functional.l1_loss": _LOSS.format("l1", "absolute", "(input - target).abs()"),
     "torch.nn.functional.mse_loss": _LOSS.format("mse", "squared", "((input - target) ** 2)")}
 
+# %% ../../nbs/78_book.exercises.ipynb #blank-source
 def _held(name): # (owner, attribute, object) of a dotted name
     parts = name.split(".")
     for k in range(len(parts) - 1, 0, -1):
@@ -256,6 +259,7 @@ def _with_head(text, e):
     lines = sorted(lines, key=lambda s: (s.startswith("from"), s))
     return "\n".join(["from __future__ import annotations", "", *lines, "", "", text])
 
+# %% ../../nbs/78_book.exercises.ipynb #blank-answer
 def our_answer(
     e: Exercise,  # what is practised
 ) -> str:         # the text of a file
@@ -327,6 +331,7 @@ def _shown(value):
     text = re.sub(r"\s+", " ", repr(value))
     return text if len(text) <= 160 else f"{text[:157]}..."
 
+# %% ../../nbs/78_book.exercises.ipynb #examiner-notes
 class CheckNotes:
     "Notes what became of assertions."
     def __init__(self, stop: bool = False): # at the first value that is wrong
@@ -379,6 +384,7 @@ class Examiner(CheckNotes):
     def raised(self, line, number, error): # where nothing should be
         self.note(line, number, False, says=f"{type(error).__name__}: {str(error)[:300]}")
 
+# %% ../../nbs/78_book.exercises.ipynb #examiner-run
 LATE_ANNOTATIONS = __future__.annotations.compiler_flag  # as the module whose names a cell sees
 
 def run_watched(
@@ -458,6 +464,7 @@ def _without_fastcore():
     vars(made).update(test_eq=_same, test_close=_near, test_fail=_none, test_warns=_none)
     return {"fastcore": types.ModuleType("fastcore"), "fastcore.test": made}
 
+# %% ../../nbs/78_book.exercises.ipynb #examine-run
 def examine_answer(
     e: Exercise,         # what is practised
     theirs: Any,         # the answer: a function or a class
@@ -525,6 +532,7 @@ def _examine_file(key, file, out):
     write_text(Path(out), json.dumps(said))
     return 0
 
+# %% ../../nbs/78_book.exercises.ipynb #check
 def check_answer(
     key: str,             # "UGF-6"
     file: str | Path,     # with the answer
@@ -570,6 +578,7 @@ def exercise_list(
         lines += [f"  {e.key:<16} {e.name:<26} {e.equation.meaning}" for e in own]
     return "\n".join(lines)
 
+# %% ../../nbs/78_book.exercises.ipynb #write
 def write_exercise(
     key: str,                             # "UGF-6"
     folder: str | Path = "exercises",     # made if it is not there
