@@ -93,6 +93,12 @@ def test_the_site_asks_for_nothing_from_outside(documents):
     assert not asked
 
 
+def test_markdown_that_cells_show_is_read(documents):
+    raw = [(name, p.get_text()[:60]) for name, page in documents.items() for p in page.find_all("p")
+           if p.get_text().startswith("| ")]
+    assert not raw, "a table that is still text"
+
+
 def test_ids_are_links_with_a_meaning(documents):
     links = [a for a in documents["79_book.claims.verdict.html"].find_all("a", title=True)
              if a.get_text() == "U4"]

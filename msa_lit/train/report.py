@@ -190,7 +190,8 @@ code{font-size:.92em}.wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.82rem;font-variant-numeric:tabular-nums}
 section{overflow-x:auto}
 th,td{padding:.3rem .45rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
-.wide th,.wide td{text-align:right;white-space:nowrap}thead th{border-bottom:2px solid var(--line)}
+.dataframe{min-width:56rem}.wide th,.wide td{text-align:right;white-space:nowrap}
+thead th{border-bottom:2px solid var(--line)}
 .wide th:first-child{text-align:left;position:sticky;left:0;background:var(--page)}
 tr.line th,tr.line td{color:var(--soft);font-style:italic}
 td.best{background:var(--best);font-weight:700}td.alike{background:var(--alike)}

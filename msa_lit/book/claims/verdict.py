@@ -17,7 +17,7 @@ from ...base.catalogue import claims
 from .core import (CLAIMS, FOLDER, PAPER_LETTERS, PROOFS, VERDICTS,
                                       Joined, findings_of, judged_everywhere)
 from .core import judged, rows_of, run_claim, seeds_of, trials_of, verdict_of
-from ...train.report import embed
+from ...train.report import embed, figure
 from ...train.series import run_missing
 from ...train.trials import fill
 
@@ -122,11 +122,13 @@ def sections(
     table = verdicts(folder)
     shown = table[["claim", "kind", "says", "verdict", "evidence", "worlds"]].to_html(
         index=False, border=0)
-    parts = [("The verdict", embed(verdict_figure(table), "claims that hold, hold partly, fail, "
-                                   "are undecided or cannot be tested, by paper"))]
-    return parts + [(f"{paper}: a figure to remember",
-                     embed(fig, f"main figure of the {paper} claims"))
-                    for paper, fig in figures(folder).items()] + [("All claims", shown)]
+    counts = "Claims that hold, hold partly, fail, are undecided or cannot be tested, by paper."
+    parts = [("The verdict", figure(embed(verdict_figure(table), counts), counts))]
+    drawn = [(f"{paper}: a figure to remember", figure(
+        embed(fig, f"main figure of the {paper} claims"), f"From the page of {paper}'s claims."))
+             for paper, fig in figures(folder).items()]
+    told = "Every claim with its verdict; each is told on the page of its paper's claims."
+    return [*parts, *drawn, ("All claims", figure(shown, told))]
 
 # %% ../../../nbs/79_book.claims.verdict.ipynb #map
 def world_map(
