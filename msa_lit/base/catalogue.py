@@ -149,7 +149,8 @@ def home(
 ) -> str:  # dotted name of the module that defines it
     "Which module defines a class or a function. Raises ValueError if none does."
     mark = re.compile(rf"^(class|def) {re.escape(name)}\b", re.M)
-    found = [m for m, path in files().items() if mark.search(path.read_text(encoding="utf8"))]
+    texts = ((m, path.read_text(encoding="utf8")) for m, path in files().items())
+    found = [m for m, text in texts if name in text and mark.search(text)]
     if not found:
         raise ValueError(f"no module of {PACKAGE} defines {name!r}")
     return found[0]
@@ -261,20 +262,21 @@ class Entry(NamedTuple):
     says: str  # the first line of its docstring
 
 _MARK = re.compile(r"^@(?:\w+\.)?(method|piece)\(", re.M)
+_CELL = re.compile(r"^# %% .*$", re.M)  # nbdev's line before each exported cell
 
 @cache
 def entries() -> dict[tuple, Entry]: # (kind, name) -> Entry
     "All methods and pieces that the package's source announces."
     found = {}
     for module, path in files().items():
-        if not _MARK.search(path.read_text(encoding="utf8")): continue
-        for cls in source(module).defined.values():
-            for e in _announced(module, cls):
-                found[e.kind, e.name] = e
+        for cell in _CELL.split(path.read_text(encoding="utf8")):
+            if not _MARK.search(cell): continue  # parsing all of the source takes longer
+            for node in ast.parse(cell).body:
+                found |= {(e.kind, e.name): e for e in _announced(module, node)}
     return found
 
 def _announced(module, node):
-    for mark in node.decorator_list:
+    for mark in getattr(node, "decorator_list", ()):
         called = ast.unparse(mark.func).rpartition(".")[2] if isinstance(mark, ast.Call) else ""
         if called not in ("method", "piece") or not isinstance(node, ast.ClassDef):
             continue
