@@ -691,6 +691,11 @@ def freeze_text(
     folder: str | Path | None = None,  # where to keep the vectors between runs; None: nowhere
 ) -> Corpus:                     # the corpus with token vectors in place of ids
     "Replace token ids by the frozen network's vectors."
+    frozen = _frozen(corpus, encoder, name, folder)  # a network loaded for it is gone again
+    give_back()
+    return frozen
+
+def _frozen(corpus, encoder, name, folder):
     network: Callable = cache(encoder) if inspect.isfunction(encoder) else lambda: encoder
     def rows(split):
         tokens = corpus.splits[split].sequences["text"]
@@ -701,10 +706,7 @@ def freeze_text(
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_files({path: lambda aside: _fill(aside, network(), tokens)})
         return Ragged(np.load(path, mmap_mode="r"), tokens.offsets)
-    frozen = _with_text(corpus, rows)
-    del network  # one that was loaded here goes, and its memory with it
-    give_back()
-    return frozen
+    return _with_text(corpus, rows)
 
 def _fill(path, network, tokens): # block by block: a large corpus never lies in memory
     def on_disk(shape): return np.lib.format.open_memmap(path, "w+", np.float32, shape)
