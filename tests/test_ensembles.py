@@ -1,5 +1,5 @@
-"""Ensembles as users meet them: from a comparison to a report, a bundle and its curves; members that
-read words differently; what is refused at the door."""
+"""Ensembles as users meet them: from a comparison to a report, a bundle and its curves; members
+that read words differently; what is refused at the door."""
 import json
 import subprocess
 import sys
@@ -81,7 +81,8 @@ def small_bert(corpus, folder):
 
 def test_members_with_other_words_and_other_sizes_are_read_each_in_its_way(corpus, tmp_path):
     small = fit("late_fusion", corpus, 1, tmp_path / "a", text_width=8, max_tokens=5, **QUICK)
-    other = fit("mult", corpus, 1, tmp_path / "b", text=small_bert(corpus, tmp_path / "bert"), **QUICK)
+    network = small_bert(corpus, tmp_path / "bert")
+    other = fit("mult", corpus, 1, tmp_path / "b", text=network, **QUICK)
     mean = ensemble([tmp_path / "a", tmp_path / "b"], tmp_path / "mean")
     assert mean.options["model"]["text"] == f"tiny; {tmp_path / 'bert'}"
     assert mean.spec["members"]["2"]["words"] is None  # it has no vocabulary of its own
