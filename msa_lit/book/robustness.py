@@ -20,7 +20,7 @@ from ..use.missing import fit_with_gaps
 from ..use.robustness import PROTOCOLS, measure_curves
 
 # %% auto #0
-__all__ = ['measure_one', 'measure_methods']
+__all__ = ['measure_one', 'measure_methods', 'gathered']
 
 # %% ../../nbs/98_book.robustness.ipynb #measure
 _SIZES, _EPOCHS, _RATE = (600, 120, 240), 12, 0.3
@@ -68,6 +68,14 @@ def measure_methods(
                     break
                 write_text(path, rows.round(5).to_csv(index=False))
                 print(path.name, flush=True)
+
+def gathered(
+    folder: str | Path,  # from `measure_methods`
+) -> pd.DataFrame:       # the rows of all its runs
+    "Put the files of all runs together. Raises OSError where there is none."
+    paths = sorted(Path(folder).glob("*-*-*.csv"))
+    if not paths: raise FileNotFoundError(f"{folder} holds no measured runs")
+    return pd.concat([pd.read_csv(p, keep_default_na=False) for p in paths], ignore_index=True)
 
 if __name__ == "__main__" and "__file__" in globals():
     measure_methods(sys.argv[1], [m for w in sys.argv[2:3] for m in w.split(",")],
