@@ -37,7 +37,8 @@ def test_a_row_a_page_and_a_folder_for_the_mean_of_seeds(corpus, tmp_path):
     means = found[(found.method == name) & (found.split == "test") & (found.metric == "mae")]
     rows = found[(found.method == "late_fusion") & (found.split == "test")
                  & (found.metric == "mae") & (found["head"] == "multimodal")]
-    assert means[means["head"] == "multimodal"].value.item() <= rows.value.mean() + 1e-6  # convexity
+    mean = means[means["head"] == "multimodal"].value.item()
+    assert mean <= rows.value.mean() + 1e-6  # convexity
     kept = load_run(tmp_path / "ensembles" / name)
     assert [m.seed for m in kept.members] == [1, 2, 3] and kept.state is None
     page = write_report(tmp_path).read_text(encoding="utf8")
