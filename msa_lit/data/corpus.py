@@ -19,8 +19,8 @@ from ..base.types import ByName, Tensors
 
 # %% auto #0
 __all__ = ['MODALITIES', 'SPLITS', 'SCHEMES', 'SEQUENCES', 'Shown', 'brief', 'counted', 'check_offsets', 'spans', 'Ragged',
-           'Split', 'Corpus', 'only_modalities', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch', 'pad',
-           'pad_rows', 'make_batch', 'example_corpus']
+           'Split', 'Corpus', 'only_modalities', 'array_hash', 'content_hash', 'sampled_hash', 'Padded', 'Batch',
+           'at_hand', 'pad', 'pad_rows', 'make_batch', 'example_corpus']
 
 # %% ../../nbs/01_data.corpus.ipynb #names
 MODALITIES = ("text", "audio", "vision")
@@ -294,6 +294,11 @@ class Padded:
         "The lengths as plain numbers; taken before a batch goes to a GPU: nobody waits for it."
         return self.lengths.tolist()
 
+    def holding(self, values): # [N, T, ...] other numbers in the same frames
+        other = Padded(values, self.lengths)
+        if "sizes" in self.__dict__: other.sizes = self.sizes
+        return other
+
     def to(self, device, **kw):
         moved = Padded(self.values.to(device, **kw), self.lengths.to(device, **kw))
         moved.sizes = self.sizes
@@ -313,6 +318,13 @@ class Batch:
     def to(self, device, **kw):
         def move(d): return {k: v.to(device, **kw) for k, v in d.items()}
         return Batch(self.index.to(device, **kw), self.ids, move(self.inputs), move(self.labels))
+
+# %% ../../nbs/01_data.corpus.ipynb #at-hand
+def at_hand(
+    values: Tensor,  # of any shape and type
+) -> bool:           # False on a GPU and wherever else values have to be waited for
+    "Whether the host can look at values without waiting for a device."
+    return values.device.type == "cpu"
 
 # %% ../../nbs/01_data.corpus.ipynb #pad
 def pad(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..base.types import ByName, Named
 from ..base.catalogue import entries, load_module
-from ..data.corpus import MODALITIES, Batch, Corpus
+from ..data.corpus import MODALITIES, Batch, Corpus, at_hand
 from .encoders import Standardise
 from .options import ModelOptions, ModelSpec
 
@@ -268,11 +268,12 @@ def total_losses(
     batch: Batch,    # N utterances
     out: Output,     # its forward pass
 ) -> Losses:         # every named term; `total` is minimised
-    "The method's terms and its pieces'. Raises ValueError for a term that is not finite."
+    """The method's terms and its pieces'.
+    Raises ValueError for a total that is not finite, if it is at hand (else the loop finds it)."""
     own, told = method.how("losses")(batch, out), ask(method, "losses", batch, out)
     terms = own if isinstance(own, Losses) else Losses(own)
     terms = terms.plus({f"{name}.{k}": v for name, more in told for k, v in more.items()})
-    if torch.isfinite(terms.total).all(): return terms
+    if not at_hand(terms.total) or torch.isfinite(terms.total).all(): return terms
     named = {**terms, "total": terms.total}
     broken = next(k for k, v in named.items() if not torch.isfinite(v).all())
     raise ValueError(f"loss {broken!r} is {named[broken].item()} at utterances {batch.ids[:3]}…; "

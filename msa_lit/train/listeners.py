@@ -23,7 +23,7 @@ class Listener:
 
     def before_step(self, loop: Loop, batches: Sequence[Batch]): "The batches of one step."
 
-    def after_step(self, loop: Loop, batches: Sequence[Batch], terms: Numbers): "Terms are floats."
+    def after_step(self, loop: Loop, batches: Sequence[Batch], terms: Numbers): "Floats, once read."
 
     def after_epoch(self, loop: Loop, row: Row): "The row of the history, scores included."
 

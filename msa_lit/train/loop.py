@@ -9,7 +9,7 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..base.types import Facts, Numbers, Row, Tensors
-from ..data.corpus import Batch, Corpus, Split, make_batch
+from ..base.types import Facts, Row, Tensors
+from ..data.corpus import Batch, Corpus, Split, at_hand, make_batch
 from ..base.files import naming, replace_files
 from ..model.contract import Method, Stage, ask, total_losses
 from ..model.optimisers import UpdateOptions, batch_shares, grouped
@@ -31,13 +31,14 @@ from ..model.processes import check_together, lone_device, nobody_else, on_cpu_p
 from ..model.processes import shared_rows, start_team
 from ..base.notices import notice
 from .listeners import Listener, tell
-from .pace import clip_lengths, has_bf16, keep_weights, numbers, one_ahead, pooled
+from .pace import LOOK, Unread, Watch, added, clip_lengths, has_bf16, keep_weights
+from .pace import numbers, one_ahead, pooled
 
 # %% auto #0
 __all__ = ['TrainOptions', 'seed_everything', 'random_state', 'restore_random_state', 'epoch_batches', 'autocast', 'predict',
            'Progress', 'write_checkpoint', 'read_checkpoint', 'damaged', 'Loop', 'save_place', 'restore_place', 'hooks',
-           'train_step', 'epoch_steps', 'plan_rates', 'validate', 'predict_together', 'run_epoch', 'train',
-           'first_step']
+           'train_step', 'epoch_steps', 'plan_rates', 'validate', 'predict_together', 'check_losses', 'run_epoch',
+           'train', 'first_step']
 
 # %% ../../nbs/07_train.loop.ipynb #options
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class Progress:
     step: int = 0               # steps finished in this epoch
     best: float = float("inf")  # best validation score of this stage
     waited: int = 0             # epochs since then
-    sums: Numbers = field(default_factory=dict) # loss term -> sum over this epoch's steps
+    sums: Mapping[str, float] = field(default_factory=dict) # loss term -> sum of this epoch
     rows: list = field(default_factory=list)  # history, a dict per finished epoch
 
     @property
@@ -284,7 +285,7 @@ class Loop:
         self.progress, self.stages = Progress(), method.stages()
         self.kept: Tensors | None = None
         self.notices, self.listeners = [] if notices is None else notices, tuple(listeners)
-        self.prefetch = prefetch
+        self.prefetch, self.watch = prefetch, Watch()
         _say_precision(options.precision, self.accelerator.device.type)
         if not self.team.alone: _agree(self)
 
@@ -325,12 +326,13 @@ def save_place(
     "Write the checkpoint of a loop, if it keeps one. Raises DiskFull."
     if loop.path is None or not loop.team.main: return
     if not now and time.monotonic() - loop.saved < loop.save_seconds: return
+    if loop.watch.found(): return  # broken weights are not kept; the loop says so when it looks
     with naming(loop.path): loop.path.parent.mkdir(parents=True, exist_ok=True)
     write_checkpoint(loop.path, {
         "seed": loop.seed, "run": loop.run, "notices": list(loop.notices),
         "method": loop.method.state_dict(), "kept": loop.kept, "random": random_state(),
         "optimiser": loop.optimiser and loop.optimiser.state_dict(),
-        "progress": asdict(loop.progress)})
+        "progress": asdict(replace(loop.progress, sums=dict(loop.progress.sums)))})
     loop.saved = time.monotonic()
 
 def restore_place(
@@ -397,11 +399,12 @@ def hooks(method, name, batch, out):
 def train_step(
     loop: Loop,     # set up for a stage
     *batches: Batch, # N training utterances each, on the loop's device; together they make one step
-) -> Numbers:       # loss terms of this step, floats, mean over utterances
+) -> Mapping[str, float]: # loss terms of this step, mean over utterances; a device's are unread
     "Forward, backward, hooks, update."
     loop.method.train()
     loop.tell("before_step", batches)
     terms = loop.method.how("step")(*batches) if loop.stage.steps_itself else _step(loop, batches)
+    if isinstance(terms, Unread): loop.watch.see(terms, loop.progress.step)
     loop.tell("after_step", batches, terms)
     return terms
 
@@ -413,7 +416,8 @@ def _step(loop, batches):
         hooks(method, "before_step", batch, out)
         if len(batches) > 1: _put_aside(method, gathered)
         done.append((batch, out))
-        sums = {k: sums.get(k, 0.0) + weight * v for k, v in numbers(terms).items()}
+        near = at_hand(terms.total)
+        sums = added(sums, numbers(terms) if near else Unread.of(terms, terms.total), weight)
     for p, g in gathered.values(): p.grad = g
     if loop.now.clip: nn.utils.clip_grad_norm_(method.parameters(), loop.now.clip)
     loop.optimiser.step()
@@ -469,6 +473,20 @@ def predict_together(
     def work(rows): return predict(loop.method, split, 64, loop.now.precision, rows)
     return shared_rows(loop.team, len(split), work, block=64)  # blocks as one process takes them
 
+# %% ../../nbs/07_train.loop.ipynb #look
+def check_losses(
+    loop: Loop,   # in an epoch
+    steps: list,  # of this epoch, from `epoch_steps`
+) -> None:
+    "Raises ValueError, with term, step and utterances, if a device met a loss that is not finite."
+    found, here = loop.watch.found(), loop.progress
+    if found is None: return
+    (name, step), split = found, loop.corpus.splits["train"]
+    ids = tuple(split.ids[i] for rows in steps[step] for i in rows)[:3]
+    raise ValueError(f"loss {name!r} is not finite in step {step} of epoch {here.epoch} of stage "
+                     f"{loop.method.stage!r}, at utterances {ids}…; look at the inputs of this "
+                     "batch or lower the learning rate")
+
 # %% ../../nbs/07_train.loop.ipynb #epoch
 def run_epoch(
     loop: Loop,  # set up, possibly in the middle of an epoch
@@ -482,9 +500,11 @@ def run_epoch(
         for batches in pieces:
             plan_rates(loop, len(steps))
             terms = train_step(loop, *batches)
-            here.sums = {k: here.sums.get(k, 0.0) + v for k, v in terms.items()}
+            here.sums = added(here.sums, terms)
             here.step += 1
+            if here.step % LOOK == 0: check_losses(loop, steps)
             loop.save()
+    check_losses(loop, steps)
     row = {"stage": loop.method.stage, "epoch": here.epoch}
     row |= {f"train_{k}": v / here.step for k, v in here.sums.items()}
     row |= validate(loop) | {"seconds": round(time.monotonic() - started, 2)}
@@ -524,10 +544,12 @@ def _run_stage(loop):
 # %% ../../nbs/07_train.loop.ipynb #rehearsal
 def first_step(
     loop: Loop,  # with a fresh method
-) -> Numbers:    # loss terms
+) -> Mapping[str, float]: # loss terms
     "Begin the first stage and take one step, as a rehearsal."
     loop.begin()
     steps, train = epoch_steps(loop), loop.corpus.splits["train"]
     plan_rates(loop, len(steps))
-    return train_step(loop, *(loop.team.batch(train, rows, loop.accelerator.device)
-                              for rows in steps[0]))
+    terms = train_step(loop, *(loop.team.batch(train, rows, loop.accelerator.device)
+                               for rows in steps[0]))
+    check_losses(loop, steps)
+    return terms

@@ -20,7 +20,7 @@ from ..base.types import Numbers, Tensors
 from ..data.corpus import Split
 
 # %% auto #0
-__all__ = ['clip_lengths', 'pooled', 'one_ahead', 'numbers', 'keep_weights', 'has_bf16']
+__all__ = ['LOOK', 'clip_lengths', 'pooled', 'one_ahead', 'numbers', 'Unread', 'added', 'Watch', 'keep_weights', 'has_bf16']
 
 # %% ../../nbs/07_train.pace.ipynb #lengths
 def clip_lengths(
@@ -77,6 +77,74 @@ def numbers(
     if not terms: return {}
     together = torch.stack([v.detach().reshape(()) for v in terms.values()])
     return dict(zip(terms, together.tolist(), strict=True))
+
+# %% ../../nbs/07_train.pace.ipynb #unread
+class Unread(Mapping):
+    "Loss terms that stay on their device until somebody reads one."
+    def __init__(
+        self,
+        names: Sequence[str],  # K terms
+        values: Tensor,        # [K + 1] double: the terms, and behind them what is minimised
+    ):
+        self.names, self.values = tuple(names), values
+        self.floats: Numbers | None = None
+
+    @classmethod
+    def of(cls, terms: Mapping[str, Tensor], total: Tensor) -> Unread: # scalars on one device
+        together = [v.detach().reshape(()) for v in (*terms.values(), total)]
+        wide = torch.float32 if total.device.type == "mps" else torch.double  # Apple has none
+        return cls(tuple(terms), torch.stack(together).to(wide))
+
+    def read(self) -> Numbers: # waits, the first time
+        if self.floats is None:
+            self.floats = dict(zip(self.names, self.values.tolist(), strict=False))
+        return self.floats
+
+    def __getitem__(self, name): return self.read()[name]
+
+    def __iter__(self): return iter(self.names)
+
+    def __len__(self): return len(self.names)
+
+    def __repr__(self): return repr(self.read())
+
+# %% ../../nbs/07_train.pace.ipynb #added
+def added(
+    before: Mapping[str, float],  # sums so far; terms that `new` has not are left out
+    new: Mapping[str, float],     # floats, or unread
+    weight: float = 1.0,          # of the new terms
+) -> Mapping[str, float]:         # as `new`
+    "Add loss terms in double precision, where they are."
+    if not isinstance(new, Unread):
+        return {k: before.get(k, 0.0) + weight * v for k, v in new.items()}
+    if isinstance(before, Unread) and before.names == new.names: old = before.values
+    elif not before: old = torch.zeros_like(new.values)
+    else: old = new.values.new_tensor([*(before.get(k, 0.0) for k in new), 0.0])
+    return Unread(new.names, old + weight * new.values)
+
+# %% ../../nbs/07_train.pace.ipynb #watch
+LOOK = 64  # steps between two looks at the losses of a device
+
+class Watch:
+    "Remembers on the device in which step which loss was first not finite."
+    def __init__(self): self.parts: list = []  # [names, first step, steps, good [K + 1]]
+
+    def see(self, terms: Unread, step: int) -> None: # the terms of one step; nobody waits
+        if not self.parts or self.parts[-1][0] != terms.names:
+            good = torch.zeros_like(terms.values, dtype=torch.long)
+            self.parts.append([terms.names, step, 0, good])
+        part = self.parts[-1]
+        part[3] += torch.isfinite(terms.values) & (part[3] == part[2])
+        part[2] += 1
+
+    def found(self) -> tuple[str, int] | None: # (term, step); None: all were finite. Waits
+        for names, first, steps, good in self.parts:
+            *each, total = good.tolist()
+            if total == steps: continue
+            broke = (k for k, g in zip(names, each, strict=True) if g == total)
+            return next(broke, "total"), first + total
+        self.parts.clear()
+        return None
 
 # %% ../../nbs/07_train.pace.ipynb #keep
 def keep_weights(
