@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..base.types import Widths
+from ..data.corpus import at_hand
 from ..papers.equations import equation
 
 # %% auto #0
@@ -20,14 +21,14 @@ def class_centres(
     labels: Tensor,          # the labels that decide the side, [M]
     seen: Tensor,            # which representations exist, bool [M]
     zeros: str = "exclude",  # labels of exactly 0: "exclude" or "positive"
-) -> tuple:  # (centres [2, w]: positive, negative; True where both sides have utterances)
+) -> tuple:  # (centres [2, w]: positive, negative; bool scalar: have both sides utterances?)
     "Mean representation of either side. Raises ValueError for an unknown reading of zeros."
     if zeros not in ("exclude", "positive"):
         raise ValueError(f"zeros={zeros!r} is not 'exclude' or 'positive'")
     positive = labels >= 0 if zeros == "positive" else labels > 0
     sides = torch.stack([positive & seen, (labels < 0) & seen]).to(features)  # [2, M]
     count = sides.sum(1, keepdim=True)                                        # [2, 1]
-    return sides @ features / count.clamp(min=1), bool((count > 0).all())
+    return sides @ features / count.clamp(min=1), (count > 0).all()
 
 # %% ../../nbs/10_selfmm.ulgm.ipynb #delta
 def relative_distance(
@@ -63,9 +64,10 @@ def momentum_label(
     epoch: int | Tensor,   # n = 1, 2, ..., one number or [N]
 ) -> Tensor:               # averaged labels, [N]
     """Average labels over epochs with weights that grow linearly (SPIL-9).
-    Raises ValueError for an epoch below 1."""
-    n = torch.as_tensor(epoch, dtype=old.dtype, device=old.device)
-    if (n < 1).any(): raise ValueError(f"epoch={epoch} must be 1 or more")
+    Raises ValueError for an epoch below 1, if it is at hand."""
+    n = torch.as_tensor(epoch)
+    if at_hand(n) and (n < 1).any(): raise ValueError(f"epoch={epoch} must be 1 or more")
+    n = n.to(old)
     return (n - 1) / (n + 1) * old + 2 / (n + 1) * new
 
 # %% ../../nbs/10_selfmm.ulgm.ipynb #weight
@@ -107,7 +109,7 @@ class LabelGenerator(nn.Module):
         self.visits.zero_()
         for name in self.names: self.label(name).copy_(target)
 
-    def delta(self, name, features): # [N, w] -> ([N], True where both centres exist)
+    def delta(self, name, features): # [N, w] -> ([N], bool scalar: are there both centres?)
         sides = self.label(name if self.side == "own" else "multimodal")
         centres, both = class_centres(getattr(self, f"feature_{name}"), sides,
                                       self.visits > 0, self.zeros)
@@ -122,6 +124,6 @@ class LabelGenerator(nn.Module):
             old, target = self.label(name)[index], self.label("multimodal")[index]
             new = momentum_label(old,
                                  shifted_label(target, delta_s, delta_m, self.bound, self.guard), n)
-            if ready and both: self.label(name)[index] = torch.where(n > 1, new, old)
+            self.label(name)[index] = torch.where((n > 1) & ready & both, new, old)
         for name in self.names: getattr(self, f"feature_{name}")[index] = features[name]
         self.visits[index] += 1

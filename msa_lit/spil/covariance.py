@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..data.corpus import at_hand
 from ..papers.equations import equation
 
 # %% auto #0
@@ -22,7 +23,7 @@ def batch_matrix(
     name: str = "features",  # what an error message calls it
 ) -> Tensor:                 # [N, d] the same tensor
     """A batch that has a covariance (SPIL-10, 11).
-    Raises ValueError for fewer than two rows, NaN or another shape."""
+    Raises ValueError for fewer than two rows, another shape, or NaN (where it is at hand)."""
     if not isinstance(features, Tensor) or not features.is_floating_point():
         raise ValueError(f"{name} is {getattr(features, 'dtype', type(features).__name__)}, not a "
                          f"float tensor; convert it first")
@@ -32,6 +33,7 @@ def batch_matrix(
     if len(features) < 2:
         raise ValueError(f"{name} has {len(features)} row(s), but a covariance needs at least two; "
                          "use a larger batch, or leave the last odd one out")
+    if not at_hand(features): return features  # the loop finds it
     bad = (~torch.isfinite(features)).any(1)  # [N]
     if bad.any():
         raise ValueError(f"{name} has NaN or infinity in {int(bad.sum())} of {len(bad)} rows, "
