@@ -35,7 +35,7 @@ processes: install # every method, piece and option in one, two and three proces
 shuffle: install  # notebooks in one process and in another order; each must leave it as it was
 	$(BIN)/python tests/run.py --shuffle $(or $(SEED),$(shell date +%j))
 
-bench: minilm $(PEER)/installed  # times beside another library's, by turns; about twenty-five minutes; AGAIN=--resume goes on
+bench: minilm $(PEER)/installed  # times beside another library's, by turns; under twenty minutes; AGAIN=--resume goes on
 	$(BIN)/python tests/bench/run.py --peer $(PEER)/bin/python $(AGAIN)
 	$(BIN)/python tests/bench/processes.py
 

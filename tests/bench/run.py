@@ -1,6 +1,6 @@
 """Measure msa_lit, and another library on the same file, by turns; one row, one result file.
 
-python tests/bench/run.py                  every row, about twenty-five minutes
+python tests/bench/run.py                  every row, under twenty minutes
 python tests/bench/run.py --only steps     one row, or several
 python tests/bench/run.py --resume         only rows that have no result yet
 python tests/bench/run.py --only whole     the nightly row: a whole run on MOSEI's size
@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import date
 from importlib.metadata import version
@@ -27,7 +28,7 @@ sys.path[:0] = [str(HERE), str(ROOT)]
 from turns import Side, alternate  # noqa: E402
 
 OURS = [sys.executable, str(HERE / "ours.py")]
-ROWS, NIGHTLY = {}, ("whole", "suite")
+ROWS, NIGHTLY = {}, ("whole", "suite", "cold")
 
 
 def row(what):
@@ -230,11 +231,19 @@ def methods(bench):
 
 @row("Opening MOSEI after conversion, and memory while training on it")
 def mosei(bench):
-    store = bench.mosei()
-    told = bench.once([sys.executable, str(HERE / "large.py"), str(store)])
+    told = bench.once([sys.executable, str(HERE / "large.py"), str(bench.mosei())])
     limits = {"open_s": 0.5, "private_mb": 300, "loading_share": 0.05,
               "loading_ahead_share": 0.05}
     return told | {"limits": held_to(told, limits)}
+
+
+@row("The same, where text vectors are computed first, in the same process")
+def cold(bench):
+    kept = bench.environment["MSA_LIT_CACHE"]
+    with tempfile.TemporaryDirectory(dir=bench.data) as empty:
+        bench.environment["MSA_LIT_CACHE"] = empty
+        try: return mosei(bench)
+        finally: bench.environment["MSA_LIT_CACHE"] = kept
 
 
 @row("200 finished runs in a folder: table and report")
