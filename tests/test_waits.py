@@ -6,9 +6,13 @@ import waits
 from msa_lit.model.common import LateFusion
 
 
-@pytest.mark.parametrize("name", ["self_mm", "spil"])
+@pytest.mark.parametrize("name", ["self_mm", "spil", "mfon"])
 def test_a_step_waits_for_nothing(name):
-    assert [(row["waits"], row["where"]) for row in waits.rows(name)] == [(0, "")]
+    assert {(row["waits"], row["where"]) for row in waits.rows(name)} == {(0, "")}
+
+
+def test_ugf_waits_once():
+    assert [row["waits"] for row in waits.rows("ugf")] == [0, 1]
 
 
 @pytest.mark.parametrize(("ask", "times"), [

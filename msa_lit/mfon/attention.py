@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.corpus import at_hand
 from ..papers.equations import equation
 
 # %% auto #0
@@ -25,7 +26,7 @@ def mask_rows(
     frames: Tensor,      # what the mask is about, [N, T, d]
 ) -> Tensor | None:      # the same with an axis for the queries, [N, 1, T]
     """Check a padding mask.
-    Raises ValueError for a wrong shape or type, or a clip without real frames."""
+    Raises ValueError for a wrong shape or type, or (where at hand) a clip without real frames."""
     if mask is None:
         if not frames.shape[1]:
             raise ValueError(
@@ -34,6 +35,7 @@ def mask_rows(
     if mask.dtype != torch.bool or mask.shape != frames.shape[:2]:
         raise ValueError(f"mask is {mask.dtype} {tuple(mask.shape)}: it must be bool "
                          f"{tuple(frames.shape[:2])}, True = real frame")
+    if not at_hand(mask): return mask[:, None]
     empty = ~mask.any(1)
     if empty.any():
         raise ValueError(f"clips {empty.nonzero().flatten().tolist()} of the batch have zero real "

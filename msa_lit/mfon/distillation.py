@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.corpus import at_hand
 from ..model.encoders import FrameTransformer, pool, positions
 from ..papers.equations import equation
 from .prompt import FrameMLP
@@ -27,10 +28,10 @@ def reduce(
     query: Tensor | None = None,  # what "attention" looks for, [d] or [N, d]; None: the mean
 ) -> Tensor:                      # one vector per clip, [N, d]
     """Reduce a sequence by name.
-    Raises ValueError for an unknown name or a clip without real positions."""
+    Raises ValueError for an unknown name or (where at hand) a clip without real positions."""
     if how not in ("first", "mean", "attention"):
         raise ValueError(f"how={how!r} is not 'first', 'mean' or 'attention'")
-    if (lengths < 1).any() or (lengths > sequence.shape[1]).any():
+    if at_hand(lengths) and ((lengths < 1) | (lengths > sequence.shape[1])).any():
         raise ValueError(f"lengths {lengths.tolist()} must lie between 1 and the "
                          f"{sequence.shape[1]} positions: drop clips without any")
     if how != "attention": return pool(sequence, lengths, how)

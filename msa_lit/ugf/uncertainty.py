@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.corpus import at_hand
 from ..model.gather import gather_list
 from ..papers.equations import equation
 
@@ -64,12 +65,13 @@ def confidence(
 # %% ../../nbs/20_ugf.uncertainty.ipynb #running
 @equation("UGF-5")
 def running_mean(
-    previous,  # mean of the values before this one, float or tensor; not read at t = 1
+    previous,  # mean of the values before this one, float or tensor; finite, not read at t = 1
     value,     # the new value, of the same shape
-    t: int,    # number of values including this one: 1, 2, ...
+    t: int | Tensor, # number of values including this one: 1, 2, ...
 ):             # mean of all t values
     """One step of the arithmetic mean, UGF-5.
-    Raises ValueError unless t is a whole number from 1 up."""
+    Raises ValueError unless t is a whole number from 1 up, if it is at hand."""
+    if isinstance(t, Tensor) and not at_hand(t): return (previous * (t - 1) + value) / t
     if not (t >= 1 and t == int(t)):
         raise ValueError(f"t={t}: counts the batches seen so far including this one, so it starts "
                          f"at 1; use the global step")
@@ -158,8 +160,9 @@ class RunningConfidence(nn.Module):
         a = confidence(scores.mT.contiguous(), target, self.alpha, torch.double)  # [K]
         if self.training:
             self.step.add_(1)
-            self.mean = running_mean(self.mean, a, int(self.step))  # [K]
-        # from here on: floats
+            t = int(self.step) if at_hand(self.step) else self.step
+            self.mean = running_mean(self.mean, a, t)  # [K]
+        # from here on: floats, in one transfer: dropout and modulation need them on the host
         mean, batch = (dict(zip(self.modalities, v, strict=True))
                        for v in torch.stack([self.mean, a]).tolist())
         u, h = relative_confidence(mean), relative_confidence(batch)
