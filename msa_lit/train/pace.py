@@ -86,7 +86,7 @@ class Unread(Mapping):
         names: Sequence[str],  # K terms
         values: Tensor,        # [K + 1] double: the terms, and behind them what is minimised
     ):
-        self.names, self.values = tuple(names), values
+        self.names, self.held = tuple(names), values
         self.floats: Numbers | None = None
 
     @classmethod
@@ -97,7 +97,7 @@ class Unread(Mapping):
 
     def read(self) -> Numbers: # waits, the first time
         if self.floats is None:
-            self.floats = dict(zip(self.names, self.values.tolist(), strict=False))
+            self.floats = dict(zip(self.names, self.held.tolist(), strict=False))
         return self.floats
 
     def __getitem__(self, name): return self.read()[name]
@@ -117,10 +117,10 @@ def added(
     "Add loss terms in double precision, where they are."
     if not isinstance(new, Unread):
         return {k: before.get(k, 0.0) + weight * v for k, v in new.items()}
-    if isinstance(before, Unread) and before.names == new.names: old = before.values
-    elif not before: old = torch.zeros_like(new.values)
-    else: old = new.values.new_tensor([*(before.get(k, 0.0) for k in new), 0.0])
-    return Unread(new.names, old + weight * new.values)
+    if isinstance(before, Unread) and before.names == new.names: old = before.held
+    elif not before: old = torch.zeros_like(new.held)
+    else: old = new.held.new_tensor([*(before.get(k, 0.0) for k in new), 0.0])
+    return Unread(new.names, old + weight * new.held)
 
 # %% ../../nbs/07_train.pace.ipynb #watch
 LOOK = 64  # steps between two looks at the losses of a device
@@ -131,10 +131,10 @@ class Watch:
 
     def see(self, terms: Unread, step: int) -> None: # the terms of one step; nobody waits
         if not self.parts or self.parts[-1][0] != terms.names:
-            good = torch.zeros_like(terms.values, dtype=torch.long)
+            good = torch.zeros_like(terms.held, dtype=torch.long)
             self.parts.append([terms.names, step, 0, good])
         part = self.parts[-1]
-        part[3] += torch.isfinite(terms.values) & (part[3] == part[2])
+        part[3] += torch.isfinite(terms.held) & (part[3] == part[2])
         part[2] += 1
 
     def found(self) -> tuple[str, int] | None: # (term, step); None: all were finite. Waits

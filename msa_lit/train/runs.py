@@ -475,4 +475,5 @@ def rehearse(
     ready, words = read(corpus, chosen["model"])
     model = build(method, ModelSpec.of(ready, chosen["model"], words), chosen, seed)
     model.calibrate(ready)
-    return first_step(Loop(model, ready.without("test"), chosen["train"], seed, progress=False))
+    loop = Loop(model, ready.without("test"), chosen["train"], seed, progress=False)
+    return dict(first_step(loop))
