@@ -2,7 +2,8 @@
 
 python tests/run.py             nbdev_test, as anybody's CI would run it, then pytest
 python tests/run.py --only 07   only notebooks whose name starts so, no pytest
-python tests/run.py --flags gpu  also the cells with this flag (gpu, slow)
+python tests/run.py --flags slow  also the cells with this flag (gpu, slow); with gpu nothing is
+                                  cut off after a time, and what is lacking is said first
 python tests/run.py --shuffle 7  notebooks one after the other in one process, in an order drawn
                                  with this seed; each must leave it as it found it; no pytest
 python tests/run.py --execute   run notebooks in place, keep their outputs and note their times
@@ -51,8 +52,8 @@ def follow(command, timeout):
     shown = environment(PYTHONUNBUFFERED="1")
     process = subprocess.Popen(command, cwd=ROOT, env=shown, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    clock = threading.Timer(timeout, os.killpg, (process.pid, signal.SIGKILL))
-    clock.start()
+    clock = threading.Timer(timeout or 0, os.killpg, (process.pid, signal.SIGKILL))
+    if timeout: clock.start()
     said, began = [], {}
     for line in process.stdout:
         said.append(line)
@@ -124,7 +125,8 @@ def execute_one(path, flags):
 
     nb = nbformat.read(path, as_version=4)
     place = {"metadata": {"path": str(path.parent)}}
-    Flagged(nb, timeout=1200, kernel_name="python3", resources=place).execute()
+    limit = None if "gpu" in flags else 1200
+    Flagged(nb, timeout=limit, kernel_name="python3", resources=place).execute()
     nbformat.write(nb, path)
     command = ["nbdev_clean", "--fname", str(path)]
     return subprocess.run(command, cwd=ROOT, env=environment()).returncode
@@ -186,6 +188,19 @@ def run_pytest():
     return total - failed - skipped, failed or int(done.returncode not in (0, 5)), skipped
 
 
+def ready_for_gpu(only):
+    "Say what the flagged cells lack here; text networks may be fetched unless that is forbidden."
+    DEFAULTS["HF_HUB_OFFLINE"] = os.environ.setdefault("HF_HUB_OFFLINE", "0")
+    sys.path.insert(0, str(ROOT))
+    from msa_lit.book.tables.gpu import JOBS, gpu_cells, lacks_here
+    os.environ.setdefault("MSA_LIT_DATA", str(ROOT / "data"))
+    jobs = [job for page, names in gpu_cells(NBS, only).items() for name in names
+            for job in JOBS[page, name]()]
+    gone = lacks_here(jobs) if jobs else []
+    for line in gone: print(f"lacking: {line}")
+    return not gone
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -195,12 +210,16 @@ def main():
     parser.add_argument("--shuffle", type=int, metavar="SEED")
     parser.add_argument("--only", default="")
     parser.add_argument("--workers", type=int, default=2, help="processes; 0: nbdev_test's own")
-    parser.add_argument("--timeout", type=float, default=3600,
-                        help="seconds for nbdev_test, or for one notebook executed in place")
+    parser.add_argument("--timeout", type=float,
+                        help="seconds for nbdev_test, or for one notebook executed in place; "
+                             "3600, and none with --flags gpu")
     args = parser.parse_args()
     os.chdir(ROOT)  # where nbdev looks for settings.ini
     if args.one:
         return execute_one(args.one, args.flags)
+    if "gpu" in args.flags:
+        if not ready_for_gpu(args.only): return 1
+    elif args.timeout is None: args.timeout = 3600
     found = notebooks(args.only)
     if not found:
         print(f"no notebook under {NBS} starts with {args.only!r}")

@@ -9,6 +9,7 @@ import ctypes
 import hashlib
 import inspect
 import json
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -324,8 +325,9 @@ def _one_length(sizes): # row numbers, those of one length together
 # %% ../../nbs/04_model.encoders.ipynb #sources
 def _source(text): # what transformers is asked for
     if text in PACKAGED: return packaged_folder(text)
-    folder = Path(text).expanduser()
-    return folder if folder.is_dir() else text
+    kept = os.environ.get("MSA_LIT_MODELS")  # a folder of folders, one for each hub name
+    places = [Path(text).expanduser(), *([Path(kept) / text] if kept else [])]
+    return next((folder for folder in places if folder.is_dir()), text)
 
 def _said(error, most=300): # first lines of another library's message
     text = " ".join(str(error).split())

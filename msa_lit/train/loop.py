@@ -95,7 +95,8 @@ def restore_random_state(
     torch.set_rng_state(state["torch"])
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
-    if state["cuda"]: torch.cuda.set_rng_state_all(state["cuda"])
+    for k in range(min(len(state["cuda"]), torch.cuda.device_count())):  # GPUs of both machines
+        torch.cuda.set_rng_state(state["cuda"][k], k)
 
 # %% ../../nbs/07_train.loop.ipynb #order
 def epoch_batches(

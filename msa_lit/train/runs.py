@@ -270,6 +270,7 @@ def fit(
         if place is not None and _claim(stack, team, place, this, differs) == "finished":
             return reuse(place, score)
         model.calibrate(ready)
+        if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
         loop = Loop(model, ready.without("test"), chosen["train"], seed, place, save_seconds,
                     progress, said, digest_of(this), listeners, prefetch)
         run = finish(this, spec, loop, ready, train(loop), score)
@@ -342,10 +343,11 @@ def environment() -> Facts: # plain values
     "Versions and hardware that a number may depend on."
     import transformers
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    most = torch.cuda.max_memory_allocated() if gpu else None  # bytes, of this run
     return {"msa_lit": __version__, "torch": torch.__version__,
             "transformers": transformers.__version__, "numpy": np.__version__,
             "python": platform.python_version(), "processor": platform.machine(),
-            "threads": torch.get_num_threads(), "gpu": gpu}
+            "threads": torch.get_num_threads(), "gpu": gpu, "gpu_memory": most}
 
 # %% ../../nbs/08_train.runs.ipynb #save
 def save_run(

@@ -20,7 +20,8 @@ from ...spil.modes import TABLE_II
 from .protocol import Setup, searched
 
 # %% auto #0
-__all__ = ['LETTER', 'MFON_ROWS', 'UGF_MODULES', 'PRINTED_TABLES', 'FULL_ROW', 'rows_of_table', 'run_ablation', 'beside_rows']
+__all__ = ['LETTER', 'MFON_ROWS', 'UGF_MODULES', 'PRINTED_TABLES', 'FULL_ROW', 'WHERE', 'rows_of_table', 'run_ablation',
+           'beside_rows']
 
 # %% ../../../nbs/84_book.tables.ablations.ipynb #rows
 LETTER = {"T": "text", "A": "audio", "V": "vision"}
@@ -123,3 +124,9 @@ def beside_rows(
                      "printed: to full": cells.loc[name, "value"] - cells.loc[full, "value"]
                      if there else np.nan}
     return pd.DataFrame(out).T
+
+# %% ../../../nbs/84_book.tables.ablations.ipynb #where
+WHERE = {("UGF", "4"): ("MOSI",), ("UGF", "5"): ("MOSI",), ("UGF", "6"): ("MOSI",),
+         ("MUG", "4"): ("SIMS",), ("MUG", "5"): ("MOSI",),
+         ("MFON", "4"): ("MOSI", "MOSEI"), ("MFON", "5"): ("SIMS",),
+         ("SPIL", "II"): ("MOSI", "MOSEI")}

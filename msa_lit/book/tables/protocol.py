@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,9 @@ from ...train.runs import load_corpus
 from ...measure.statistics import across_seeds, bootstrap, holm
 
 # %% auto #0
-__all__ = ['PRESET_OF', 'SEEDS', 'TABLE_METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'preset_of', 'Setup', 'setup', 'searched',
-           'settings_caption', 'run_table', 'printed_rows', 'beside', 'plot_seeds', 'clip_intervals', 'videos',
-           'pairwise', 'seeds_for']
+__all__ = ['PRESET_OF', 'SEEDS', 'TABLE_METHODS', 'QUICK', 'COLUMNS_OF', 'MAIN_TABLES', 'preset_of', 'Scale', 'full_scale',
+           'Setup', 'setup', 'searched', 'settings_caption', 'run_table', 'printed_rows', 'beside', 'plot_seeds',
+           'clip_intervals', 'videos', 'pairwise', 'seeds_for']
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #settings
 PRESET_OF = {"late_fusion": "Self-MM", "self_mm": "Self-MM", "ugf": "UGF", "spil": "SPIL",
@@ -42,8 +43,40 @@ def preset_of(
         raise ValueError(f"presets[{base!r}]={paper!r}: choose one of {list(FOR)}")
     return paper and f"{paper} {dataset}"
 
-# %% ../../../nbs/80_book.tables.protocol.ipynb #setup-plan
+# %% ../../../nbs/80_book.tables.protocol.ipynb #scale
 SEEDS = (1111, 1112, 1113, 1114, 1115)  # the papers'
+
+@dataclass(frozen=True)
+class Scale:
+    "What the cells flagged gpu run with on this machine."
+    data: Path     # holds a folder for each corpus
+    results: Path  # result files go below
+    seeds: tuple = SEEDS  # one run per method and seed
+    trials: int = 50      # of a search
+    options: Named = field(default_factory=dict)  # for all methods, over the presets
+    corpora: dict[str, Named] = field(default_factory=dict)  # dataset -> `where` and its reading
+
+    def place(
+        self,
+        dataset: str,  # "MOSI", "MOSEI" or "SIMS"
+    ) -> tuple[Path, Named]:  # where its files are, and how to read them
+        "The path of a corpus."
+        told = dict(self.corpora.get(dataset, {}))
+        return self.data / told.pop("where", dataset), told
+
+def full_scale() -> Scale:  # as set from outside
+    "Read the settings of full scale. Raises ValueError for a full.toml with unknown names."
+    data = Path(os.environ.get("MSA_LIT_DATA", "../data"))
+    path, results = data / "full.toml", Path(os.environ.get("MSA_LIT_RESULTS", "../results"))
+    told = tomllib.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+    known = {"seeds", "trials", "options", *BERT}
+    if unknown := sorted(told.keys() - known):
+        raise ValueError(f"{path}: {unknown} is none of {sorted(known)}")
+    corpora = {d: told.pop(d) for d in BERT if d in told}
+    if "seeds" in told: told["seeds"] = tuple(told["seeds"])
+    return Scale(data, results, corpora=corpora, **told)
+
+# %% ../../../nbs/80_book.tables.protocol.ipynb #setup-plan
 TABLE_METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mfon")
 QUICK = dict(epochs=8, patience=8, lr=5e-3, pretrain_epochs=2, meta_epochs=3, teacher_epochs=2, b=2)
 
@@ -61,9 +94,9 @@ class Setup:
     def corpus(self) -> Corpus:  # checked
         "Open or simulate the corpus. Raises OSError where the real files are absent."
         if self.full:
-            path = self.where or Path(os.environ.get("MSA_LIT_DATA", "../data")) / self.dataset
-            fixed = {"scheme": self.dataset.lower()}
-            corpus = load_corpus(path, **fixed | (self.reading or {}))
+            path, told = full_scale().place(self.dataset)
+            told = {"scheme": self.dataset.lower()} | told | (self.reading or {})
+            corpus = load_corpus(self.where or path, **told)
             return replace(corpus, name=self.dataset)
         return load_corpus(f"simulated:{self.dataset.lower()}", n=(160, 48, 80), seed=0)
 
@@ -93,8 +126,9 @@ def setup(
     "The setup of a training notebook. Raises ValueError for an unknown dataset."
     if dataset not in BERT:
         raise ValueError(f"dataset={dataset!r}: choose one of {list(BERT)}")
-    seeds = SEEDS if full else SEEDS[:2]
-    options = common if full else QUICK | common
+    scale = full_scale() if full else None
+    seeds = SEEDS[:2] if scale is None else scale.seeds
+    options = (QUICK if scale is None else scale.options) | common
     return Setup(dataset, full, seeds, options, presets, where, reading)
 
 # %% ../../../nbs/80_book.tables.protocol.ipynb #searched
