@@ -34,6 +34,9 @@ torture: install  # runs killed, interrupted and out of disk at every moment, ab
 processes: install # every method, piece and option in one, two and three processes; AGAIN=--resume goes on
 	$(BIN)/python tests/processes.py $(AGAIN)
 
+device: install   # all methods, pieces and text networks on a GPU that is none, about six minutes
+	$(BIN)/python tests/device.py
+
 shuffle: install  # notebooks in one process and in another order; each must leave it as it was
 	$(BIN)/python tests/run.py --shuffle $(or $(SEED),$(shell date +%j))
 
@@ -104,7 +107,7 @@ wheel: install
 clean:
 	rm -rf $(VENV) build dist results/demo *.egg-info
 
-.PHONY: media peers
+.PHONY: device media peers
 peers: install    # our baselines against public code, in an environment of its own (about 1 GB)
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet torch==2.13.0

@@ -17,8 +17,11 @@ def run(*command):
     return done.returncode, done.stdout + done.stderr[-2000:]
 
 
-def test_every_method_piece_and_text_network_trains_on_a_device():
-    code, said = run("device.py")
+PAPERS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mfon")  # `make device` has the rest
+
+
+def test_the_papers_methods_train_on_a_device():
+    code, said = run("device.py", *PAPERS)
     assert code == 0, "\n".join(x for x in said.splitlines() if not x.startswith("passed"))
 
 

@@ -389,7 +389,7 @@ def first_run(
 ) -> float:        # times as long as the arithmetic says
     "Time one epoch of the control as the tables train it."
     plan = setup(dataset, full=True)
-    options = plan.options("late_fusion") | {"epochs": 1}
+    options: Named = plan.options("late_fusion") | {"epochs": 1}
     job = GpuJob(dataset, "late_fusion", options, 1)
     corpus = plan.corpus().without("test")
     run = fit("late_fusion", corpus, 1111, progress=False, weights=False, score=("valid",),
