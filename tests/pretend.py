@@ -184,6 +184,9 @@ _LIBRARY.impl("_copy_from", _copy, "PrivateUse1")
 
 # -- what the python side of torch does by itself ------------------------------------------------
 
+_THROUGH = torch.library.Library("_", "IMPL")  # autocast of this device is done in `_autocast`
+_THROUGH.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
+
 # What CUDA's autocast computes in bfloat16, in float32, or in the widest type that it is given.
 LOW = {"linear", "matmul", "mm", "bmm", "addmm", "addbmm", "baddbmm", "mv", "addmv", "conv1d",
        "conv2d", "chain_matmul", "prelu", "scaled_dot_product_attention", "lstm", "gru",
