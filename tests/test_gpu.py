@@ -83,7 +83,7 @@ def test_rehearsed_code_is_what_users_run():
 def said_by_program(*words, **settings):
     command = [sys.executable, "-m", "msa_lit.book.tables.gpu", str(NBS), *words]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | settings)
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr[-3000:]
 
 
 def test_a_machine_without_anything_is_told_what_it_lacks(tmp_path):
@@ -96,7 +96,9 @@ def test_a_machine_without_anything_is_told_what_it_lacks(tmp_path):
         assert f"at {tmp_path}/{wanted}" in said
 
 
-def test_the_command_begins_with_a_short_run_and_ends_with_a_table(machine):
+def test_the_command_begins_with_a_short_run_and_ends_with_a_table(machine, toys):
+    from toys import SHORT
+    (toys / "data" / "full.toml").write_text(SHORT)
     code, said = said_by_program("--only", "83", "--cpu", "--dry")
     assert code == 0, said
     assert said.startswith("one epoch of late_fusion on SIMS: ")
