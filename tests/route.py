@@ -26,19 +26,20 @@ def route_pages():
 
 def run_page(path):
     "Run a notebook from top to bottom; seconds. Nothing is saved, an error is raised."
+    settings = os.environ | {"IN_TEST": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
+                             "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     import nbformat
     from nbclient import NotebookClient
     began = time.monotonic()
     place = {"metadata": {"path": str(path.parent)}}
     book = nbformat.read(path, as_version=4)
-    NotebookClient(book, timeout=LIMIT, kernel_name="python3", resources=place).execute()
+    client = NotebookClient(book, timeout=LIMIT, kernel_name="python3", resources=place)
+    client.execute(env=settings)
     return time.monotonic() - began
 
 
 def run_route(say=print):
     "All pages in order -> name -> seconds."
-    os.environ |= {"IN_TEST": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
-                   "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     seconds = {}
     for path in route_pages():
         seconds[path.stem] = run_page(path)
