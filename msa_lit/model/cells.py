@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..data.corpus import Padded
-from .batching import last_states, linear, more_rows
+from .batching import few_sizes, last_states, linear, more_rows
 
 # %% auto #0
 __all__ = ['Laid', 'lay_out', 'take_rows', 'one_before', 'LSTMScan', 'weight_gradient', 'run_lstm', 'final_states', 'MemoryScan',
@@ -52,9 +52,12 @@ def lay_out(
 def take_rows(
     values: Tensor, # [N, T, d]
     laid: Laid,     # of the same batch
+    spare: bool = False, # True: `few_sizes(R)` rows, at the end the batch's first frame anew
 ) -> Tensor:        # [R, d]
     "The real frames, step by step."
-    return values.flatten(0, 1).index_select(0, laid.place)
+    place = laid.place
+    if spare: place = F.pad(place, (0, few_sizes(len(place)) - len(place)))
+    return values.flatten(0, 1).index_select(0, place)
 
 def one_before(
     rows: Tensor, # [R, d]
@@ -81,8 +84,8 @@ def _run_lstm(gates, weight, laid, h, c, t): # gates [R, 4d], in the order o, i,
         old = h_, c_
 
 # %% ../../nbs/04_model.cells.ipynb #lstm-back
-def _lstm_back(gates, weight, laid, before, t, dh, dc): # -> gradient of the gates; dh, dc change
-    d, later, out = weight.shape[1], None, torch.empty_like(gates)
+def _lstm_back(gates, weight, laid, before, t, dh, dc, out): # the last three in place
+    d, later = weight.shape[1], None
     o, i, f, g = gates.split(d, -1)
     sigmoid, tanh = torch.ops.aten.sigmoid_backward, torch.ops.aten.tanh_backward
     to_c, to_o = tanh(o, t), sigmoid(t, o)  # o (1 - t^2), t o (1 - o)
@@ -97,27 +100,27 @@ def _lstm_back(gates, weight, laid, before, t, dh, dc): # -> gradient of the gat
         torch.mul(dh_, to_o_, out=o_)
         torch.mul(slopes_, dc_.unsqueeze(1), out=rest)
         later = all_, dc_, f_
-    return out
 
 # %% ../../nbs/04_model.cells.ipynb #lstm-scan
 class LSTMScan(torch.autograd.Function):
     "An LSTM behind its input's projection: all states and cells, the gradient by hand."
     @staticmethod
-    def forward(ctx, given, weight, laid): # [R, 4d], [4d, d], o i f g, Laid -> [R, d], [R, d]
-        gates = given.clone()
-        h, c, t = (given.new_empty(len(given), weight.shape[1]) for _ in range(3))
+    def forward(ctx, given, weight, laid): # [R or more, 4d], [4d, d], o i f g -> [R, d], [R, d]
+        gates = given[:len(laid.place)].clone()
+        h, c, t = (given.new_empty(len(gates), weight.shape[1]) for _ in range(3))
         _run_lstm(gates, weight, laid, h, c, t)
         ctx.save_for_backward(gates, weight, h, c, t)
-        ctx.laid = laid
+        ctx.laid, ctx.rows = laid, len(given)
         return h, c
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dh, dc):
         (gates, weight, h, c, t), laid = ctx.saved_tensors, ctx.laid
-        before = one_before(c, laid)
-        out = _lstm_back(gates, weight, laid, before, t, dh.clone(), dc.clone())
-        return out, weight_gradient(out, one_before(h, laid)), None
+        out, n = gates.new_empty(ctx.rows, gates.shape[1]), len(gates)
+        out[n:] = 0
+        _lstm_back(gates, weight, laid, one_before(c, laid), t, dh.clone(), dc.clone(), out[:n])
+        return out, weight_gradient(out[:n], one_before(h, laid)), None
 
 def weight_gradient(
     of_output: Tensor, # [R, M]
@@ -130,7 +133,7 @@ def weight_gradient(
 # %% ../../nbs/04_model.cells.ipynb #run-lstm
 def run_lstm(
     rnn: nn.LSTM | nn.LSTMCell, # one layer, forwards
-    rows: Tensor,               # [R, w], from `take_rows`
+    rows: Tensor,               # [R or more, w], from `take_rows`
     laid: Laid,                 # of the same batch
 ) -> tuple[Tensor, Tensor]:     # states and cells, [R, d] each
     "Run an LSTM over laid-out frames. Raises ValueError for several layers or directions."
@@ -150,7 +153,7 @@ def final_states(
     if not wide or padded.values.device.type != "cpu":
         return last_states(rnn, replace(padded, values=scaled(padded.values)))
     laid = lay_out(padded.sizes, padded.values.shape[1])
-    rows = scaled(take_rows(padded.values, laid))
+    rows = scaled(take_rows(padded.values, laid, spare=True))
     return run_lstm(rnn, rows, laid)[0].index_select(0, laid.ends)
 
 # %% ../../nbs/04_model.cells.ipynb #memory-run

@@ -402,7 +402,7 @@ def train_step(
     *batches: Batch, # N training utterances each, on the loop's device; together they make one step
 ) -> Mapping[str, float]: # loss terms of this step, mean over utterances; a device's are unread
     "Forward, backward, hooks, update."
-    loop.method.train()
+    if not loop.method.training: loop.method.train()
     loop.tell("before_step", batches)
     terms = loop.method.how("step")(*batches) if loop.stage.steps_itself else _step(loop, batches)
     if isinstance(terms, Unread): loop.watch.see(terms, loop.progress.step)
