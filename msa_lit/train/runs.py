@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..base.catalogue import flat_name, no_corpus, options_of
+from ..base.catalogue import flat_name, no_corpus, of_class, options_of
 from ..data.corpus import Corpus
 from ..model.encoders import freeze_text, read_text, text_network
 from ..model.options import ModelOptions, ModelSpec, check_names, route
@@ -111,7 +111,9 @@ def _chosen(name, options):
     classes = {"model": ModelOptions, "train": TrainOptions, "method": cls.Options}
     classes |= {k: p.Options for k, p in pieces.items()}
     check_names(classes)
-    given = route(options, options_of(name))
+    known = {flat_name(owner, field): option for owner, declares in classes.items()
+             for field, option in of_class(declares, owner, meanings=False).items()}
+    given = route(options, known)
     return {owner: options(**given.get(owner, {})) for owner, options in classes.items()}
 
 def read(
