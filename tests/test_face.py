@@ -358,3 +358,24 @@ def test_nothing_escapes_as_a_traceback(monkeypatch):
     kept = Path(err.partition("the full traceback is in ")[2].partition(";")[0])
     assert "list index out of range" in kept.read_text()
     kept.unlink()
+
+
+GARBAGE = """
+import gc, weakref, {first}
+import msa_lit
+class Knot: pass
+before = gc.get_freeze_count()
+msa_lit.load_corpus
+frozen = gc.get_freeze_count() - before
+knot = Knot()
+knot.itself, gone = knot, weakref.ref(knot)
+del knot
+gc.collect()
+print(gc.isenabled(), frozen > 100_000, gone() is None)
+"""
+
+
+@pytest.mark.parametrize(("first", "frozen"), [("sys", True), ("torch", False)])
+def test_what_torch_made_is_searched_once_and_what_users_make_always(first, frozen):
+    done = fresh(GARBAGE.format(first=first))
+    assert done.stdout.split() == ["True", str(frozen), "True"], done.stderr
