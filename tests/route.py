@@ -5,13 +5,16 @@ python tests/route.py --write   also keep the times in results/route_times.csv
 """
 import argparse
 import json
-import os
 import re
 import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # as a program it starts in tests/
+
+from msa_lit.book.cells import run_notebook  # noqa: E402
+
 NBS, TIMES = ROOT / "nbs", ROOT / "results" / "route_times.csv"
 LIMIT = 600  # seconds for all pages on two cores
 
@@ -26,15 +29,10 @@ def route_pages():
 
 def run_page(path):
     "Run a notebook from top to bottom; seconds. Nothing is saved, an error is raised."
-    settings = os.environ | {"IN_TEST": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
-                             "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    import nbformat
-    from nbclient import NotebookClient
+    settings = {"IN_TEST": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     began = time.monotonic()
-    place = {"metadata": {"path": str(path.parent)}}
-    book = nbformat.read(path, as_version=4)
-    client = NotebookClient(book, timeout=LIMIT, kernel_name="python3", resources=place)
-    client.execute(env=settings)
+    run_notebook(path, limit=LIMIT, settings=settings)
     return time.monotonic() - began
 
 

@@ -114,22 +114,12 @@ def run_shuffled(found, args):
 
 def execute_one(path, flags):
     "In a process of its own: run a notebook in place, keep outputs; flagged cells stay as is."
-    import nbformat
-    from nbclient import NotebookClient
-
-    class Flagged(NotebookClient):
-        async def async_execute_cell(self, cell, *args, **kw):
-            first = cell.source.lstrip().partition("\n")[0].split()
-            if first[:1] == ["#|"] and set(first[1:]) & set(FLAGS) - set(flags): return cell
-            return await super().async_execute_cell(cell, *args, **kw)
-
-    nb = nbformat.read(path, as_version=4)
-    place = {"metadata": {"path": str(path.parent)}}
-    limit = None if "gpu" in flags else 1200
-    Flagged(nb, timeout=limit, kernel_name="python3", resources=place).execute()
-    nbformat.write(nb, path)
-    command = ["nbdev_clean", "--fname", str(path)]
-    return subprocess.run(command, cwd=ROOT, env=environment()).returncode
+    sys.path.insert(0, str(ROOT))
+    from msa_lit.book.cells import cell_flags, run_notebook, save_notebook
+    left_aside = set(FLAGS) - set(flags)
+    book = run_notebook(path, lambda name, source: not cell_flags(source) & left_aside,
+                        limit=None if "gpu" in flags else 1200)
+    save_notebook(book, path)
 
 
 def start(path, args):
@@ -215,8 +205,7 @@ def main():
                              "3600, and none with --flags gpu")
     args = parser.parse_args()
     os.chdir(ROOT)  # where nbdev looks for settings.ini
-    if args.one:
-        return execute_one(args.one, args.flags)
+    if args.one: return execute_one(args.one, args.flags)
     if "gpu" in args.flags:
         if not ready_for_gpu(args.only): return 1
     elif args.timeout is None: args.timeout = 3600

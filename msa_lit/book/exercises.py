@@ -35,50 +35,20 @@ from typing import Any
 from ..base.catalogue import near
 from ..base.files import write_text
 from ..base.types import ByName, Named
+from .cells import cell_flags, cell_names, read_cells, with_needs
 from ..papers import equations
 
 # %% auto #0
-__all__ = ['BUILT_IN', 'REFUSALS', 'CHECK_CALLS', 'LEFT_ASIDE', 'PACKED_PROOFS', 'TORCH_S', 'EVERYBODY_S', 'SIGNS',
-           'LATE_ANNOTATIONS', 'TURNED', 'NEGATED', 'CellNames', 'cell_names', 'examining_cells', 'Exercise',
-           'pack_exercises', 'exercises', 'find_exercise', 'our_answer', 'blank_answer', 'WatchedChecks', 'CheckedLine',
-           'CheckNotes', 'Examiner', 'run_watched', 'in_our_place', 'read_answer', 'examine_answer', 'AnswerReport',
-           'check_answer', 'exercise_list', 'write_exercise', 'exercise_file', 'wrong_answers', 'run_exercises_module']
-
-# %% ../../nbs/78_book.exercises.ipynb #names
-BUILT_IN = frozenset(dir(builtins))
-
-@dataclass(frozen=True)
-class CellNames:
-    "What a code cell gives to those below it and takes from those above."
-    binds: frozenset[str]
-    needs: frozenset[str]
-
-def cell_names(
-    source: str,   # of a code cell
-) -> CellNames:    # raises SyntaxError for what is no Python
-    "Read off a cell which names it binds and which it needs."
-    nodes = list(ast.walk(ast.parse(source)))
-    names = [n for n in nodes if isinstance(n, ast.Name)]
-    defined = {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-    imported = {(a.asname or a.name).partition(".")[0] for n in nodes
-                if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
-    own = {n.arg for n in nodes if isinstance(n, ast.arg)}
-    own |= {x.id for n in nodes if isinstance(n, ast.comprehension)
-            for x in ast.walk(n.target) if isinstance(x, ast.Name)}
-    first: dict[str, tuple] = {}  # name -> place of its first use, and whether that binds it
-    for n in names:
-        use = (n.lineno, n.col_offset, isinstance(n.ctx, ast.Store))
-        first[n.id] = min(use, first.get(n.id, use))
-    grown = {n.target.id for n in nodes
-             if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
-    binds = {n.id for n in names if isinstance(n.ctx, ast.Store)} | defined | imported
-    needs = {k for k, (*_, stored) in first.items() if not stored or k in grown & own}
-    return CellNames(frozenset(binds), frozenset(needs - own - defined - BUILT_IN))
+__all__ = ['REFUSALS', 'CHECK_CALLS', 'LEFT_ASIDE', 'PACKED_PROOFS', 'TORCH_S', 'BUILT_IN', 'EVERYBODY_S', 'SIGNS',
+           'LATE_ANNOTATIONS', 'TURNED', 'NEGATED', 'examining_cells', 'Exercise', 'pack_exercises', 'exercises',
+           'find_exercise', 'our_answer', 'blank_answer', 'WatchedChecks', 'CheckedLine', 'CheckNotes', 'Examiner',
+           'run_watched', 'in_our_place', 'read_answer', 'examine_answer', 'AnswerReport', 'check_answer',
+           'exercise_list', 'write_exercise', 'exercise_file', 'wrong_answers', 'run_exercises_module']
 
 # %% ../../nbs/78_book.exercises.ipynb #chosen
 REFUSALS = ("test_fail", "test_warns")
 CHECK_CALLS = ("assert_close", "assert_allclose", "test_eq", "test_close", *REFUSALS)
-LEFT_ASIDE = re.compile(r"\s*#\|\s*(export|exporti|default_exp|gpu|slow)")
+LEFT_ASIDE = {"export", "exporti", "default_exp", "gpu", "slow"}  # cells with these flags
 
 def _name_of(node):
     "Of a name, an attribute or a call: the last part of what is named."
@@ -97,19 +67,12 @@ def examining_cells(
     names: Collection[str],   # of what is examined
 ) -> list[str]:               # ids in order; [] if nothing examines it
     "The cells that check one of these names, and those they lean on."
-    known, order = {k: cell_names(s) for k, s in cells.items()}, list(cells)
-    todo = [k for k in order if _examines(cells[k], names)]
-    if not todo: return []
-    todo += [k for k in order if k == "test-imports"]
-    keep = set(todo)
-    while todo:
-        k = todo.pop()
-        for need in known[k].needs:
-            above = [b for b in order[:order.index(k)] if need in known[b].binds]
-            if above and above[-1] not in keep:
-                keep.add(above[-1])
-                todo.append(above[-1])
-    return [k for k in order if k in keep]
+    order = list(cells)
+    wanted = [i for i, k in enumerate(order) if _examines(cells[k], names)]
+    if not wanted: return []
+    wanted += [i for i, k in enumerate(order) if k == "test-imports"]
+    known = [cell_names(source) for source in cells.values()]
+    return [order[i] for i in with_needs(known, wanted)]
 
 # %% ../../nbs/78_book.exercises.ipynb #pack
 @dataclass(frozen=True)
@@ -139,9 +102,7 @@ def _users(module, name):
     return found
 
 def _code_cells(path):
-    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-    sources = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
-    return {k: s for k, s in sources.items() if not LEFT_ASIDE.match(s)}
+    return {k: s for k, s in read_cells(path) if not cell_flags(s) & LEFT_ASIDE}
 
 # %% ../../nbs/78_book.exercises.ipynb #pack-all
 def pack_exercises(
@@ -232,6 +193,7 @@ def _written(tree):
     return next(methods[k] for k in ("at", "forward", "states", "__init__") if k in methods)
 
 # %% ../../nbs/78_book.exercises.ipynb #blank-head
+BUILT_IN = frozenset(dir(builtins))
 EVERYBODY_S = {"math": "import math", "torch": "import torch", "nn": "from torch import nn",
                "F": "import torch.nn.functional as F", "Tensor": "from torch import Tensor"}
 

@@ -6,13 +6,9 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import math
 import os
-import subprocess
-import symtable
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +22,8 @@ import torch
 from ... import reported
 from ...base.files import write_text
 from ...base.types import Named
+from ..cells import (cell_flags, cell_names, read_cells, run_notebook, save_notebook,
+                                with_needs)
 from .ablations import WHERE, rows_of_table
 from .protocol import (MAIN_TABLES, PRESET_OF, SEEDS, TABLE_METHODS, Setup,
                                           full_scale, setup)
@@ -40,24 +38,16 @@ from ...train.runs import choose, fit
 
 # %% auto #0
 __all__ = ['T5', 'JOBS', 'CARD', 'SPEED', 'LAUNCH', 'WIDTH', 'LAYERS', 'IN_LAYERS', 'ALL_WEIGHTS', 'CLIP_COUNTS', 'TOKENS',
-           'read_cells', 'needs_gpu', 'gpu_cells', 'GpuJob', 'unknown_cells', 'stages_of', 'seconds_of', 'memory_of',
-           'expected', 'lasting', 'cost_line', 'with_lines', 'lacks_here', 'reads_and_binds', 'cells_to_run',
-           'run_page', 'counting', 'gpu_times', 'first_run', 'run_all', 'gpu_program']
+           'needs_gpu', 'gpu_cells', 'GpuJob', 'unknown_cells', 'stages_of', 'seconds_of', 'memory_of', 'expected',
+           'lasting', 'cost_line', 'with_lines', 'lacks_here', 'cells_to_run', 'run_page', 'counting', 'gpu_times',
+           'first_run', 'run_all', 'gpu_program']
 
 # %% ../../../nbs/84_book.tables.gpu.ipynb #find
-def read_cells(
-    path: Path,  # of a notebook
-) -> list[tuple[str, str]]:  # (id, source) of every code cell, in order
-    "A page's code."
-    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-    return [(c["id"], "".join(c["source"])) for c in cells if c["cell_type"] == "code"]
-
 def needs_gpu(
     source: str,  # of a cell
 ) -> bool:
     "Does a cell carry the flag?"
-    first = source.lstrip().partition("\n")[0].split()
-    return first[:1] == ["#|"] and "gpu" in first[1:]
+    return "gpu" in cell_flags(source)
 
 def gpu_cells(
     folder: str | Path,  # of the notebooks
@@ -278,47 +268,16 @@ def _no_device(bytes_needed): # -> sentences
         f"about {bytes_needed / 1e9:.0f}; say in full.toml: [options] batch_size, or precision"]
 
 # %% ../../../nbs/84_book.tables.gpu.ipynb #names
-def reads_and_binds(
-    source: str,  # of a cell
-) -> tuple[set[str], set[str], set[str]]:  # names it reads from outside, binds, only imports
-    "What a cell takes and gives."
-    reads, binds, imports = set(), set(), set()
-    for statement in ast.parse(source).body:
-        table = symtable.symtable(ast.unparse(statement), "cell", "exec")
-        now = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
-        used = _read(table, outermost=True)
-        if isinstance(statement, (ast.For, ast.With, ast.If, ast.Try)): used -= now
-        reads |= used - binds
-        binds |= now
-        if isinstance(statement, (ast.Import, ast.ImportFrom)): imports |= now
-    return reads, binds, imports
-
-def _read(table, outermost=False): # names that are looked up outside of every function
-    own = {s.get_name() for s in table.get_symbols()
-           if s.is_referenced() and (outermost or s.is_global())}
-    return own.union(*(_read(child) for child in table.get_children()))
-
 def cells_to_run(
     cells: Sequence[tuple[str, str]],  # (id, source) of a page's code, in order
 ) -> list[str]:                        # ids, in order
     "The flagged cells with what they need and what reads their results."
-    known = [reads_and_binds(source) for _, source in cells]
+    known = [cell_names(source) for _, source in cells]
     wanted = [i for i, (_, source) in enumerate(cells) if needs_gpu(source)]
-    chosen = _with_needs(known, wanted)
-    made = set().union(*(known[i][1] - known[i][2] for i in chosen))
-    later = [i for i in range(min(wanted), len(cells)) if known[i][0] & made]
-    return [cells[i][0] for i in sorted(_with_needs(known, [*wanted, *later]))]
-
-def _with_needs(known, wanted): # numbers of cells, with those that bind what they read
-    chosen, left = set(), list(wanted)
-    while left:
-        i = left.pop()
-        if i in chosen: continue
-        chosen.add(i)
-        for name in known[i][0]:
-            givers = [k for k in range(i) if name in known[k][1]]
-            left += givers[-1:]
-    return chosen
+    chosen = with_needs(known, wanted)
+    made = set().union(*(known[i].binds - known[i].imports for i in chosen))
+    later = [i for i in range(min(wanted), len(cells)) if known[i].reads & made]
+    return [cells[i][0] for i in with_needs(known, [*wanted, *later])]
 
 # %% ../../../nbs/84_book.tables.gpu.ipynb #run
 def run_page(
@@ -326,22 +285,9 @@ def run_page(
     write: bool = True,  # save the outputs in it
 ) -> list[str]:          # ids of the cells that were run
     "Run a page's flagged cells and what belongs to them. Raises what a cell raises."
-    import nbformat
-    from nbclient import NotebookClient
     chosen = cells_to_run(read_cells(path))
-
-    class Chosen(NotebookClient):
-        async def async_execute_cell(self, cell, *args, **kw):
-            if cell["cell_type"] == "code" and cell["id"] not in chosen: return cell
-            return await super().async_execute_cell(cell, *args, **kw)
-
-    notebook = nbformat.read(path, as_version=4)
-    Chosen(notebook, timeout=None, kernel_name="python3",
-           resources={"metadata": {"path": str(path.parent)}}).execute()
-    if write:
-        nbformat.write(notebook, path)
-        clean = Path(sys.executable).with_name("nbdev_clean")
-        subprocess.run([clean, "--fname", path], check=True, cwd=path.parent.parent)
+    notebook = run_notebook(path, lambda name, source: name in chosen)
+    if write: save_notebook(notebook, path)
     return chosen
 
 @contextmanager
