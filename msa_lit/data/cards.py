@@ -50,9 +50,17 @@ def card(
 def _within(low, high, places, least, most):
     return bool((low[places] >= least).all() and (high[places] <= most).all())
 
+def _covarep(low, high):
+    return (_within(low, high, [1, 9, 10], 0, 1) and low[0] >= 0 and 20 < high[0] <= 600
+            and high[7] <= 0.1 and _within(low, high, slice(36, 61), -np.pi, np.pi))
+
+def _facet_and_one(low, high):
+    "Which columns are never negative tells where Facet's two traits stand."
+    return np.flatnonzero(low >= 0).tolist() == [0, 31, 32] and bool((high[[0, 31, 32]] > 0).all())
+
 EVIDENCE: dict[str, tuple[str, Callable]] = {  # card -> modality, test of the ranges
-    "covarep74": ("audio", lambda a, b: _within(a, b, [1, 10], 0, 1) and a[0] >= 0
-                  and 20 < b[0] <= 600 and b[7] <= 0),
+    "covarep74": ("audio", _covarep), "covarep73": ("audio", _covarep),
+    "facet36": ("vision", _facet_and_one),
     "openface709": ("vision", lambda a, b: _within(a, b, slice(691, 709), 0, 1)
                     and _within(a, b, slice(674, 691), 0, 5)),
     "egemaps25": ("audio", lambda a, b: a[0] >= 0 and a[10] >= 0 and b[10] < 80)}

@@ -222,7 +222,8 @@ def examine(
     **options: object,          # fields of Reading: zero_length, trust_lengths, modalities, limit
 ) -> Report:                    # the report; `.ok` says whether the corpus can be used
     "Examine a corpus; raises FileNotFoundError when there is none, and otherwise reports."
-    if isinstance(what, Corpus): return describe_corpus(what)
+    if isinstance(what, Corpus):
+        return describe_corpus(what, [*faults(what), *column_findings(what)])
     kind, place = locate(what)
     how = reading(**options)
     try:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # %% auto #0
-__all__ = ['shapley_values', 'modality_reasons', 'embedding_of', 'frame_reasons', 'salient_area', 'faithfulness', 'reason_figure']
+__all__ = ['shapley_values', 'modality_reasons', 'embedding_of', 'frame_reasons', 'gradient_lengths', 'salient_area',
+           'faithfulness', 'reason_figure']
 
 # %% ../../nbs/97_use.reasons.ipynb #shapley
 def shapley_values(
@@ -85,16 +86,19 @@ def frame_reasons(
     if run.members: return _mean_reasons(run, split, nothing, modality, steps)
     model: Any = run.model
     corpus = Corpus("explained", run.corpus["scheme"], {"test": split})
-    ready, _ = read(corpus, model.spec.model, model.spec.words)
-    fold = ready.splits["test"]
     empty = _baseline(model, corpus, nothing, modality)
-    rows = []
+    return _clip_by_clip(model, corpus, modality,
+                         lambda batch: _attribute(model, batch, modality, empty, steps))
+
+def _clip_by_clip(model, corpus, modality, values_of):  # Batch -> [N, T]
+    ready, _ = read(corpus, model.spec.model, model.spec.words)
+    fold, rows = ready.splits["test"], []
     with plain_forms(model):
         for start in range(0, len(fold), 16):
             batch = make_batch(fold, range(start, min(len(fold), start + 16)))
-            found = _attribute(model, batch, modality, empty, steps)
             lengths = batch.inputs[modality].lengths
-            rows += [f[:n].numpy() for f, n in zip(found, lengths.tolist(), strict=True)]
+            rows += [f[:n].numpy() for f, n in
+                     zip(values_of(batch), lengths.tolist(), strict=True)]
     return Ragged.from_rows(rows)
 
 def _mean_reasons(run, split, nothing, modality, steps):
@@ -135,6 +139,32 @@ def _attribute(model, batch, modality, empty, steps):  # -> [N, T]
     found: Tensor = how.attribute(values, base, n_steps=steps, internal_batch_size=None)
     return found.sum(-1).detach()
 
+# %% ../../nbs/97_use.reasons.ipynb #lengths
+def gradient_lengths(
+    run: Run,       # finished, with weights; no ensemble
+    split: Split,   # N clips, as their corpus has them
+    modality: str,  # whose frames or words
+) -> Ragged:        # [sum T], label units per unit of a (standardised) column
+    "How steep the fused answer is in every frame or word. Raises ValueError for an ensemble."
+    if run.members: raise ValueError("an ensemble has a gradient per member: run.members")
+    model: Any = run.model
+    corpus = Corpus("explained", run.corpus["scheme"], {"test": split})
+    return _clip_by_clip(model, corpus, modality, lambda b: _steepness(model, b, modality))
+
+def _steepness(model, batch, modality):  # -> [N, T]
+    values, lengths = batch.inputs[modality].values, batch.inputs[modality].lengths
+    if values.is_floating_point():
+        points = [values.clone().requires_grad_()]
+        inputs = batch.inputs | {modality: Padded(points[0], lengths)}
+        answer = model(replace(batch, inputs=inputs)).predictions["multimodal"]
+    else:
+        points = []
+        layer = embedding_of(model.encoders[modality])
+        hook = layer.register_forward_hook(lambda _, __, out: points.append(out))
+        answer = model(batch).predictions["multimodal"]
+        hook.remove()
+    return torch.autograd.grad(answer.sum(), points[0])[0].norm(dim=-1)
+
 # %% ../../nbs/97_use.reasons.ipynb #faithful
 def salient_area(
     values: Ragged,   # [sum T] contributions
@@ -169,6 +199,8 @@ def faithfulness(
         salient = known[m].take(range(len(fold)))
         found = frame_reasons(run, fold, nothing, m)
         row = {"integrated gradients": salient_area(found, salient)}
+        if not run.members:
+            row["length of the gradient"] = salient_area(gradient_lengths(run, fold, m), salient)
         if m in fold.sequences:
             frames = fold.sequences[m]
             away = np.linalg.norm(frames.values - nothing[m], axis=1)
