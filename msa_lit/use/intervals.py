@@ -6,20 +6,28 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base.extras import optional
+from ..base.files import write_text
 from ..base.types import Arrays
 from ..data.corpus import SCHEMES, Corpus
-from ..train.runs import Run
-from .missing import predict_subset, subsets_of
+from ..simulate.world import simulate
+from ..train.runs import Run, fit
+from .missing import nothing_of, predict_subset, subsets_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% auto #0
-__all__ = ['error_rank', 'coverage_band', 'Calibration', 'calibrate', 'intervals']
+__all__ = ['LEVELS3', 'error_rank', 'coverage_band', 'Calibration', 'calibrate', 'intervals', 'coverage_of', 'measure_coverage']
 
 # %% ../../nbs/97_use.intervals.ipynb #rank
 def error_rank(
@@ -97,3 +105,53 @@ def intervals(
         return fitted.predict_int(np.asarray(prediction, float), bins=np.asarray(present),
                                   confidence=level - 1e-12, y_min=-calibration.rho,
                                   y_max=calibration.rho)
+
+# %% ../../nbs/97_use.intervals.ipynb #coverage
+LEVELS3 = (0.8, 0.9, 0.95)
+
+def coverage_of(
+    run: Run,                            # finished, with weights
+    corpus: Corpus,                      # with validation (calibration) and test fold
+    nothing: Arrays,                     # from `nothing_of` of the training fold
+    levels: Sequence[float] = LEVELS3,   # of the intervals
+) -> pd.DataFrame:                       # present, level, covered (share), width (label units)
+    "How many test clips lie within their intervals. Raises what `predict_subset` raises."
+    import pandas as pd
+    sure, y = calibrate(run, corpus, nothing), corpus.splits["test"].labels["multimodal"]
+    rows = []
+    for present in subsets_of(tuple(run.spec["modalities"])):
+        name = "+".join(present)
+        said = predict_subset(run, corpus, present, nothing).multimodal.to_numpy()
+        for level in levels:
+            width = sure.half_width(name, level)
+            covered = float((np.abs(said - y) <= width).mean())
+            rows.append({"present": name, "level": level, "covered": covered, "width": width})
+    return pd.DataFrame(rows)
+
+# %% ../../nbs/97_use.intervals.ipynb #worlds
+_SECONDS = 4.0  # of processor, for a world
+
+def measure_coverage(
+    path: str | Path,                           # a CSV file; worlds that it holds are left alone
+    seeds: Sequence[int] = range(1111, 1121),   # of corpora and runs
+    method: str = "late_fusion",
+    sizes: tuple = (500, 300, 1500),            # clips for training, calibration and test
+    epochs: int = 8,
+) -> pd.DataFrame:                              # method, seed, present, level, covered
+    "Coverage over worlds drawn anew; measures what the file lacks."
+    import pandas as pd
+    columns = ["method", "seed", "present", "level", "covered"]
+    held = pd.read_csv(path) if Path(path).exists() else pd.DataFrame(columns=columns)
+    todo = [s for s in seeds if not ((held.method == method) & (held.seed == s)).any()]
+    print(f"{len(todo)} worlds to measure, about {len(todo) * _SECONDS / 60:.0f} minutes of an idle "
+          "core", flush=True)
+    for seed in todo:
+        world = simulate(n=sizes, seed=seed)
+        run = fit(method, world, epochs=epochs, lr=4e-3, progress=False, seed=seed)
+        new = coverage_of(run, world, nothing_of(world)).round(5).assign(method=method, seed=seed)
+        held = pd.concat([held, new[columns]], ignore_index=True) if len(held) else new[columns]
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_text(Path(path), held.to_csv(index=False))
+    return held
+
+if __name__ == "__main__" and "__file__" in globals(): measure_coverage(sys.argv[1])
