@@ -143,8 +143,8 @@ def measure_coverage(
     columns = ["method", "seed", "present", "level", "covered"]
     held = pd.read_csv(path) if Path(path).exists() else pd.DataFrame(columns=columns)
     todo = [s for s in seeds if not ((held.method == method) & (held.seed == s)).any()]
-    print(f"{len(todo)} worlds to measure, about {len(todo) * _SECONDS / 60:.0f} minutes of an idle "
-          "core", flush=True)
+    minutes = len(todo) * _SECONDS / 60
+    print(f"{len(todo)} worlds to measure, about {minutes:.1f} minutes of an idle core", flush=True)
     for seed in todo:
         world = simulate(n=sizes, seed=seed)
         run = fit(method, world, epochs=epochs, lr=4e-3, progress=False, seed=seed)
