@@ -57,3 +57,19 @@ def test_no_table_of_the_repository_was_selected_on_test():
     for path in RESULTS.rglob("run.json"):
         said.add(json.loads(path.read_text(encoding="utf8")).get("selected_on", "valid MAE"))
     assert said and said <= {"valid MAE", "train median"}, said
+
+
+LOOKS = ("arena_epochs", "judged_by", "best_of_seeds", "bought_by_seeds", "EPOCH_CHOICES")
+ABOUT_IT = {"87_book.choices", "87_book.standings"}  # the page about it, and the check of fairness
+
+
+def test_no_other_page_looks_at_the_test_scores_of_epochs():
+    "What only a choice on test could use is read by the page that is about such choices."
+    notebooks = (Path(__file__).parents[1] / "nbs").glob("*.ipynb")
+    looking = set()
+    for path in notebooks:
+        cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+        code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        if any(re.search(rf"\b{word}\b", code) for word in LOOKS):
+            looking.add(path.stem)
+    assert looking == ABOUT_IT
