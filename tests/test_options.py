@@ -3,7 +3,7 @@ from dataclasses import fields
 
 import pytest
 
-from msa_lit.base.catalogue import names
+from msa_lit.base.catalogue import names, options_of
 from msa_lit.model.contract import parse, wear
 from msa_lit.model.options import ModelOptions, ModelSpec
 from msa_lit.simulate.world import simulate
@@ -72,3 +72,39 @@ def test_a_method_reads_every_option_it_has(name, ready):
 @pytest.mark.parametrize("name", names("piece"))
 def test_a_piece_reads_every_option_it_has(name, ready):
     assert unread(f"{WITH.get(name, 'self_mm')}+{name}", name, ready) == []
+
+
+BAD = {"int": (0, -1), "float": (-1.0, 2.0, float("nan"), float("inf")), "tuple": ((0,), (-1,))}
+
+
+def bad_values(kind):
+    return [v for k, values in BAD.items() if k in kind.replace("|", " ").split() for v in values]
+
+
+def said_of(name, option, value, ready):
+    "The error of choosing an option and building a model with it, or None."
+    from msa_lit.train.runs import build, choose
+    try:
+        chosen = choose(name, {option: value})
+        build(name, ModelSpec.of(ready[0], chosen["model"], ready[1].words), chosen, 1)
+    except Exception as error: return error
+
+
+@pytest.mark.parametrize("name", [*names("method"), *(f"{WITH.get(p, 'self_mm')}+{p}"
+                                                      for p in names("piece"))])
+def test_a_number_that_makes_no_sense_is_refused_by_the_options_name(name, ready):
+    "Before anything trains, and never by what happens to fail inside."
+    wrong, refused = {}, 0
+    for flat, option in options_of(name).items():
+        if "+" in name and option.owner in ("method", "model", "train"): continue
+        if option.owner in ("model", "train") and name != "self_mm": continue
+        for value in bad_values(option.type):
+            error = said_of(name, flat, value, ready)
+            refused += error is not None
+            if error is None: continue
+            if not isinstance(error, ValueError) or option.field not in str(error):
+                wrong[f"{flat}={value}"] = f"{type(error).__name__}: {error}"
+            if value != value or value == float("inf"): assert "finite" in str(error)
+    assert not wrong
+    assert refused or not any(bad_values(o.type) for o in options_of(name).values()
+                              if o.owner not in ("model", "train"))

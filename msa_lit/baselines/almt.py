@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..model.contract import Encoded, Output, method
 from ..model.crossmodal import CrossLayer, TokenReader, lead
 from ..model.encoders import positions
-from ..model.options import ModelSpec
+from ..model.options import ModelSpec, check_least
 from ..model.vectors import StateMethod, check_modalities, make_states, pick_guide
 
 # %% auto #0
@@ -85,8 +85,8 @@ class ALMTOptions:
     renorm: bool = False      # normalise the hyper-modality before each addition (public code)
 
     def __post_init__(self):
-        for name in ("tokens", "reader_layers", "layers", "fusion_layers"):
-            if getattr(self, name) < 1: raise ValueError(f"{name}={getattr(self, name)} is below 1")
+        check_least(self, 1, "common_width", "heads", "tokens", "reader_layers", "layers",
+                    "fusion_layers")
 
 # %% ../../nbs/67_baselines.almt.ipynb #method
 @method("almt")

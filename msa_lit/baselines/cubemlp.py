@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from ..data.corpus import Batch, Padded
 from ..model.contract import Encoded, Output, method
 from ..model.encoders import Encoder
+from ..model.options import check_least
 from ..model.vectors import StateMethod, make_states, to_words
 
 # %% auto #0
@@ -96,8 +97,7 @@ class CubeMLPOptions:
     last_width: int = 16     # d'
 
     def __post_init__(self):
-        for name in ("steps", "common_width", "middle_steps", "last_steps", "last_width"):
-            if getattr(self, name) < 1: raise ValueError(f"{name}={getattr(self, name)} is below 1")
+        check_least(self, 1, "steps", "common_width", "middle_steps", "last_steps", "last_width")
 
 # %% ../../nbs/66_baselines.cubemlp.ipynb #fusion
 class CubeFusion(nn.Module):

@@ -18,6 +18,7 @@ from ..model.common import regression_loss
 from ..model.contract import Encoded, Output, method
 from ..model.crossmodal import CrossStack, may_look
 from ..model.encoders import pool
+from ..model.options import check_least
 
 # %% auto #0
 __all__ = ['USUAL_TEACHER', 'DMDOptions', 'Decoupling', 'DMD']
@@ -34,6 +35,10 @@ class DMDOptions(MulTOptions):
     repel: float = 10.0       # weight of the private features that push apart, inside its graph
     separate: float = 0.1     # weight of margin and cosine, inside the split's
     favour: bool = True       # expect the text to teach, as released; False: all edges alike
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_least(self, 1, "common_hidden", "private_hidden")
 
 USUAL_TEACHER = (("vision", "text"), ("audio", "text"))  # (student, teacher), as the code expects
 

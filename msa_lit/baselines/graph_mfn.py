@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .mfn import MFN, MFNOptions
 from ..model.cells import GatedMemory
 from ..model.contract import method
+from ..model.options import check_least
 
 # %% auto #0
 __all__ = ['sets_of', 'FusionGraph', 'GraphMemory', 'GraphMFNOptions', 'GraphMFN']
@@ -95,6 +96,10 @@ class GraphMFNOptions(MFNOptions):
     gate_widths: tuple = ()   # of propose, keep, take; (): fusion_width
     node: int = 32            # width of the vertices of several modalities and of the top
     sigmoid: bool = False     # efficacies between 0 and 1; False: any number, as released
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_least(self, 1, "node")
 
 # %% ../../nbs/65_baselines.graph_mfn.ipynb #method
 @method("graph_mfn")

@@ -5,7 +5,6 @@
 # %% ../../nbs/63_baselines.mfm.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +16,7 @@ from ..model.cells import two_layers
 from ..data.corpus import Batch
 from ..model.contract import Output, method
 from ..model.encoders import pool
+from ..model.options import check_least, check_shares
 from ..model.vectors import each_of
 
 # %% auto #0
@@ -116,6 +116,11 @@ class MFMOptions(MFNOptions):
     retell: tuple = (0.5, 0.01, 0.5)  # weight of telling back text, audio, vision
     prior: float = 1.0        # weight of the distance of the latent vectors from the prior
 
+    def __post_init__(self):
+        super().__post_init__()
+        check_least(self, 1, "latents", "factors")
+        check_shares(self, "factor_drops")
+
 # %% ../../nbs/63_baselines.mfm.ipynb #method
 @method("mfm")
 class MFM(MFN):
@@ -129,14 +134,15 @@ class MFM(MFN):
         return {o: why for o, why in super().unused(model, own).items()
                 if widths or o != "fusion_width"}
 
-    def named(self, given: Sequence, shared) -> ByName: # "shared" and modalities -> value
-        values = dict(zip(FACTORS, each_of(given, shared, FACTORS), strict=True))
+    def named(self, option: str, shared) -> ByName: # "shared" and modalities -> value
+        given = getattr(self.options, option)
+        values = dict(zip(FACTORS, each_of(given, shared, FACTORS, option), strict=True))
         return {k: values[k] for k in ("shared", *self.spec.modalities)}
 
     def build_fusion(self) -> nn.Module: # steps to ([N, d_f], [N], latent vectors, errors)
-        o, p = self.options, self.spec.model.dropout
-        return Factors(self.build_memory(0), self.widths, self.named(o.latents, 32),
-                       self.named(o.factors, 32), self.named(o.factor_drops, p), p)
+        p = self.spec.model.dropout
+        return Factors(self.build_memory(0), self.widths, self.named("latents", 32),
+                       self.named("factors", 32), self.named("factor_drops", p), p)
 
     def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, d_f]
         feature, y, z, errors = self.fusion(*self.steps(batch))
@@ -144,7 +150,8 @@ class MFM(MFN):
 
     def losses(self, batch: Batch, out: Output) -> dict[str, Tensor]: # name -> scalar
         o, z = self.options, out.extra["z"]
-        weights = dict(zip(FACTORS[1:], each_of(o.retell, 0, FACTORS[1:]), strict=True))
+        told_back = each_of(o.retell, 0, FACTORS[1:], "retell")
+        weights = dict(zip(FACTORS[1:], told_back, strict=True))
         told = {f"retold_{m}": weights[m] * e.mean() for m, e in out.extra["retold"].items()}
         gaps = [kernel_gap(torch.randn_like(v), v) for v in z.values()]
         return super().losses(batch, out) | told | {"prior": o.prior * torch.stack(gaps).sum()}

@@ -16,6 +16,7 @@ from ..data.corpus import Batch
 from ..model.batching import use_onednn
 from ..model.cells import GatedMemory, lay_out, one_before, run_lstm, take_rows, two_layers
 from ..model.contract import Output, method
+from ..model.options import check_least, check_shares
 from ..model.vectors import StateMethod, each_of, to_words
 
 # %% auto #0
@@ -102,6 +103,10 @@ class MFNOptions:
     gate_widths: tuple = ()   # of attend, propose, keep, take; (): fusion_width
     gate_drops: tuple = ()  # dropout of the same; (): dropout
 
+    def __post_init__(self):
+        check_least(self, 1, "memory", "gate_widths")
+        check_shares(self, "gate_drops")
+
 @method("mfn")
 class MFN(StateMethod):
     "Memory fusion: an LSTM per modality, and a memory of what changed together (Zadeh 2018)."
@@ -126,8 +131,8 @@ class MFN(StateMethod):
 
     def gate_sizes(self, parts: Sequence[str]) -> tuple: # (widths, dropouts), one per part
         o, own = self.spec.model, self.options
-        return (each_of(own.gate_widths, o.fusion_width, parts),
-                each_of(own.gate_drops, o.dropout, parts))
+        return (each_of(own.gate_widths, o.fusion_width, parts, "gate_widths"),
+                each_of(own.gate_drops, o.dropout, parts, "gate_drops"))
 
     def steps(self, batch: Batch) -> tuple: # ({modality: [N, J, w]}, real words [N])
         clock = batch.inputs[self.spec.modalities[0]].lengths

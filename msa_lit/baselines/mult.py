@@ -17,6 +17,7 @@ from ..data.corpus import Batch
 from ..model.contract import Encoded, method
 from ..model.crossmodal import CrossStack, may_look
 from ..model.encoders import pool
+from ..model.options import check_least, check_shares
 from ..model.vectors import StateMethod, check_modalities
 
 # %% auto #0
@@ -73,6 +74,12 @@ class MulTOptions:
     output_dropout: float = 0.0 # inside the residual block
 
     def __post_init__(self):
+        check_least(self, 1, "heads", "text_kernel", "audio_kernel", "vision_kernel")
+        check_least(self, 0, "layers", "memory_layers")
+        check_shares(self, "text_dropout", "output_dropout")
+        for name in ("text_kernel", "audio_kernel", "vision_kernel"):
+            if getattr(self, name) % 2 == 0:
+                raise ValueError(f"{name}={getattr(self, name)} must be odd")
         if self.common_width % 2 or self.common_width < 2:
             raise ValueError(f"common_width={self.common_width} must be even, for the positions")
 

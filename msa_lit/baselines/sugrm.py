@@ -15,6 +15,7 @@ from ..data.corpus import Batch
 from ..model.contract import Encoded, method
 from ..model.crossmodal import CrossLayer, TokenReader
 from ..model.encoders import pool
+from ..model.options import check_least
 from ..model.vectors import StateMethod, make_states
 from ..selfmm.method import SelfMM
 from ..selfmm.ulgm import LabelGenerator, class_centres, momentum_label
@@ -103,6 +104,8 @@ class SUGRMOptions:
     heads: int = 4                # attention heads; they divide d
     layers: int = 2               # over the token and a modality's frames
     unimodal_weight: float = 1.0  # factor of all unimodal terms; 0: the control with idle heads
+
+    def __post_init__(self): check_least(self, 1, "common_width", "heads", "layers")
 
 # %% ../../nbs/66_baselines.sugrm.ipynb #method
 @method("sugrm")

@@ -24,7 +24,7 @@ from ..model.common import Branch, CommonModel, make_encoder, supervised
 from ..model.losses import info_nce, score_contrast
 from ..model.vectors import Frames, pick_guide
 from ..model.contract import Losses, Output, Stage, method
-from ..model.options import ModelSpec
+from ..model.options import ModelSpec, check_least
 from .attention import HEAD_FORMS, mask_rows
 from .distillation import FrozenTeacher, intra_modal, reduce
 from .prompt import FrameMLP, ModalPrompt
@@ -89,7 +89,11 @@ class MFONOptions(FormOptions):
 
     def __post_init__(self):
         self.check_form()
+        check_least(self, 1, "prompt_length", "common_width", "frame_layers", "heads",
+                    "teacher_layers", "teacher_epochs")
+        check_least(self, 0, "attention_layers")
         known = dict(guide=("text", "audio", "vision"), prompt=("step", "shared", "none"),
+                     start=("zeros", "normal", "uniform"),
                      reduction=("first", "mean", "attention"), form=HEAD_FORMS)
         for name, words in known.items():
             if getattr(self, name) not in words:

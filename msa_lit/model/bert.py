@@ -39,12 +39,17 @@ class BertSettings:
     position_embedding_type, _attn_implementation = "absolute", "sdpa"
 
     def __post_init__(self):
-        wrong = [f.name for f in fields(self) if not _fits(getattr(self, f.name), f.type)]
-        if wrong or self.hidden_size % self.num_attention_heads:
-            raise ValueError(f"{(wrong or ['num_attention_heads'])[0]} is no size of a BERT")
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if not _fits(value, f.type, least=int(f.name != "pad_token_id")):
+                asked = "a whole number above 0" if f.type == "int" else "0 or more and below 1"
+                raise ValueError(f"{f.name}={value!r} is no size of a BERT: it must be {asked}")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(f"num_attention_heads={self.num_attention_heads} is no size of a BERT:"
+                             f" it must divide hidden_size={self.hidden_size}")
 
-def _fits(value, kind): # a whole number from 0 up, or a share
-    if kind == "int": return type(value) is int and 0 <= value < 2**31
+def _fits(value, kind, least): # a whole number, or a share
+    if kind == "int": return type(value) is int and least <= value < 2**31
     return type(value) in (int, float) and 0 <= value < 1
 
 # %% ../../nbs/04_model.bert.ipynb #network

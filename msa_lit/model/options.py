@@ -6,13 +6,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from math import isfinite
 
 from ..base.types import ByName, Named
 from ..base.catalogue import Option, near
 from ..data.corpus import Corpus
 
 # %% auto #0
-__all__ = ['ModelOptions', 'ModelSpec', 'typed', 'route', 'check_names']
+__all__ = ['check_least', 'check_shares', 'ModelOptions', 'ModelSpec', 'typed', 'route', 'check_names']
+
+# %% ../../nbs/04_model.options.ipynb #bounds
+def _each(options, names): # (name, value as a user reads it, number)
+    for name in names:
+        value = getattr(options, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            yield name, value, number
+
+def check_least(
+    options: object,  # any dataclass of options
+    least: float,     # the least value that makes sense
+    *names: str,      # of its fields, numbers or tuples of them
+) -> None:
+    "Raises ValueError, with the option's name, for a number below the least or nan."
+    for name, value, number in _each(options, names):
+        if not number >= least: raise ValueError(f"{name}={value} must be {least} or more")
+
+def check_shares(
+    options: object,  # any dataclass of options
+    *names: str,      # of its fields, shares that are dropped in training
+) -> None:
+    "Raises ValueError, with the option's name, for what is no share below 1."
+    for name, value, number in _each(options, names):
+        if not 0 <= number < 1:
+            raise ValueError(f"{name}={value} must be a share: 0 or more, and below 1")
 
 # %% ../../nbs/04_model.options.ipynb #model-options
 @dataclass(frozen=True)
@@ -33,6 +59,11 @@ class ModelOptions:
     head_depth: int = 2          # linear layers of a head: 2 as released with Self-MM, 1 as SPIL-6
                                  # and SPIL-8 print
     dropout: float = 0.1         # before every projection, in training
+
+    def __post_init__(self):
+        check_least(self, 1, "max_tokens", "text_hidden", "audio_hidden", "vision_hidden",
+                    "text_width", "audio_width", "vision_width", "fusion_width")
+        check_shares(self, "dropout")
 
     def of(self, kind, modality): return getattr(self, f"{modality}_{kind}")
 
@@ -67,16 +98,19 @@ def typed(
     value: object,   # what was given
     option: Option,  # what is declared
 ) -> object:         # the value, a float where one is declared, a tuple in place of a list
-    "Hold a value against the declared type. Raises ValueError where they differ."
+    "Hold a value against the declared type. Raises ValueError if they differ, or for nan and inf."
     kinds = [k.split("[")[0].strip() for k in option.type.split("|")]
     value = tuple(value) if isinstance(value, list) else value
     if "float" in kinds and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
     if value is None and ("None" in kinds or option.default is None): return None
     allowed = tuple(_KINDS[k] for k in kinds if k in _KINDS)
     number = isinstance(value, bool) and bool not in allowed
     if allowed and (number or not isinstance(value, allowed)):
         raise ValueError(f"option {name}={value!r} should be {_asked(kinds, option.default)}")
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, float) and not isfinite(number):
+            raise ValueError(f"option {name}={value!r} should be finite")
     return value
 
 def _asked(kinds, default):

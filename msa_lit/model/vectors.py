@@ -236,11 +236,13 @@ def pick_guide(
 def each_of(
     given: Sequence,  # one value per name, or none at all
     shared,           # what all have where none is given
-    names: Sequence,  # for the message
+    names: Sequence,  # of the parts, for the message
+    option: str = "", # its name, for the message
 ) -> tuple:           # one value per name
     "Spread an option over parts. Raises ValueError for another number of values."
     if given and len(given) != len(names):
-        raise ValueError(f"{len(given)} values for {len(names)} parts: {', '.join(names)}")
+        said = f"{option}={tuple(given)}: " if option else ""
+        raise ValueError(f"{said}{len(given)} values for {len(names)} parts: {', '.join(names)}")
     return tuple(given) or (shared,) * len(names)
 
 # %% ../../nbs/05_model.vectors.ipynb #states

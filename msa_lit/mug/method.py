@@ -114,7 +114,8 @@ class LabelOptions:
         for name in ("beta", "eta", "gamma", "noise", "label_draws", "b"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        check_above_zero(self, "temperature", "pretrain_epochs", "meta_epochs")
+        check_above_zero(self, "temperature", "pretrain_epochs", "meta_epochs", "mucn_hidden",
+                         "mucn_depth")
 
     @property
     def learns(self): return self.labels == "mug" and self.beta > 0

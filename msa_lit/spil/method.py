@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..model.options import check_least
 from ..papers.equations import equation
 from ..model.contract import Losses, Piece, method, piece
 from ..selfmm.method import SelfMM, SelfMMOptions
@@ -83,6 +84,7 @@ class SPILOptions(SelfMMOptions):
     gradient: str = "autograd"   # of the alignment; "closed": by SPIL-15 and 16
 
     def __post_init__(self):
+        check_least(self, 0, "common_width")
         known = {"align_on": ("encoded", "features"), "weight_from": ("label", "prediction"),
                  "gradient": tuple(GRADIENTS)}
         for name, allowed in known.items():
@@ -128,6 +130,7 @@ class AlignOptions:
     gradient: str = "autograd"   # of the alignment; "closed": by SPIL-15 and 16
 
     def __post_init__(self):
+        check_least(self, 0, "common_width")
         known = {"align_on": ("", "encoded", "features"), "gradient": tuple(GRADIENTS)}
         for name, allowed in known.items():
             if getattr(self, name) not in allowed:

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..model.common import CommonModel, supervised
 from ..model.contract import Losses, Piece, Stage, method, piece, wear
-from ..model.options import ModelSpec
+from ..model.options import ModelSpec, check_least
 from ..model.optimisers import check_rate
 from .masking import discard_probability, mask_features
 from .modulation import modulate_gradients, note_parameters, scale_changes
@@ -183,7 +183,10 @@ class UGFOptions:
     pretrain_lr: float | None = None  # rate of the first stage, for all; None: lr and text_lr
     pretrain_decay: float = 0.3   # weight decay of the first stage
 
-    def __post_init__(self): check_rate("pretrain_lr", self.pretrain_lr)
+    def __post_init__(self):
+        if self.pretrain_lr == 0: raise ValueError("pretrain_lr=0.0 must be above 0, or None")
+        for name in ("pretrain_lr", "pretrain_decay"): check_rate(name, getattr(self, name))
+        check_least(self, 0, "pretrain_epochs")
 
     @property
     def pretraining(self): # what the first stage overrides in the options of the loop
