@@ -17,14 +17,14 @@ from ..model.losses import info_nce
 from ..model.contract import Method, method
 from ..train.runs import read
 from ..train.trials import Trial, Trials, fill
-from ..spil.method import SPIL
+from ..spil.method import SPIL, Alignment
 from ..spil.modes import TABLE_II
 from ..measure.statistics import linear_probe, r_squared
 from ..simulate.world import truth_of
 
 # %% auto #0
-__all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairContrast', 'weighted', 'measure_arm',
-           'arm_key', 'run_arms']
+__all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairAlignment', 'PairContrast', 'weighted',
+           'measure_arm', 'arm_key', 'run_arms']
 
 # %% ../../nbs/34_book.probes.ipynb #encode
 @torch.no_grad()
@@ -61,16 +61,21 @@ def probe_latents(
                                                asked["private"][m]) for m, x in train.items()}
 
 # %% ../../nbs/34_book.probes.ipynb #control
+class PairAlignment(Alignment):
+    "A contrast of vision and audio pairs in the place of the covariances, on the same projections."
+    def forward(self, features): # {modality: [N, d_s]} -> {mode name: scalar}
+        views = self.common({m: features[m].float() for m in self.needed})  # [N, d] each
+        contrast = info_nce(views["vision"], views["audio"], 0.5)
+        return {"shared_vision_audio": self.weights["shared"] * contrast}
+
 @method("spil_pairs")
 class PairContrast(SPIL):
     """The positive control of the mode experiment: `spil` with a contrast of vision and audio
     pairs instead of covariances."""
-    def losses(self, batch, out): # -> {name: scalar}
-        terms = super().losses(batch, out)
-        # [N, d] each
-        views = self.alignment.common({m: out.encoded[m].float() for m in ("vision", "audio")})
-        return terms | {"shared_vision_audio": self.options.shared_weight
-                        * info_nce(views["vision"], views["audio"], 0.5)}
+    def build(self) -> None:
+        super().build()
+        self.alignment = PairAlignment(self.widths, "V-A", self.options.weights,
+                                       self.options.common_width)
 
 # %% ../../nbs/34_book.probes.ipynb #row
 MODES = {"none": Trial("self_mm"), "pairs": Trial("spil_pairs", {"modes": "V-A"}),
