@@ -159,7 +159,7 @@ def _steepness(model, batch, modality):  # -> [N, T]
         answer = model(replace(batch, inputs=inputs)).predictions["multimodal"]
     else:
         points = []
-        layer = embedding_of(model.encoders[modality])
+        layer: Any = embedding_of(model.encoders[modality])
         hook = layer.register_forward_hook(lambda _, __, out: points.append(out))
         answer = model(batch).predictions["multimodal"]
         hook.remove()
