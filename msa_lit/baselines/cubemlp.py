@@ -71,16 +71,18 @@ class StepReader(nn.Module):
             self.rnn = nn.GRU(w, width, 2, batch_first=True, bidirectional=True)
             self.norm = nn.LayerNorm(width, eps=1e-6)
 
-    def run(self, x: Tensor, words: Tensor) -> Tensor: # [N, W, w] -> [N, W, d]
+    def run(self, x: Tensor, sizes: list) -> Tensor: # [N, W, w], [N] -> [N, W, d]
         with torch.autocast(x.device.type, enabled=False):
-            packed = pack_padded_sequence(x.to(self.norm.weight), words.cpu(), batch_first=True,
-                                          enforce_sorted=False)
+            packed = pack_padded_sequence(x.to(self.norm.weight), torch.tensor(sizes),
+                                          batch_first=True, enforce_sorted=False)
             states = pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0]
             return F.relu(self.norm(states.unflatten(-1, (2, -1)).sum(-2)))
 
-    def forward(self, padded: Padded, words: Tensor) -> Tensor: # [N, S, w], [N] -> [N, T d]
-        x = to_words(self.inner.states(padded), padded.lengths, words)
-        x = self.dropout(self.run(x, words) if self.map is None else self.map(x))
+    def forward(self, padded: Padded, words: Tensor, sizes: list | None = None) -> Tensor:
+        "[N, S, w], words [N], the same as numbers if they are known -> [N, T d]."
+        sizes = words.tolist() if sizes is None else sizes
+        x = to_words(self.inner.states(padded), padded.lengths, words, max(sizes))
+        x = self.dropout(self.run(x, sizes) if self.map is None else self.map(x))
         real = torch.arange(x.shape[1], device=words.device) < words[:, None]
         x = torch.where(real[..., None], x, torch.zeros_like(x))
         return F.pad(x, (0, 0, 0, self.steps - x.shape[1])).flatten(1)
@@ -136,8 +138,9 @@ class CubeMLP(StateMethod):
         return CubeFusion(sizes, self.spec.model.dropout)
 
     def encode(self, batch: Batch) -> Encoded: # modality -> [N, T d]
-        clock = batch.inputs[self.spec.modalities[0]].lengths.clamp(max=self.options.steps)
-        return {m: e(batch.inputs[m], clock) for m, e in self.encoders.items()}
+        clock, most = batch.inputs[self.spec.modalities[0]], self.options.steps
+        words, sizes = clock.lengths.clamp(max=most), [min(s, most) for s in clock.sizes]
+        return {m: e(batch.inputs[m], words, sizes) for m, e in self.encoders.items()}
 
     def answer(self, encoded: Encoded) -> Output:
         cube = torch.stack([x.unflatten(1, (self.options.steps, -1)) for x in encoded.values()], 2)

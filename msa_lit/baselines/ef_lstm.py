@@ -63,9 +63,10 @@ class EFLSTM(StateMethod):
         return EarlyLSTM(width_in, o.fusion_width, self.options.lstm_layers, o.dropout)
 
     def joined(self, batch: Batch) -> Padded: # -> [N, J, sum of widths]
-        states, clock = self.states(batch), batch.inputs[self.spec.modalities[0]].lengths
-        steps = [to_words(s, batch.inputs[m].lengths, clock) for m, s in states.items()]
-        return Padded(torch.cat(steps, -1).float(), clock)
+        states, clock = self.states(batch), batch.inputs[self.spec.modalities[0]]
+        steps = [to_words(s, batch.inputs[m].lengths, clock.lengths, max(clock.sizes))
+                 for m, s in states.items()]
+        return clock.holding(torch.cat(steps, -1).float())
 
     def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, d]
         feature, y = self.fusion(self.joined(batch))

@@ -134,7 +134,7 @@ class MAGBERT(CommonModel):
     def given(self, batch: Batch) -> Tensors: # modality -> [N, T, d_m], as long as the words
         words = batch.inputs["text"]
         each = {m: to_words(self.encoders[m].states(batch.inputs[m]), batch.inputs[m].lengths,
-                            words.lengths) for m in self.gate.open}
+                            words.lengths, max(words.sizes)) for m in self.gate.open}
         return {m: F.pad(x, (0, 0, 0, words.values.shape[1] - x.shape[1])) for m, x in each.items()}
 
     def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, h]

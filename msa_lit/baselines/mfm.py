@@ -86,17 +86,17 @@ class Factors(nn.Module):
         self.layer = nn.Sequential(nn.Linear(f, f), nn.ReLU(), nn.Dropout(dropout))
         self.out = nn.Linear(f, 1)
 
-    def latent(self, steps: dict[str, Tensor], lengths: Tensor) -> dict[str, Tensor]:
+    def latent(self, steps: dict[str, Tensor], lengths: Tensor, sizes=None) -> dict[str, Tensor]:
         "Modality -> [N, J, w] and real words [N] -> \"shared\" and modalities -> [N, d_z]."
-        z = {"shared": self.shared(self.memory.end(steps, lengths))}
+        z = {"shared": self.shared(self.memory.end(steps, lengths, sizes))}
         for m, hear in self.hear.items():
             z[m] = self.sum_up[m](pool(hear(steps[m])[0], lengths, "last"))
         return z
 
-    def forward(self, steps: dict[str, Tensor], lengths: Tensor) -> tuple:
+    def forward(self, steps: dict[str, Tensor], lengths: Tensor, sizes=None) -> tuple:
         "Modality -> [N, J, w] and real words [N] -> ([N, d_f], [N], latent vectors, errors [N])."
         with torch.autocast(lengths.device.type, enabled=False):
-            z = self.latent(steps, lengths)
+            z = self.latent(steps, lengths, sizes)
             f = {k: self.factor[k](v) for k, v in z.items()}
             feature = self.layer(f["shared"])
             said = {m: tell(torch.cat([f["shared"], f[m]], -1), steps[m].shape[1])
@@ -145,7 +145,8 @@ class MFM(MFN):
                        self.named("factors", 32), self.named("factor_drops", p), p)
 
     def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, d_f]
-        feature, y, z, errors = self.fusion(*self.steps(batch))
+        sizes = batch.inputs[self.spec.modalities[0]].sizes
+        feature, y, z, errors = self.fusion(*self.steps(batch), sizes)
         return Output({"multimodal": y}, {"multimodal": feature}, {}, {"z": z, "retold": errors})
 
     def losses(self, batch: Batch, out: Output) -> dict[str, Tensor]: # name -> scalar

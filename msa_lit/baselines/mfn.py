@@ -64,12 +64,13 @@ class MemoryFusion(nn.Module):
         self.layer = nn.Sequential(nn.Linear(self.width, width), nn.ReLU(), nn.Dropout(dropout))
         self.out = nn.Linear(width, 1)
 
-    def end(self, steps: dict[str, Tensor], lengths: Tensor) -> Tensor: # -> [N, sum d_m + d_u]
-        return (self.at_once if self.fast else self.by_steps)(steps, lengths)
+    def end(self, steps: dict[str, Tensor], lengths: Tensor, sizes=None) -> Tensor:
+        "As `forward`, -> [N, sum d_m + d_u]; sizes: the lengths as numbers, if they are known."
+        return self.at_once(steps, lengths, sizes) if self.fast else self.by_steps(steps, lengths)
 
-    def at_once(self, steps: dict[str, Tensor], lengths: Tensor) -> Tensor: # -> [N, sum d_m + d_u]
+    def at_once(self, steps: dict[str, Tensor], lengths: Tensor, sizes=None) -> Tensor: # the same
         first = next(iter(steps.values()))
-        laid = lay_out(lengths.tolist(), first.shape[1], first.device)
+        laid = lay_out(sizes or lengths.tolist(), first.shape[1], first.device)
         runs = [run_lstm(c, take_rows(steps[m], laid), laid) for m, c in self.cells.items()]
         now = torch.cat([run[self.gates.watches] for run in runs], -1)
         u = self.gates.remember(self.gates.changes(one_before(now, laid), now), laid)
@@ -88,9 +89,10 @@ class MemoryFusion(nn.Module):
                   for m in at}
         return torch.cat([*(h for h, _ in at.values()), u], -1)
 
-    def forward(self, steps: dict[str, Tensor], lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, steps: dict[str, Tensor], lengths: Tensor, sizes=None) -> tuple:
         "Modality -> [N, J, w] and real words [N] -> [N, width], [N]."
-        with torch.autocast(lengths.device.type, enabled=False): end = self.end(steps, lengths)
+        with torch.autocast(lengths.device.type, enabled=False):
+            end = self.end(steps, lengths, sizes)
         feature = self.layer(end)
         return feature, self.out(feature).squeeze(-1)
 
@@ -135,11 +137,13 @@ class MFN(StateMethod):
                 each_of(own.gate_drops, o.dropout, parts, "gate_drops"))
 
     def steps(self, batch: Batch) -> tuple: # ({modality: [N, J, w]}, real words [N])
-        clock = batch.inputs[self.spec.modalities[0]].lengths
+        clock = batch.inputs[self.spec.modalities[0]]
+        words, longest = clock.lengths, max(clock.sizes)
         own = self.fusion.out.weight  # under autocast the states are of another type
-        return {m: to_words(s, batch.inputs[m].lengths, clock).to(own)
-                for m, s in self.states(batch).items()}, clock
+        return {m: to_words(s, batch.inputs[m].lengths, words, longest).to(own)
+                for m, s in self.states(batch).items()}, words
 
     def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, w]
-        feature, y = self.fusion(*self.steps(batch))
+        sizes = batch.inputs[self.spec.modalities[0]].sizes
+        feature, y = self.fusion(*self.steps(batch), sizes)
         return Output({"multimodal": y}, {"multimodal": feature}, {})

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.corpus import Batch
+from ..data.corpus import Batch, Corpus, at_hand
 from ..model.common import CommonModel, make_encoder, regression_loss, supervised
-from ..model.contract import Encoded, Output, method
+from ..model.contract import Encoded, Output, Stage, method
 from ..model.information import Conditional, Spread
 from ..model.losses import info_nce
 from ..model.vectors import Ends, Mapped, check_modalities
@@ -103,6 +103,7 @@ class MMIM(Bounded):
     "Mutual information between modalities, and with the fused vector, bounded (Han et al. 2021)."
     taken: Tensor  # batches trained on so far
     in_pass = 1    # batches of a pass over the data
+    counted = 0    # as `taken`, on the host
 
     def build(self) -> None: # raises ValueError for a single modality
         check_modalities("mmim", self.spec.modalities, least=2)
@@ -114,10 +115,15 @@ class MMIM(Bounded):
         self.in_pass = max(1, -(-n // size) - (n % size == 1))  # one clip joins the batch before
         return super().optimiser(options)
 
+    def attach(self, stage: Stage, corpus: Corpus) -> None:
+        super().attach(stage, corpus)
+        self.counted = int(self.taken)  # also where a checkpoint has put it
+
     @property
     def phases(self) -> tuple[bool, bool]: # is q trained now, is everything else?
         if self.options.bound == "steps": return True, True
-        return (first := int(self.taken) // self.in_pass % 2 == 0), not first
+        taken = int(self.taken) if at_hand(self.taken) else self.counted
+        return (first := taken // self.in_pass % 2 == 0), not first
 
     def losses(self, batch: Batch, out: Output) -> dict[str, Tensor]: # name -> scalar
         own = self.fusion.out.weight  # under autocast vectors are of another type
@@ -132,3 +138,4 @@ class MMIM(Bounded):
         for a, b in self.pairs if self.phases[1] else ():
             self.spreads[f"{a} {b}"].keep(out.encoded[b], batch.labels["multimodal"])
         self.taken += 1
+        self.counted += 1

@@ -123,7 +123,7 @@ class MulT(StateMethod):
         for m, s in states.items():
             p, drop = batch.inputs[m], self.training and m == "text"
             dropped = F.dropout(s, o.text_dropout, drop)
-            x[m] = self.convolve[m](dropped, p.mask)[:, :int(p.lengths.max())]
+            x[m] = self.convolve[m](dropped, p.mask)[:, :max(p.sizes)]
         return x
 
     def encode(self, batch: Batch) -> Encoded: # target -> its last state [N, d (n - 1)]
@@ -132,7 +132,8 @@ class MulT(StateMethod):
 
     def looked(self, target: str, x: Encoded, batch: Batch) -> Tensor: # -> [N, d (n - 1)]
         lengths, future = {m: batch.inputs[m].lengths for m in x}, self.options.future
-        read = [stack(x[target], x[m], may_look(lengths[target], lengths[m], future))
-                for m, stack in self.cross[target].items()]
-        own = may_look(lengths[target], lengths[target], future)
+        most = {m: v.shape[1] for m, v in x.items()}
+        def seen(m): return may_look(lengths[target], lengths[m], future, (most[target], most[m]))
+        read = [stack(x[target], x[m], seen(m)) for m, stack in self.cross[target].items()]
+        own = seen(target)
         return pool(self.memory[target](torch.cat(read, -1), None, own), lengths[target], "last")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.corpus import Batch
+from ..data.corpus import Batch, at_hand
 from ..model.contract import Encoded, method
 from ..model.crossmodal import CrossLayer, TokenReader
 from ..model.encoders import pool
@@ -64,18 +64,23 @@ class DistanceLabels(LabelGenerator):
 
     def scale(self) -> tuple[Tensor, Tensor]: # r / D and r, eq. (2)
         y = self.label("multimodal")
-        top, bottom = (self.feature_multimodal[y == end].mean(0) for end in (y.max(), y.min()))
+        top, bottom = (self.centre(y == end) for end in (y.max(), y.min()))
         span = y.max() - y.min()
         return span / (top - bottom).norm().clamp(min=1e-8), span
+
+    def centre(self, which: Tensor) -> Tensor: # bool [n] -> the mean of their features, [d]
+        if at_hand(which): return self.feature_multimodal[which].mean(0)
+        share = which.to(self.feature_multimodal)  # how many they are nobody has to know
+        return share @ self.feature_multimodal / share.sum()
 
     @torch.no_grad()
     def update(self, index: Tensor, features: Encoded) -> None: # [N] rows, name -> [N, d]
         n, fused, y = self.visits[index] + 1, features["multimodal"], self.label("multimodal")
         centres, both = class_centres(self.feature_multimodal, y, self.visits > 0)
-        for m in (m for m in self.names if both and m != "multimodal"):
+        for m in (m for m in self.names if m != "multimodal"):
             old = self.label(m)[index]
             new = distance_label(y[index], fused, features[m], centres, *self.scale(), self.bound)
-            self.label(m)[index] = torch.where(n > 1, momentum_label(old, new, n), old)
+            self.label(m)[index] = torch.where((n > 1) & both, momentum_label(old, new, n), old)
         self.feature_multimodal[index], self.visits[index] = fused, n
 
 # %% ../../nbs/66_baselines.sugrm.ipynb #head

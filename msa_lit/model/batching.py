@@ -41,7 +41,7 @@ def packed_states(
     padded: Padded,  # values [N, T, d]
 ) -> Tensor:         # [N, T, h], zeros behind each end
     "The plain form: a packed sequence."
-    packed = pack_padded_sequence(padded.values, padded.lengths.cpu(), batch_first=True,
+    packed = pack_padded_sequence(padded.values, torch.tensor(padded.sizes), batch_first=True,
                                   enforce_sorted=False)
     frames = padded.values.shape[1]
     return pad_packed_sequence(rnn(packed)[0], batch_first=True, total_length=frames)[0]
@@ -139,12 +139,17 @@ def share_rows(
         starts[members] = r * room + np.cumsum(lengths) - lengths
     return _laid(padded, len(rows), room, torch.from_numpy(spans(starts, np.array(sizes))))
 
+def _home(padded): # where real tokens stand in the padded batch; from lengths that are at hand
+    n, frames = padded.values.shape
+    places = spans(np.arange(n) * frames, np.array(padded.sizes))
+    return torch.from_numpy(places).to(padded.values.device)
+
 def _laid(padded, rows, room, at):
     n, frames = padded.values.shape
-    at, mask = at.to(padded.values.device), padded.mask
+    at, home = at.to(padded.values.device), _home(padded)
     def spread(values, empty): # [N, T] -> [R, W]
         flat = torch.full((rows * room,), empty, device=at.device)
-        return flat.index_copy(0, at, values[mask]).view(rows, room)
+        return flat.index_copy(0, at, values.flatten()[home]).view(rows, room)
     count = torch.arange(max(n, frames), device=at.device)
     return SharedRows(spread(padded.values, 0), spread(count[:frames].expand(n, -1), 0),
                       spread(count[:n, None].expand(-1, frames), -1), at)
@@ -157,7 +162,7 @@ def back_to_batch(
 ) -> Tensor:             # [N, T, h], zeros behind each end
     "Give every sentence its own row again."
     n, frames = padded.values.shape
-    home = padded.mask.flatten().nonzero().squeeze(1)
+    home = _home(padded)
     real = states.flatten(0, 1)[shared.at]
     out = states.new_zeros(n * frames, states.shape[-1])
     return out.index_copy(0, home, real).view(n, frames, -1)

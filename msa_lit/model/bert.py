@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.corpus import at_hand
+
 # %% auto #0
 __all__ = ['BertSettings', 'Bert', 'bert_settings', 'read_bert', 'WordPieces', 'word_pieces']
 
@@ -149,7 +151,8 @@ class Bert(nn.Module):
         if position_ids is None:
             position_ids = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
         if mask is not None and mask.dim() == 2:
-            mask = None if bool(mask.all()) else mask[:, None, None].bool()
+            whole = at_hand(mask) and bool(mask.all())
+            mask = None if whole else mask[:, None, None].bool()
         h = self.embeddings(input_ids, position_ids)
         for layer in self.encoder.layer: h = layer(h, mask)
         return SimpleNamespace(last_hidden_state=h)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -151,7 +150,7 @@ def final_states(
     wide = rnn.input_size > 2 * rnn.hidden_size
     scaled = scaler or (lambda values: values)
     if not wide or padded.values.device.type != "cpu":
-        return last_states(rnn, replace(padded, values=scaled(padded.values)))
+        return last_states(rnn, padded.holding(scaled(padded.values)))
     laid = lay_out(padded.sizes, padded.values.shape[1])
     rows = scaled(take_rows(padded.values, laid, spare=True))
     return run_lstm(rnn, rows, laid)[0].index_select(0, laid.ends)

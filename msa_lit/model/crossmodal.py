@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.corpus import Padded
+from ..data.corpus import Padded, at_hand
 from .encoders import Encoder, positions
 
 # %% auto #0
@@ -58,10 +58,12 @@ def may_look(
     target: Tensor,       # real positions T of each target, [N]
     source: Tensor,       # real positions S of each source, [N]
     future: bool = False, # hide source positions behind t + |T - S|
+    most: tuple[int, int] | None = None,  # max T, max S; None: a host waits for the lengths
 ) -> Tensor:              # [N, max T, max S], True = may be looked at
     "Who sees whom, clip by clip."
-    s = torch.arange(int(source.max()), device=source.device)
-    t = torch.arange(int(target.max()), device=source.device)[:, None]
+    longest = most or (int(target.max()), int(source.max()))
+    s = torch.arange(longest[1], device=source.device)
+    t = torch.arange(longest[0], device=source.device)[:, None]
     seen = (s < source[:, None])[:, None].expand(-1, len(t), -1)
     return seen & (s <= t + (target - source).abs()[:, None, None]) if future else seen
 
@@ -116,8 +118,9 @@ class TokenReader(Encoder):
         return self.read(self.inner.states(padded), padded.lengths)
 
     def read(self, states: Tensor, lengths: Tensor) -> Tensor: # [N, S, w], [N] -> [N, T d]
-        k, longest = len(self.tokens), int(lengths.max())
+        k = len(self.tokens)
+        longest = int(lengths.max()) if at_hand(lengths) else states.shape[1]
         x = lead(self.tokens, self.map(states[:, :longest]))
-        allowed = may_look(lengths + k, lengths + k)
+        allowed = may_look(lengths + k, lengths + k, most=(x.shape[1],) * 2)
         for layer in self.layers[:-1]: x = layer(x, x, allowed)
         return self.layers[-1](x[:, :k], x, allowed[:, :k]).flatten(1)

@@ -152,7 +152,7 @@ class FrameLSTM(Encoder):
 
     def _run(self, how, padded): # not every CPU has LSTM kernels for bfloat16
         with torch.autocast(padded.values.device.type, enabled=False):
-            return how(self.rnn, replace(padded, values=self.scaler(padded.values)))
+            return how(self.rnn, padded.holding(self.scaler(padded.values)))
 
 # %% ../../nbs/04_model.encoders.ipynb #positions
 def positions(

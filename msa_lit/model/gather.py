@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import SyncBatchNorm, _BatchNorm
 
-from ..data.corpus import Batch, Split, make_batch
+from ..data.corpus import Batch, Padded, Split, make_batch
 
 # %% auto #0
 __all__ = ['cut_batch', 'Share', 'as_wide', 'sharing', 'gather_list', 'gather_rows', 'leaves', 'with_leaves', 'gather_output',
@@ -305,7 +305,7 @@ def _widened(padded, length): # Padded [n, T, ...] -> Padded [n, length, ...]
     n, t, *rest = padded.values.shape
     if t == length: return padded
     more = padded.values.new_zeros(n, length - t, *rest)
-    return replace(padded, values=torch.cat([padded.values, more], 1))
+    return padded.holding(torch.cat([padded.values, more], 1))
 
 # %% ../../nbs/06_model.gather.ipynb #part
 def later_batch(
@@ -320,6 +320,11 @@ def later_batch(
     if early is not None: inputs.foresee(early)
     return replace(head, inputs=inputs)
 
+def _rows_of(padded, take): # slice
+    own = Padded(padded.values[take], padded.lengths[take])
+    own.sizes = padded.sizes[take]
+    return own
+
 def part_of(
     batch: Batch,  # N utterances
     rows: range,   # some of them
@@ -327,7 +332,6 @@ def part_of(
     "Some utterances of a batch."
     take, inputs = slice(rows.start, rows.stop), batch.inputs
     if isinstance(inputs, Later): own = inputs.part(rows)
-    else: own = {m: replace(x, values=x.values[take], lengths=x.lengths[take])
-                 for m, x in inputs.items()}
+    else: own = {m: _rows_of(x, take) for m, x in inputs.items()}
     labels = {k: y[take] for k, y in batch.labels.items()}
     return Batch(batch.index[take], batch.ids[take], own, labels)

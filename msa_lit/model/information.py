@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..data.corpus import at_hand
+
 # %% auto #0
 __all__ = ['Conditional', 'SignedSums', 'Spread']
 
@@ -68,7 +70,7 @@ class SignedSums(nn.Module):
     def keep(self, y: Tensor, labels: Tensor) -> None: # in place of the oldest batch
         at = self.kept % len(self.counts)
         for b, new in zip((self.counts, self.sums, self.products), self.facts(y, labels),
-                          strict=True): b[at] = new
+                          strict=True): b.index_copy_(0, at[None], new[None])
         self.kept += 1
 
 # %% ../../nbs/06_model.information.ipynb #entropy
@@ -78,8 +80,19 @@ class Spread(SignedSums):
     def forward(self, y: Tensor, labels: Tensor) -> Tensor: # [N, d_y], [N] -> scalar
         past, k = (self.counts, self.sums, self.products), self.sums.shape[-1]
         n, s, p = (a + b.sum(0) for a, b in zip(self.facts(y, labels), past, strict=True))
-        if self.kept < len(self.counts) or (n <= k).any(): return y.new_zeros(())
+        few = (self.kept < len(self.counts)) | (n <= k).any()
+        if not at_hand(few): return self.unseen(few, n, s, p).to(y)
+        return y.new_zeros(()) if few else self.entropy(n, s, p).to(y)
+
+    def unseen(self, few: Tensor, *facts: Tensor) -> Tensor: # zero where `few`, without a look
+        one = [torch.ones_like(x) if x.dim() == 1 else torch.zeros_like(x) for x in facts]
+        one[2] = one[2] + torch.eye(one[2].shape[-1], device=few.device)  # counts 1, variance 1
+        found = [torch.where(few, a, b) for a, b in zip(one, facts, strict=True)]
+        return self.entropy(*found).masked_fill(few, 0.0)
+
+    def entropy(self, n: Tensor, s: Tensor, p: Tensor) -> Tensor: # of what `facts` sums up
+        k = s.shape[-1]
         mean = s / n[:, None]
         covariance = p / n[:, None, None] - mean[:, :, None] * mean[:, None]
         floor = 1e-9 * torch.eye(k).to(covariance)  # for vectors that have stopped to vary
-        return (torch.logdet(covariance + floor).sum() / 4).to(y)
+        return torch.logdet(covariance + floor).sum() / 4

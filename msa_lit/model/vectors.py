@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ..base.notices import notice
-from ..data.corpus import Batch, Padded
+from ..data.corpus import Batch, Padded, at_hand
 from .common import CommonModel, make_encoder, regression_loss, supervised
 from .contract import Encoded, Output
 from .encoders import Encoder, Standardise
@@ -82,7 +82,7 @@ class TwoWayLSTM(nn.Module):
         self.second = nn.LSTM(2 * hidden, hidden, batch_first=True, bidirectional=True)
 
     def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 4 hidden]
-        sizes = padded.lengths.cpu()
+        sizes = torch.tensor(padded.sizes)
         with torch.autocast(padded.values.device.type, enabled=False):
             states, one = run_two_ways(self.first, self.scaler(padded.values), sizes)
             _, two = run_two_ways(self.second, self.norm(states), sizes)
@@ -102,7 +102,8 @@ class Ends(Encoder):
 
     def forward(self, padded: Padded) -> Tensor: # [N, T, width_in] -> [N, 2 hidden]
         with torch.autocast(padded.values.device.type, enabled=False):
-            _, end = run_two_ways(self.rnn, self.scaler(padded.values), padded.lengths.cpu())
+            sizes = torch.tensor(padded.sizes)
+            _, end = run_two_ways(self.rnn, self.scaler(padded.values), sizes)
         return end.transpose(0, 1).flatten(1)
 
 # %% ../../nbs/05_model.vectors.ipynb #text
@@ -156,10 +157,12 @@ def outer_product(
 def word_shares(
     frames: Tensor,  # real frames of each clip, [N]
     words: Tensor,   # real words of each clip, [N]
+    most: tuple[int, int] | None = None,  # W and T; None: the largest, for which a host waits
 ) -> Tensor:         # weight of every frame in every word, [N, W, T]; rows of real words sum to 1
     "Share frames out to words evenly, clip by clip."
-    places = torch.arange(int(words.max()), device=words.device)[None]            # [1, W]
-    at = torch.arange(int(frames.max()), device=frames.device)                    # [T]
+    longest, last_frame = most or (int(words.max()), int(frames.max()))
+    places = torch.arange(longest, device=words.device)[None]                     # [1, W]
+    at = torch.arange(last_frame, device=frames.device)                           # [T]
     t, w = frames[:, None], words[:, None]
     first, last = places * t // w, -(-(places + 1) * t // w)                      # [N, W]
     inside = (at >= first[..., None]) & (at < last[..., None]) & (places < w)[..., None]
@@ -170,12 +173,14 @@ def to_words(
     states: Tensor,  # a vector per frame, [N, T, d]
     frames: Tensor,  # real frames of each clip, [N]
     words: Tensor,   # real words of each clip, [N]
+    longest: int | None = None,  # W; None: the largest number of words, for which a host waits
 ) -> Tensor:         # a vector per word, [N, W, d], zeros behind the last word
     "The mean of each word's share of the frames."
-    if frames.device.type == "cpu" and torch.equal(frames, words):  # a frame per word
+    if at_hand(frames) and torch.equal(frames, words):  # a frame per word
         real = torch.arange(int(words.max())) < words[:, None]
         return states[:, :real.shape[1]].masked_fill(~real[..., None], 0)
-    shares = word_shares(frames, words)
+    known = at_hand(frames) or longest is None
+    shares = word_shares(frames, words, None if known else (longest, states.shape[1]))
     real = states[:, :shares.shape[2]]
     return shares.to(real) @ torch.where(shares.any(1)[..., None], real, torch.zeros_like(real))
 

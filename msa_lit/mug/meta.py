@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data.corpus import at_hand
 from ..papers.equations import equation
 from .denoising import denoising_loss
 from .mucn import MUCN, affine
@@ -50,7 +51,7 @@ def _check_step(mucn, rates, losses, tasks):
     "Raises ValueError for rates that are not positive and for losses that are not finite."
     for name, lr in rates.items():
         if not lr > 0: raise ValueError(f"{name} is {lr}; it must be above 0")
-    if torch.isfinite(losses).all(): return
+    if not at_hand(losses) or torch.isfinite(losses).all(): return
     for task, parts in tasks.items():
         for name, part in zip(("features", "noisy", "target"), parts, strict=True):
             if not torch.isfinite(part).all():
@@ -82,7 +83,7 @@ def meta_update(
                 torch.stack([pre, post.detach()]),
                 {"unimodal": unimodal_task, "multimodal": multimodal_task})
     accepted, new = post.detach() < pre, {k: p.detach() for k, p in inner.items()}
-    if not accepted.all():
+    if not at_hand(accepted) or not accepted.all():
         grads = torch.autograd.grad(post.sum(), list(theta.values()))
         for (k, p), g in zip(theta.items(), grads, strict=True):
             verdict = accepted.view(accepted.shape + (1,) * (p.ndim - accepted.ndim))
