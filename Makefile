@@ -34,7 +34,7 @@ torture: install  # runs killed, interrupted and out of disk at every moment, ab
 processes: install # every method, piece and option in one, two and three processes; AGAIN=--resume goes on
 	$(BIN)/python tests/processes.py $(AGAIN)
 
-device: install   # all methods, pieces and text networks on a GPU that is none, about six minutes; misa and mfon in half precision are still open
+device: install   # all methods, pieces and text networks on a GPU that is none, about six minutes
 	$(BIN)/python tests/device.py
 
 shuffle: install  # notebooks in one process and in another order; each must leave it as it was

@@ -8,8 +8,10 @@ device, so everything that asks for "the GPU" gets it. The device stays for the 
 import this in a process of its own.
 """
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
@@ -226,10 +228,17 @@ class _Calls(TorchFunctionMode):
         if func in (torch.tensor, torch.as_tensor) and where == NAME:
             rest = {k: v for k, v in kwargs.items() if k != "device"}
             return func(*args, **rest).to(HERE)
-        if torch.is_autocast_enabled(NAME): args, kwargs = _autocast(func, args, kwargs)
+        if torch.is_autocast_enabled(NAME):
+            if func is F.multi_head_attention_forward: return self.inside(func, args, kwargs)
+            args, kwargs = _autocast(func, args, kwargs)
         out = func(*args, **kwargs)
         if func in (torch.lstm, torch.gru) and isinstance(args[0], Pretend): _as_cudnn(args, out)
         return out
+
+    def inside(self, func, args, kwargs):
+        "Attention is many calls, written in python; each has its types, as CUDA's autocast sees it."
+        with self, patch.object(F, "has_torch_function", lambda tensors: False):
+            return func(*args, **kwargs)
 
 
 faults: list = []  # of gradients; an error inside the backward pass would end the process
@@ -248,12 +257,21 @@ def _as_cudnn(args, out):
     if out[0].requires_grad: out[0].register_hook(look)
 
 
+_autocasts = torch.is_autocast_enabled
+
+
+def _is_autocast_enabled(kind=NAME):
+    "Without a kind torch speaks of CUDA: evaluation then leaves its kernels of one type alone."
+    return _autocasts(kind)
+
+
 @contextmanager
 def device():
     "Inside, there is a GPU, so to speak."
     torch.Generator, there_is[0] = Generator, True
     try:
-        with _Calls(), _Operations(): yield HERE
+        with _Calls(), _Operations(), \
+             patch.object(torch, "is_autocast_enabled", _is_autocast_enabled): yield HERE
     finally:
         torch.Generator, there_is[0] = _Generator, False
     if faults: raise faults.pop()

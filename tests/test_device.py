@@ -18,10 +18,11 @@ def run(*command):
 
 
 PAPERS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mfon")  # `make device` has the rest
+HALF = ("misa:bf16", "mfon:bf16")  # torch's own attention in half precision, training and answering
 
 
 def test_the_papers_methods_train_on_a_device():
-    code, said = run("device.py", *PAPERS)
+    code, said = run("device.py", *PAPERS, *HALF)
     assert code == 0, "\n".join(x for x in said.splitlines() if not x.startswith("passed"))
 
 
@@ -55,6 +56,19 @@ with device():
     assert torch.randn(3, generator=torch.Generator(HERE), device=HERE).device == HERE
     rnn.train()(x[None])[0].sum().backward()
     assert rnn.weight_hh_l0.grad.device == HERE
+with device(), torch.autocast("pretend", torch.bfloat16):  # types inside attention, as CUDA's
+    query = torch.randn(2, 3, 4).to(HERE)
+    attend = torch.nn.MultiheadAttention(4, 2, batch_first=True).to(HERE)
+    seen = []
+    plain_attention = torch.nn.functional.scaled_dot_product_attention
+    def attention(q, *args, **kwargs):
+        seen.append(q.dtype)
+        return plain_attention(q, *args, **kwargs)
+    torch.nn.functional.scaled_dot_product_attention = attention
+    out = attend(query, query, query, need_weights=False)[0]
+    torch.nn.functional.scaled_dot_product_attention = plain_attention
+    assert seen == [torch.bfloat16] and out.dtype == torch.bfloat16, (seen, out.dtype)
+    assert torch.is_autocast_enabled() and not torch.is_autocast_enabled("cpu")
 plain = torch.nn.LSTM(4, 2, batch_first=True)
 plain.load_state_dict({k: v.detach().inner for k, v in rnn.state_dict().items()})
 plain(x.inner[None])[0].sum().backward()

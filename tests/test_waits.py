@@ -1,18 +1,41 @@
-"Training steps of these methods wait for no device."
+"No training step waits for a device, but for the waits that are counted and have a reason."
 
+import pandas as pd
 import pytest
 import torch
 import waits
+from msa_lit.base.catalogue import names
 from msa_lit.model.common import LateFusion
 
-
-@pytest.mark.parametrize("name", ["self_mm", "spil", "mfon"])
-def test_a_step_waits_for_nothing(name):
-    assert {(row["waits"], row["where"]) for row in waits.rows(name)} == {(0, "")}
+TABLE = pd.read_csv(waits.TABLE).fillna("")
+MAY_WAIT = {"ugf": 1, "mug": 3, "mug_mlc": 2}  # in a step, at most; every other method never
 
 
-def test_ugf_waits_once():
-    assert [row["waits"] for row in waits.rows("ugf")] == [0, 1]
+def test_every_method_has_its_line():
+    assert set(TABLE.method) == set(names("method"))
+    assert (TABLE[TABLE.waits > 0].why != "").all()
+    most = TABLE.groupby("method").waits.max()
+    assert most[most > 0].to_dict() == MAY_WAIT
+
+
+@pytest.mark.parametrize("name", names("method"))
+def test_a_step_waits_as_often_as_the_table_says(name):
+    assert waits.rows(name) == TABLE[TABLE.method == name].to_dict("records")
+
+
+def test_a_wait_without_a_reason_is_told():
+    assert waits.reasons(["ugf.x", "mug.meta.y"]) and not waits.reasons(["ugf.x", "model.losses.z"])
+
+
+def test_counts_of_a_packed_batch_are_the_hosts():
+    steps, x = waits.Steps(), torch.randn(2, 3, 4)
+    steps.marks.put(x)
+    with waits.counting(steps):
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor([3, 2]), batch_first=True)
+        packed.batch_sizes.tolist()
+        assert not steps.now and steps.marks.has(packed.data)
+        packed.data.tolist()
+    assert sum(steps.now.values()) == 1
 
 
 @pytest.mark.parametrize(("ask", "times"), [

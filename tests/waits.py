@@ -4,10 +4,10 @@ What comes of parameters, buffers or batches is marked as lying on a device. Two
 done with it and count whatever hands one of its numbers to the host: `item`, `bool`, `tolist`,
 `cpu`, boolean indices, `nonzero` and their like. `at_hand` answers for marked values as it does on
 a GPU. What torch waits for inside one of its kernels is seen only where it is listed here, and
-forms that are taken on a CPU alone are those that run.
+forms that are taken on a CPU alone are those that run. Copies towards a device are not counted.
 
-python tests/waits.py            every method
-python tests/waits.py ugf spil   these
+python tests/waits.py            every method; writes results/bench/waits.csv
+python tests/waits.py ugf spil   these; writes nothing
 """
 
 import os
@@ -40,6 +40,14 @@ ASK = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "
        "unique_consecutive", "bincount", "repeat_interleave", "_linalg_eigh", "_linalg_svd",
        "linalg_eig", "linalg_inv_ex", "_linalg_check_errors", "_pack_padded_sequence"}
 INDEXED = {"index", "index_put", "index_put_", "_unsafe_index", "_index_put_impl_"}
+WHY = {  # what may wait, and why it does
+    "ugf.": "masking and modulation take a batch's confidences as numbers: dropout's rate comes "
+            "from the host. One transfer for all of them",
+    "mug.meta.": "only a refused step pays for a second derivative: the host asks which were",
+    "mug.method.": "stage 2 takes steps of its own: it asks whether a pass over the clips is over, "
+                   "and hands its losses to the log",
+}
+TABLE = ROOT / "results" / "bench" / "waits.csv"
 TAKE = {torch.Tensor.tolist, torch.Tensor.numpy, torch.Tensor.cpu, torch.Tensor.__array__}
 
 
@@ -87,7 +95,8 @@ class Operations(TorchDispatchMode):
             self.count(name, place())
         out = func(*args, **kwargs)
         if given:
-            self.marks.put(*tree_leaves(out))
+            kept = out[:1] if name == "_pack_padded_sequence" else out  # its counts are the host's
+            self.marks.put(*tree_leaves(kept))
         return out
 
     def asks(self, name, args, kwargs):
@@ -178,17 +187,25 @@ def waits(name, **options):
     return found
 
 
+def reasons(places):
+    "Why these wait; nothing where one of them has no reason."
+    known = [next((why for k, why in WHY.items() if p.startswith(k)), "") for p in places]
+    return "; ".join(dict.fromkeys(known)) if all(known) else ""
+
+
 def rows(name):
     "Lines of the table."
     return [{"method": name, "stage": stage, "waits": sum(found.values()),
-             "where": "; ".join(f"{k} {n}" for k, n in sorted(found.items()))}
+             "where": "; ".join(f"{k} {n}" for k, n in sorted(found.items())),
+             "why": reasons(sorted(found))}
             for stage, found in waits(name).items()]
 
 
 def main():
     asked = sys.argv[1:]
     table = pd.DataFrame([row for name in asked or names("method") for row in rows(name)])
-    print(table.to_string(index=False))
+    print(table.drop(columns="why").to_string(index=False))
+    if not asked: table.to_csv(TABLE, index=False)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..base.types import Numbers, Tensors
+from ..data.corpus import at_hand
 from ..papers.equations import equation
 
 # %% auto #0
@@ -109,8 +110,9 @@ def denoising_batch(
         raise ValueError(f"b={b}: a batch of {len(batch)} needs {extra} other clips, but of {size} "
                          f"only {size - len(batch)} are left; "
                          f"use b <= {max(size // max(len(batch), 1) - 1, 0)} or a smaller batch")
-    free = torch.ones(size, dtype=torch.bool,
-                      device=batch.device).index_fill_(0, batch, False).nonzero().squeeze(1)
+    taken = torch.zeros(size, dtype=torch.uint8, device=batch.device).index_fill_(0, batch, 1)
+    if at_hand(taken): free = (taken == 0).nonzero().squeeze(1)
+    else: free = taken.argsort(stable=True)[:size - len(batch)]  # how many is known, nobody waits
     chosen = torch.randperm(len(free), generator=generator, device=batch.device)[:extra]
     return torch.cat([batch, free[chosen]])
 

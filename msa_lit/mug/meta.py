@@ -236,7 +236,7 @@ def direct_update(
     _check_step(mucn, {"inner_lr": inner_lr, "outer_lr": outer_lr}, torch.stack([pre, post]),
                 {"unimodal": unimodal_task, "multimodal": multimodal_task})
     accepted = post < pre
-    for i in (~accepted).nonzero().squeeze(1).tolist():
+    for i in (i for i, yes in enumerate(accepted.tolist()) if not yes):
         theta, there = ({k: p[i] for k, p in q.items()} for q in (params, new))
         g, _ = gradients(mucn, there, _single(after, i))
         h = {} if first_order else hessian_product(

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.corpus import Corpus, Split, make_batch
+from ..data.corpus import Corpus, Split, at_hand, make_batch
 from ..model.encoders import Encoder
 from ..papers.equations import equation
 from ..base.files import csv_style, replace_files
@@ -199,10 +199,19 @@ class LabelMemory(nn.Module):
                               | {f"projected {m}": x for m, x in bridged.items()}, y, self.rho)
         self.x, self.bridge = pad_features(vectors), pad_features(bridged)   # [M, n, d]
         self.said, self.y = torch.stack(list(said.values())), y.expand(len(self.names), -1)
+        self.known = {k: int(getattr(self, k)) for k in ("key", "tick", "epoch")}
+
+    def number(self, name): # "key", "tick" or "epoch" -> int, without waiting for a device
+        held = getattr(self, name)
+        return int(held) if at_hand(held) else self.known[name]
+
+    def count(self, name): # "tick" or "epoch": one more
+        getattr(self, name).add_(1)
+        self.known[name] += 1
 
     def stream(self): # a generator for this step
-        self.tick += 1
-        return torch.Generator(self.y.device).manual_seed(int(self.key) + int(self.tick))
+        self.count("tick")
+        return torch.Generator(self.y.device).manual_seed(self.number("key") + self.number("tick"))
 
     @torch.no_grad()
     def answer(self): # -> corrected labels [M, n]
@@ -215,8 +224,8 @@ class LabelMemory(nn.Module):
 
     def finish_epoch(self):
         self.labels.copy_(self.answer())
-        self.trajectory[int(self.epoch)] = self.labels
-        self.epoch += 1
+        self.trajectory[self.number("epoch")] = self.labels
+        self.count("epoch")
         self.visited.zero_()
 
 # %% ../../nbs/44_mug.method.ipynb #human
@@ -233,7 +242,7 @@ class LabelLearner(LabelMemory):
     options: Any  # MUGOptions, or those of another learner
 
     def target(self, index): # rows [b] -> [M, b]
-        o, epoch, y = self.options, int(self.epoch), self.y[:, index]
+        o, epoch, y = self.options, self.number("epoch"), self.y[:, index]
         switch = max(o.meta_epochs // 2, 1)
         if epoch < switch: return y
         lam = mixing_weight(epoch, o.lambda_init, switch if o.count_from == "switch" else 0)
@@ -244,9 +253,10 @@ class LabelLearner(LabelMemory):
         self.visited[index] = True
         step = self.update(index, self.stream())
         self.stack.put(step.params)
-        refused = (1 - torch.as_tensor(step.accepted).float()).tolist()
-        return {"pre": step.pre.mean().item(), "post": step.post.mean().item()} | {
-            f"refused_{m}": r for m, r in zip(self.names, refused, strict=True)}
+        refused = 1 - torch.as_tensor(step.accepted).float()
+        names = ("pre", "post", *(f"refused_{m}" for m in self.names))
+        values = torch.cat([torch.stack([step.pre.mean(), step.post.mean()]), refused])
+        return dict(zip(names, values.tolist(), strict=True))  # in one transfer
 
     def update(self, index, stream): return meta_training(self, index, stream)
 
