@@ -543,7 +543,8 @@ FULL_RUNS = "the full method on 1284 clips of three kinds, beta as in Table 2"
                           at_full_weight(*STAGE3), range(8))} | smaller(errors(*STAGE3)),
        control=lambda rows: below(
            "MAE, true minus copied labels", rows["true labels"] - rows["labels copied"], "mae"),
-       reason="at the printed weight even true labels hardly move the error; at the full one they do")
+       reason="at the printed weight even true labels hardly move the error; at the full one they "
+       "do")
 def stage3(
     seed: int, # of everything that is drawn
 ) -> Row:      # one row

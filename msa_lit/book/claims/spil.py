@@ -632,7 +632,8 @@ READERS = {  # models that can see whether words and frames match
     "ef_lstm": dict(epochs=10),
     "mult": dict(common_width=16, heads=2, layers=1, memory_layers=1, epochs=10, lr=3e-3),
 }
-FAINT = {"noise": {"text": 1.5, "audio": 2.0, "vision": 2.0}, "kappa": {"audio": 0.5, "vision": 0.5}}
+FAINT = {"noise": {"text": 1.5, "audio": 2.0, "vision": 2.0},
+         "kappa": {"audio": 0.5, "vision": 0.5}}
 
 def one_order(
     corpus,     # from simulate(aligned=True): a frame of either kind per word
@@ -642,9 +643,10 @@ def one_order(
     rng, splits = np.random.default_rng(seed), {}
     for name, split in corpus.splits.items():
         at = split.sequences["audio"].offsets
-        order = np.concatenate([a + rng.permutation(b - a) for a, b in zip(at, at[1:], strict=False)])
+        clips = list(zip(at[:-1], at[1:], strict=True))
+        order = np.concatenate([a + rng.permutation(b - a) for a, b in clips])
         words = np.array(" ".join(split.text).split())[order]
-        text = tuple(" ".join(words[a:b]) for a, b in zip(at, at[1:], strict=False))
+        text = tuple(" ".join(words[a:b]) for a, b in clips)
         sequences = {m: Ragged(x.values[order], x.offsets) for m, x in split.sequences.items()}
         splits[name] = replace(split, text=text, sequences=sequences)
     return replace(corpus, splits=splits)
