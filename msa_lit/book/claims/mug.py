@@ -36,7 +36,7 @@ from ...measure.statistics import linear_probe
 
 # %% auto #0
 __all__ = ['READINGS', 'SIGMA_LABEL', 'KAPPA', 'RHO', 'EPOCHS', 'STAGE_RATES', 'LABEL_WORLDS', 'FEW_WORLDS', 'GIVEN',
-           'SMALL_SIZES', 'STAGE_1_WORLDS', 'GAP_PARTS', 'STAGE_1', 'COUNT_FROM', 'LAMBDAS', 'MLC_RATES', 'FEW',
+           'SMALL_SIZES', 'STAGE_1_WORLDS', 'GAP_PARTS', 'STAGE_1', 'COUNT_FROM', 'LAMBDAS', 'MLC_RATES', 'FEW_CLIPS',
            'STAGE3', 'FULL_RUNS', 'SWEEP', 'PRINTED', 'PRINTED_RATIO', 'given_vectors', 'stage1_labels', 'same_decay',
            'learner_for', 'best_labels', 'learn_labels', 'modality_mean', 'stage1_vectors', 'change', 'gap_measures',
            'gap', 'encoder_gradient', 'gradient_stop', 'noise', 'per_kind', 'teachable', 'closer', 'from_vectors',
@@ -509,7 +509,7 @@ def errors(
     "Test MAE of some trials, a row per seed."
     return Joined(((MUG_TRIALS, list(names)),), lambda t: {name: t["mae"][name] for name in names})
 
-FEW: Named = {"sizes": (120, 40, 200), "batch_size": 8}  # (1 + 10) x 8 = 88 clips at a time
+FEW_CLIPS: Named = {"sizes": (120, 40, 200), "batch_size": 8}  # (1 + 10) x 8 = 88 clips at a time
 
 def smaller(
     rows: Joined,  # of the base world, which has MOSI's size
@@ -518,7 +518,7 @@ def smaller(
     return {"small": ("the full method on 352 clips of three kinds, the fewest that it can draw",
                       rows.under("small", sizes=SMALL_SIZES), range(8)),
             "few": ("the full method on 120 clips in batches of 8, where a second task should "
-                    "help most", rows.under("few", **FEW), range(12))}
+                    "help most", rows.under("few", **FEW_CLIPS), range(12))}
 
 def at_full_weight(
     *arms: str,  # at the printed weight of the unimodal tasks
