@@ -299,6 +299,7 @@ def suite(bench):
         done = subprocess.run(command, env=whole, cwd=ROOT, capture_output=True, text=True)
         told[f"{name}_s"] = round(time.monotonic() - began)
         told[f"{name}_passed"] = not done.returncode
+        if done.returncode: print(done.stdout[-4000:], done.stderr[-1000:], flush=True)
     minutes = (told["nbdev_test_s"] + told["pytest_s"]) / 60
     return told | {"minutes": round(minutes, 1)} | {
         "limits": held_to({"minutes": round(minutes, 1)}, {"minutes": 20})}
