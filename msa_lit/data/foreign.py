@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -148,6 +149,7 @@ def npz_tables(
 ) -> ByName:         # fold name -> FoldTable
     "Understand an archive; raises CorpusError for names that tell no fold."
     folds: dict[str, dict] = {}
+    if not is_zipfile(path): log.stop("", "", "it is no archive such as numpy's savez writes")
     with np.load(path, allow_pickle=False) as archive:
         for key in archive.files:
             fold, field = _taken_apart(key)

@@ -720,7 +720,7 @@ def parameter_groups(
     model: nn.Module,      # anything; the parameters of `PretrainedText` inside it are found
     lr: float,             # rate of everything else
     text_lr: float,        # rate of pretrained text networks
-    weight_decay: float,   # for weights; biases and norms get 0
+    weight_decay: float,   # for weights and `in_proj_bias`; other biases and norms get 0
 ) -> list:                 # groups for a torch optimiser, each with a "name"
     "Sort trainable parameters into pretrained or not, decayed or not."
     pretrained, neutral = set(), set()
