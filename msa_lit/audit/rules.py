@@ -64,6 +64,7 @@ def _two_classes(counts, kind):
     return {"_has0": (above + zero, below), "_non0": (above, below),
             "": (above, zero + below)}[kind]
 
+# %% ../../nbs/03_audit.rules.ipynb #split-labels-code
 @cache
 def _packaged_labels(scheme):
     "Labels of a test split in the package, or None."
@@ -98,6 +99,7 @@ def split_of_labels(
     return TestSplit(scheme, len(y), (int((y > 0).sum()), int((y == 0).sum()), int((y < 0).sum())),
                      y, source)
 
+# %% ../../nbs/03_audit.rules.ipynb #split-any-code
 def test_split(
     scheme: str,  # "mosi", "mosei" or "sims"
     labels=None,  # own test labels, [N], or the path of a file with them
@@ -305,6 +307,7 @@ def check_constant(job: Job):  # -> iterator of Flag
             yield Flag(name, "corr", "constant", GRADES[3],
                        "a correlation of 0: predictions that do not vary, or at random")
 
+# %% ../../nbs/03_audit.rules.ipynb #pairs-code
 def check_pairs(job: Job):  # -> iterator of Flag
     "Acc-2 and F1 that do not go together."
     flat = {(f.row, f.metrics) for f in job.constant}
@@ -326,6 +329,7 @@ def _similar(job, i, metric):
                     else np.nan)
     return max(SIMILAR, np.nan_to_num(spread) * (runs - 1) / runs**0.5)
 
+# %% ../../nbs/03_audit.rules.ipynb #counts-code
 def check_counts(job: Job):  # -> iterator of Flag
     "Accuracies that no count of hits gives."
     for i, name, held in job.rows():
