@@ -236,7 +236,7 @@ class _Calls(TorchFunctionMode):
         return out
 
     def inside(self, func, args, kwargs):
-        "Attention is many calls, written in python; each has its types, as CUDA's autocast sees it."
+        "Attention is many calls, written in python; CUDA's autocast sees each of them."
         with self, patch.object(F, "has_torch_function", lambda tensors: False):
             return func(*args, **kwargs)
 

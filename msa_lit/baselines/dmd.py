@@ -68,7 +68,8 @@ class Decoupling(MulT):
         return Residual(n * n * self.options.common_width, self.options.output_dropout)
 
     def attended(self, modality: str, states: Tensor, lengths: Tensor) -> Tensor: # -> [N, d]
-        own = may_look(lengths, lengths, self.options.future, (states.shape[1],) * 2)
+        longest = states.shape[1]
+        own = may_look(lengths, lengths, self.options.future, (longest, longest))
         return pool(self.own[modality](states, None, own), lengths, "last")
 
     def forward(self, batch: Batch) -> Output: # prediction [N], feature [N, n n d]

@@ -121,6 +121,6 @@ class TokenReader(Encoder):
         k = len(self.tokens)
         longest = int(lengths.max()) if at_hand(lengths) else states.shape[1]
         x = lead(self.tokens, self.map(states[:, :longest]))
-        allowed = may_look(lengths + k, lengths + k, most=(x.shape[1],) * 2)
+        allowed = may_look(lengths + k, lengths + k, most=(x.shape[1], x.shape[1]))
         for layer in self.layers[:-1]: x = layer(x, x, allowed)
         return self.layers[-1](x[:, :k], x, allowed[:, :k]).flatten(1)

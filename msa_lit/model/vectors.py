@@ -179,8 +179,8 @@ def to_words(
     if at_hand(frames) and torch.equal(frames, words):  # a frame per word
         real = torch.arange(int(words.max())) < words[:, None]
         return states[:, :real.shape[1]].masked_fill(~real[..., None], 0)
-    known = at_hand(frames) or longest is None
-    shares = word_shares(frames, words, None if known else (longest, states.shape[1]))
+    most = None if at_hand(frames) or longest is None else (longest, states.shape[1])
+    shares = word_shares(frames, words, most)
     real = states[:, :shares.shape[2]]
     return shares.to(real) @ torch.where(shares.any(1)[..., None], real, torch.zeros_like(real))
 
