@@ -77,3 +77,9 @@ def test_a_copy_is_found_whatever_its_names(tmp_path):
     assert twice(paths) == [["one.py:2 f", "other.py:4 h"], ["one.py:3 f", "other.py:5 h"]]
     (tmp_path / "other.py").write_text(other.replace("x + 1", "x + 2").replace("= z", "= -z"))
     assert not twice(paths)  # a number and a sign are no names
+
+
+def test_a_baseline_is_short():
+    lengths = {p.name: len(p.read_text(encoding="utf8").splitlines())
+               for p in (ROOT / "msa_lit" / "baselines").glob("*.py")}
+    assert len(lengths) > 15 and {n: k for n, k in lengths.items() if k >= 150} == {}

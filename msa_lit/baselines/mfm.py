@@ -17,20 +17,10 @@ from ..data.corpus import Batch
 from ..model.contract import Output, method
 from ..model.encoders import pool
 from ..model.options import check_least, check_shares
-from ..model.vectors import each_of
+from ..model.vectors import each_of, kernel_gap
 
 # %% auto #0
-__all__ = ['FACTORS', 'kernel_gap', 'Retell', 'retold_error', 'Factors', 'MFMOptions', 'MFM']
-
-# %% ../../nbs/63_baselines.mfm.ipynb #mmd
-def kernel_gap(
-    a: Tensor, # a cloud, [N, d]
-    b: Tensor, # another one, [M, d]
-) -> Tensor:   # scalar, 0 for equal clouds
-    "Maximum mean discrepancy under a Gaussian kernel whose width grows with d."
-    def k(x, y):
-        return torch.exp(-(x[:, None] - y).square().sum(-1) / x.shape[1] ** 2).mean()
-    return k(a, a) + k(b, b) - 2 * k(a, b)
+__all__ = ['FACTORS', 'Retell', 'retold_error', 'Factors', 'MFMOptions', 'MFM']
 
 # %% ../../nbs/63_baselines.mfm.ipynb #back
 class Retell(nn.Module):

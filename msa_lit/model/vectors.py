@@ -21,8 +21,8 @@ from .options import ModelOptions, ModelSpec
 
 # %% auto #0
 __all__ = ['Frames', 'PooledDNN', 'run_two_ways', 'TwoWayLSTM', 'Ends', 'Mapped', 'TwoLayers', 'outer_product', 'word_shares',
-           'to_words', 'moment_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of', 'make_states',
-           'StateMethod', 'VectorMethod']
+           'to_words', 'moment_gap', 'kernel_gap', 'correlation', 'check_modalities', 'pick_guide', 'each_of',
+           'make_states', 'StateMethod', 'VectorMethod']
 
 # %% ../../nbs/05_model.vectors.ipynb #frames
 class Frames(Encoder):
@@ -197,6 +197,16 @@ def moment_gap(
     for k in range(2, moments + 1):
         gaps.append((centred[0] ** k).mean(0) - (centred[1] ** k).mean(0))
     return cast(Tensor, sum(torch.linalg.vector_norm(g) for g in gaps))
+
+# %% ../../nbs/05_model.vectors.ipynb #mmd
+def kernel_gap(
+    a: Tensor, # a cloud, [N, d]
+    b: Tensor, # another one, [M, d]
+) -> Tensor:   # scalar, 0 for equal clouds
+    "Maximum mean discrepancy under a Gaussian kernel whose width grows with d."
+    def k(x, y):
+        return torch.exp(-(x[:, None] - y).square().sum(-1) / x.shape[1] ** 2).mean()
+    return k(a, a) + k(b, b) - 2 * k(a, b)
 
 # %% ../../nbs/05_model.vectors.ipynb #correlation
 def correlation(
