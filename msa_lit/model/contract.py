@@ -54,8 +54,12 @@ class Losses(dict):
         self,
         more: Mapping[str, Tensor],  # other names -> scalars
     ) -> Losses:                     # these terms and those; the new ones are added to the total
-        "Add terms."
+        "Add terms; `|` does so, too. Raises ValueError for a name that is there already."
+        if twice := sorted(self.keys() & more.keys()):
+            raise ValueError(f"the terms {twice} are there already; give the new ones other names")
         return Losses({**self, **more}, cast(Tensor, sum(more.values(), self.total)))
+
+    __or__ = plus  # a dict's own would lose the total without a word
 
 # %% ../../nbs/04_model.contract.ipynb #stage
 @dataclass(frozen=True)
