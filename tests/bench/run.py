@@ -290,7 +290,7 @@ def overhead(bench): return piece(bench, "overhead")
 
 @row("All notebooks and all tests, one after the other")
 def suite(bench):
-    told, whole = {}, {**bench.environment, "PYTHONPATH": str(ROOT)}
+    told, whole = {}, {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}  # a user's
     nbdev = [str(Path(sys.executable).with_name("nbdev_test")), "--do_print"]
     for name, command in {"nbdev_test": nbdev,
                           "pytest": [sys.executable, "-m", "pytest", "-q", "tests"]}.items():
