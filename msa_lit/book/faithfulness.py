@@ -5,7 +5,7 @@
 # %% ../../nbs/98_book.faithfulness.ipynb #imports
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,5 +87,8 @@ def explain_all(
     return held
 
 if __name__ == "__main__" and "__file__" in globals():
-    explain_all(sys.argv[1], [m for w in sys.argv[2:3] for m in w.split(",") if m] or EXPLAINED,
-                [int(s) for w in sys.argv[3:4] for s in w.split(",")] or SEEDS)
+    parser = argparse.ArgumentParser(description=explain_all.__doc__)
+    parser.add_argument("path", help="result file, for example results/faithfulness/rows.csv")
+    parser.add_argument("--methods", nargs="+", default=EXPLAINED, choices=EXPLAINED)
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    explain_all(**vars(parser.parse_args()))

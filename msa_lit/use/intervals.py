@@ -5,8 +5,8 @@
 # %% ../../nbs/97_use.intervals.ipynb #imports
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,4 +154,7 @@ def measure_coverage(
         write_text(Path(path), held.to_csv(index=False))
     return held
 
-if __name__ == "__main__" and "__file__" in globals(): measure_coverage(sys.argv[1])
+if __name__ == "__main__" and "__file__" in globals():
+    parser = argparse.ArgumentParser(description=measure_coverage.__doc__)
+    parser.add_argument("path", help="result file, for example results/intervals/coverage.csv")
+    measure_coverage(parser.parse_args().path)
