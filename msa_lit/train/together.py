@@ -120,7 +120,7 @@ def ends(
     "Train every sitting, in one of several processes."
     without_text_dropout()
     if exact: in_double()
-    for kind, name, cls in own: (METHODS, PIECES)[kind][name] = cls
+    _register(own)
     corpus = simulate(n=(52, 16, 16), seed=3)
     return [_end(s, corpus) for s in sittings]
 
@@ -135,6 +135,9 @@ def _end(sitting, corpus, calm=None):
     return {"weights": {k: felt(k, v.numpy()) for k, v in run.state.items()},
             "predictions": {k: heads[k].to_numpy() for k in heads},
             "history": {k: numbers[k].to_numpy() for k in numbers}}
+
+def _register(own): # classes that travelled here
+    for kind, name, cls in own: (METHODS, PIECES)[kind][name] = cls
 
 # %% ../../nbs/08_train.together.ipynb #rows
 COMPARED = ("weights", "predictions", "history")
@@ -225,7 +228,7 @@ class Nudged(Calm):
 
 def _nudged(sittings, draws, own):
     without_text_dropout()
-    for kind, name, cls in own: (METHODS, PIECES)[kind][name] = cls
+    _register(own)
     corpus, rows = simulate(n=(52, 16, 16), seed=3), []
     for s in sittings:
         still: Any = _end(s, corpus)
@@ -255,7 +258,7 @@ def _interval(differences, miss=0.01): # of the mean
 
 # %% ../../nbs/08_train.together.ipynb #measured
 def _measured(names, seeds, dropout, measure, own):
-    for kind, known, cls in own: (METHODS, PIECES)[kind][known] = cls
+    _register(own)
     corpus = simulate(n=(52, 16, 16), seed=3)
     def ending(name, seed):
         options: Named = Sitting(name).brief | {"dropout": dropout, "seed": seed}
