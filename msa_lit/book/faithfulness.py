@@ -89,6 +89,6 @@ def explain_all(
 if __name__ == "__main__" and "__file__" in globals():
     parser = argparse.ArgumentParser(description=explain_all.__doc__)
     parser.add_argument("path", help="result file, for example results/faithfulness/rows.csv")
-    parser.add_argument("--methods", nargs="+", default=EXPLAINED, choices=EXPLAINED)
+    parser.add_argument("--methods", nargs="+", default=EXPLAINED)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     explain_all(**vars(parser.parse_args()))
