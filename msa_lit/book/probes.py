@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..base.types import ByName, Named, Row
-from ..data.corpus import Split, make_batch
+from ..data.corpus import Corpus, Split, make_batch
 from ..model.losses import info_nce
 from ..model.contract import Method, method
 from ..train.runs import read
@@ -23,8 +24,8 @@ from ..measure.statistics import linear_probe, r_squared
 from ..simulate.world import truth_of
 
 # %% auto #0
-__all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairAlignment', 'PairContrast', 'weighted',
-           'measure_arm', 'arm_key', 'run_arms']
+__all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairAlignment', 'PairContrast', 'ToldPrivate',
+           'weighted', 'measure_arm', 'arm_key', 'run_arms']
 
 # %% ../../nbs/34_book.probes.ipynb #encode
 @torch.no_grad()
@@ -77,9 +78,29 @@ class PairContrast(SPIL):
         self.alignment = PairAlignment(self.widths, "V-A", self.options.weights,
                                        self.options.common_width)
 
+# %% ../../nbs/34_book.probes.ipynb #told
+@dataclass(frozen=True)
+class ToldPrivate(Trial):
+    "An arm that is asked for a modality's private latent in the place of the sentiment."
+    told: str = "audio"  # the modality
+
+    def simulate(
+        self,
+        seed: int,  # of the corpus
+        **shared,   # n and knobs of all trials
+    ) -> Corpus:    # as for any trial, with other labels
+        "The trial's corpus, labelled with the first number of the private latent."
+        corpus = super().simulate(seed, **shared)
+        def labelled(name):
+            asked = truth_of(corpus, name)["private"][self.told][:, 0].clip(-3, 3)
+            split = corpus.splits[name]
+            return replace(split, labels=split.labels | {"multimodal": asked.astype(np.float32)})
+        return replace(corpus, splits={name: labelled(name) for name in corpus.splits})
+
 # %% ../../nbs/34_book.probes.ipynb #row
 MODES = {"none": Trial("self_mm"), "pairs": Trial("spil_pairs", {"modes": "V-A"}),
-         "more clips": Trial("self_mm", world={"n": (1600, 100, 800)}),  # the other control
+         "more clips": Trial("self_mm", world={"n": (1600, 100, 800)}),  # a control of the error
+         "told": ToldPrivate("self_mm"),
          **{modes: Trial("spil", {"modes": modes}) for modes in TABLE_II}}
 
 def weighted(
@@ -88,7 +109,7 @@ def weighted(
 ) -> Trial:
     "An arm of the mode experiment."
     arm, weights = MODES[modes], dict(shared_weight=weight, private_weight=weight)
-    return Trial(arm.method, arm.options | (weights if arm.options else {}), (), arm.world)
+    return replace(arm, options=arm.options | (weights if arm.options else {}))
 
 def measure_arm(
     trial: Trial,                    # from `weighted`

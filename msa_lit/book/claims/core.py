@@ -67,6 +67,7 @@ class Finding:
     sign: int = 1         # 1: claimed above null, -1: below, 0: near it
     parts: tuple = ()     # Findings of which this is the weakest
     part: str = ""        # the words of that weakest one
+    blind: bool = False   # its own positive control is not shown
 
     def __post_init__(self):
         if self.state not in STATES:
@@ -452,8 +453,8 @@ def judged(
     c = known(id)
     if c.judge is None: return Judged(world, [], None, decide([]))
     findings, control = jointly(c.judge(rows)), c.control(rows) if c.control else None
-    if not c.proof and (control is None or control.state != "shown"):
-        findings = [without_control(f) for f in findings]
+    dark = not c.proof and (control is None or control.state != "shown")
+    findings = [without_control(f) if dark or f.blind else f for f in findings]
     return Judged(world, findings, control, decide(findings, c.proof))
 
 def judged_everywhere(

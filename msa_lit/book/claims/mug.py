@@ -54,13 +54,14 @@ def given_vectors(
     width: int = 8,  # d_m
     kappa: float = KAPPA,  # sd of u around y
     bridge: float = 0.5,   # error of what a fused network knows of y
+    blur: float = 1.0,     # factor on the errors of the readings
 ) -> tuple:          # y [n], u [3, n], x_m [3, n, d_m], x_m' [3, n, d_m], predictions [3, n]
     "Labels, true unimodal sentiments and the vectors that stage 2 would find stored."
     g = torch.Generator().manual_seed(seed)
     def normal(*shape): return torch.randn(*shape, generator=g)
     y = (SIGMA_LABEL * normal(n)).clamp(-RHO, RHO)
     u = (y + kappa * normal(3, n)).clamp(-RHO, RHO)
-    nu = torch.tensor(list(READINGS.values()))[:, None]
+    nu = blur * torch.tensor(list(READINGS.values()))[:, None]
     ways = normal(3, 1, width)
     def show(value): return torch.tanh(0.4 * value[..., None] * ways + 0.1 * normal(3, n, width))
     heard = torch.where(nu.isinf(), 0.0, u + nu.nan_to_num(posinf=0.0) * normal(3, n))
@@ -101,12 +102,14 @@ def learner_for(
     kappa: float = KAPPA,      # of the given vectors
     bridge: float = 0.5,       # of the given vectors
     n: int = 400,              # given clips
+    blur: float = 1.0,         # of the given vectors
+    scatter: float = 0.0,      # error of the labels' starts around y; 0: they start at y
     **options,                 # of MUGOptions
 ) -> tuple:                    # (LabelLearner with stored vectors, y [n], u [3, n])
     "A label learner, ready to start."
     if real: y, u, *stored = stage1_labels(seed)
     else:
-        y, u, *parts = given_vectors(seed, n, kappa=kappa, bridge=bridge)
+        y, u, *parts = given_vectors(seed, n, kappa=kappa, bridge=bridge, blur=blur)
         stored = [dict(zip(READINGS, part, strict=True)) for part in parts]
     torch.manual_seed(seed)
     vectors, bridged, said = stored
@@ -116,7 +119,9 @@ def learner_for(
     else:
         read = {k: v for k, v in chosen.items() if k in MLCOptions.__dataclass_fields__}
         learner = MLCLearner(*facts, MLCOptions(meta_lr=rate, **read))
-    learner.labels.copy_(y)
+    apart = torch.Generator().manual_seed(seed + 1_000_000)  # seed itself drew y
+    stray = torch.randn(3, len(y), generator=apart)
+    learner.labels.copy_((y + scatter * stray).clamp(-RHO, RHO))
     learner.store(vectors, bridged, said, y)
     return learner, y, u
 
@@ -125,12 +130,14 @@ LABEL_WORLDS = {
     "near": ("unimodal sentiments nearer to y, deviation 0.5", {"kappa": 0.5}),
     "bridge-1.0": ("fused vectors that know y with an error of 1.0", {"bridge": 1.0}),
     "bridge-1.5": ("fused vectors that know y with an error of 1.5", {"bridge": 1.5}),
+    "noisier": ("readings with twice the error", {"blur": 2.0}),
+    "scattered": ("labels start a point away from y, at random", {"scatter": 1.0}),
     "scaled": ("last layer scaled, so that adding nothing is the identity", {"scale": True}),
     "stage-1": ("vectors of a trained stage 1, 352 clips of three kinds", {"real": True}),
     "stage-1-scaled": ("vectors of a trained stage 1, last layer scaled",
                        {"real": True, "scale": True}),
 }
-FEW_WORLDS = {w: LABEL_WORLDS[w] for w in ("mosi", "near", "stage-1")}
+FEW_WORLDS = {w: LABEL_WORLDS[w] for w in ("mosi", "near", "noisier", "stage-1")}
 GIVEN = "stage 2 on given vectors, 400 clips, deviation 0.9, fused error 0.5, last layer as printed"
 
 # %% ../../../nbs/72_book.claims.mug.ipynb #learned
@@ -616,7 +623,9 @@ PRINTED_RATIO = 1.16 / 0.86
                      above("the same, minus the printed ratio less a tenth",
                            rows["ratio"] - PRINTED_RATIO + 0.1, "relative")],
        world="a step on 32 clips, small text network trained from scratch",
-       worlds={"minilm": ("the same behind MiniLM", {"text": "minilm", "repeats": 3})},
+       worlds={"minilm": ("the same behind MiniLM", {"text": "minilm", "repeats": 3}),
+               "bert": ("the same behind a network of BERT-base's shape, weights at random",
+                        {"text": "random:bert", "repeats": 3}, range(8))},
        reason="the seconds themselves belong to the authors' machine",
        control=lambda rows: above("time of Self-MM over time of MUG", rows["ratio"], "relative", 1))
 def step_ratio(

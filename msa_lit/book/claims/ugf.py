@@ -92,6 +92,7 @@ FITTING = {  # worlds of claims about confidences in training
              {"n": (1284, 229, 8), "epochs": 15}, range(10)),
     "honest": ("ugf before it can learn by heart: 1284 clips, three epochs, words much cleaner",
                {"n": (1284, 229, 8), "epochs": 3, "knobs": NOISY}, range(10)),
+    "noisier": ("the same, words much cleaner, voice and face much noisier", {"knobs": NOISY}),
 }
 
 TRAINED = "ugf as it trains, 640 clips, twenty epochs; words cleanest, face noisiest"
@@ -153,8 +154,8 @@ def _u_gap(rows):
        "in training, u of the cleanest modality above that of the noisiest",
        lambda rows: [above("u of the words minus that of the face", _u_gap(rows), "factor")],
        source=_ROWS_OF_U1, world=TRAINED, ours=True, control=unseen_order,
-       worlds={w: (about, _ROWS_OF_U1.under(w, **knobs), seeds)
-               for w, (about, knobs, seeds) in FITTING.items()},
+       worlds={w: (about, _ROWS_OF_U1.under(w, **knobs), *seeds)
+               for w, (about, knobs, *seeds) in FITTING.items()},
        reason="that the order of u is that of a, and that constants drop out, is algebra")
 def relative(
     seed: int, # of corpus, weights, order and bursts
@@ -210,9 +211,10 @@ def in_method(
     rate: float = 0.0,  # share of batches in which the voice is hit
     n: int = 320,       # training clips
     epochs: int = 10,   # of the fusion stage
+    knobs: Named = NOISY,  # of the corpus
 ) -> tuple:             # (modality -> confidences [steps], hit [steps])
     "Confidences that `ugf` measures while it trains on a small corpus."
-    corpus = small_corpus(seed, n=(n, 64, 64), **NOISY)
+    corpus = small_corpus(seed, n=(n, 64, 64), **knobs)
     rows = trace_confidence(corpus, seed, burst="audio" if rate else "", rate=rate,
                             pretrain_epochs=1, epochs=epochs, patience=epochs)
     a = rows.pivot(index="step", columns="modality", values="a")
@@ -223,6 +225,7 @@ WORLDS = {"settled": settled, "learning": learning, "method": in_method}
 IN_METHOD = {  # worlds in which the method's part is another one
     "mosi": ("the same, ugf on 1284 clips, fifteen epochs", {"n": 1284, "epochs": 15}, range(10)),
     "honest": ("the same, ugf while it learns: 1284 clips, two epochs", {"n": 1284, "epochs": 2}),
+    "nearer": ("the same, ugf where the noises lie nearer together (0.4, 0.7, 1.0)", {"knobs": {}}),
 }
 
 # %% ../../../nbs/71_book.claims.ugf.ipynb #guidance

@@ -169,11 +169,11 @@ def map_figure(
 ASSUMPTIONS = {  # what a world changes -> names of worlds
     "clips": ("mosi", "small", "few"), "length of training": ("honest", "long"),
     "what words say": ("words", "speaks", "speaks-weight-1", "faint"),
-    "how far apart": ("near", "apart"), "fused vectors": ("bridge-1.0", "bridge-1.5"),
-    "last layer": ("scaled",), "trained stage 1": ("stage-1", "stage-1-scaled"),
+    "noise": ("noisier", "nearer"), "how far apart": ("near", "apart"), "fused vectors": ("bridge-1.0", "bridge-1.5"),
+    "starts": ("scattered",), "last layer": ("scaled",), "trained stage 1": ("stage-1", "stage-1-scaled"),
     "weight": ("weight-10", "weight-100", "weight-1000", "weight-10000", "beta-1",
                "speaks-weight-100"),
-    "temperature, batch, network": ("sharp", "large", "minilm", "attention"),
+    "temperature, batch, network": ("sharp", "large", "minilm", "bert", "attention"),
 }
 
 def carried(

@@ -156,6 +156,9 @@ MOSI_ARMS = {  # one suspect away at a time
     "light contrast": Trial("mfon", {"beta": 0.005}),
     "dropout on the text": Trial("mfon", {"text_dropout": 0.3}),
     "mfon": Trial("mfon"), "late fusion": Trial("late_fusion"),
+    "neither loss": Trial("mfon", {"alpha": 0.0, "beta": 0.0}),
+    "wider": Trial("mfon", {"common_width": 128}),
+    "late fusion, squared error": Trial("late_fusion", {"loss": "mse"}),
 }
 MOSI_SEEDS = (1111, 1112, 1113, 1114, 1115)
 MOSI_SCALE: Named = dict(text="minilm", text_lr=1e-4, epochs=10, patience=4)  # results/mosi_ta's
@@ -275,7 +278,7 @@ def run_mfon_experiments(
     parser.add_argument("path", help="result file, for example results/mfon/trials.csv")
     parser.add_argument("--seeds", type=int, nargs="+", help="0 to 4, on MOSI 1111 to 1115")
     parser.add_argument("--trials", nargs="+", choices=[*MFON_TRIALS, *MOSI_TRIALS], default=None)
-    parser.add_argument("--mosi", action="store_true", help="the arms on real MOSI: four hours")
+    parser.add_argument("--mosi", action="store_true", help="the arms on real MOSI: five hours")
     parser.add_argument("--cost", action="store_true", help="time training steps instead")
     parser.add_argument("--forms", action="store_true", help="time both forms of the attention")
     parsed = parser.parse_args(argv)
