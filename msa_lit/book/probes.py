@@ -24,8 +24,8 @@ from ..measure.statistics import linear_probe, r_squared
 from ..simulate.world import truth_of
 
 # %% auto #0
-__all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairAlignment', 'PairContrast', 'ToldPrivate',
-           'weighted', 'measure_arm', 'arm_key', 'run_arms']
+__all__ = ['MODES', 'PROBE_ARMS', 'encode_split', 'linear_cka', 'probe_latents', 'PairAlignment', 'PairContrast', 'MoreClips',
+           'ToldPrivate', 'weighted', 'measure_arm', 'arm_key', 'run_arms']
 
 # %% ../../nbs/34_book.probes.ipynb #encode
 @torch.no_grad()
@@ -79,6 +79,11 @@ class PairContrast(SPIL):
                                        self.options.common_width)
 
 # %% ../../nbs/34_book.probes.ipynb #told
+class MoreClips(Trial):
+    "An arm with four times the training clips."
+    def simulate(self, seed, n, **shared): # as for any trial
+        return super().simulate(seed, n=(4 * n[0], *n[1:]), **shared)
+
 @dataclass(frozen=True)
 class ToldPrivate(Trial):
     "An arm that is asked for a modality's private latent in the place of the sentiment."
@@ -99,7 +104,7 @@ class ToldPrivate(Trial):
 
 # %% ../../nbs/34_book.probes.ipynb #row
 MODES = {"none": Trial("self_mm"), "pairs": Trial("spil_pairs", {"modes": "V-A"}),
-         "more clips": Trial("self_mm", world={"n": (1600, 100, 800)}),  # a control of the error
+         "more clips": MoreClips("self_mm"),
          "told": ToldPrivate("self_mm"),
          **{modes: Trial("spil", {"modes": modes}) for modes in TABLE_II}}
 
