@@ -656,7 +656,7 @@ def under_optimised_small(
 
 def starvation(
     rows,       # DataFrame of F9, or of one of its worlds
-) -> dict:      # modality -> Finding
+) -> ByName:    # modality -> Finding
     "The positive control, modality by modality."
     return {m: above(f"one frame, {m}: ratio of an encoder that was never trained, minus 1",
                      rows[f"small_untrained_{m}"], "relative") for m in GUIDED}

@@ -148,7 +148,8 @@ def map_figure(
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
     papers = {p: worlds[worlds["claim"].str[0] == k] for k, p in PAPER_LETTERS.items()}
-    fig, axes = plt.subplots(1, 4, figsize=(9.5, 5.2), layout="constrained")
+    widest = [mine.groupby("claim").size().max() for mine in papers.values()]
+    fig, axes = plt.subplots(1, 4, figsize=(13, 5.2), width_ratios=widest, layout="constrained")
     for ax, (paper, mine) in zip(axes, papers.items(), strict=True):
         ids = list(dict.fromkeys(mine["claim"]))
         for r in mine.assign(x=mine.groupby("claim").cumcount()).itertuples():
@@ -156,7 +157,7 @@ def map_figure(
             ax.add_patch(Rectangle((r.x + 0.06, y - 0.42), 0.88, 0.84, fc=COLOURS[r.word],
                                        ec="black" if r.powered else "none", lw=1.2))
             ax.text(r.x + 0.5, y, r.world.replace("-", "\n"), ha="center", va="center",
-                    fontsize=4.5)
+                    fontsize=5)
         ax.set(xlim=(0, mine.groupby("claim").size().max()), ylim=(len(ids) - 0.5, -0.5),
                xticks=[], title=paper)
         ax.set_yticks(range(len(ids)), ids, fontsize=8)
@@ -169,8 +170,9 @@ def map_figure(
 ASSUMPTIONS = {  # what a world changes -> names of worlds
     "clips": ("mosi", "small", "few"), "length of training": ("honest", "long"),
     "what words say": ("words", "speaks", "speaks-weight-1", "faint"),
-    "noise": ("noisier", "nearer"), "how far apart": ("near", "apart"), "fused vectors": ("bridge-1.0", "bridge-1.5"),
-    "starts": ("scattered",), "last layer": ("scaled",), "trained stage 1": ("stage-1", "stage-1-scaled"),
+    "noise": ("noisier", "nearer"), "how far apart": ("near", "apart"),
+    "fused vectors": ("bridge-1.0", "bridge-1.5"), "starts": ("scattered",),
+    "last layer": ("scaled",), "trained stage 1": ("stage-1", "stage-1-scaled"),
     "weight": ("weight-10", "weight-100", "weight-1000", "weight-10000", "beta-1",
                "speaks-weight-100"),
     "temperature, batch, network": ("sharp", "large", "minilm", "bert", "attention"),
