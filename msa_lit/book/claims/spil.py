@@ -430,12 +430,12 @@ def label_path(
     n: int = 300,     # training utterances
     epochs: int = 8,  # E
     apart: bool = False,  # modalities that lie far apart and are easy to read
-    noise: float = 1.0,   # factor on the simulator's noise
+    noise: float = 1.0,   # factor on the noise of either
 ) -> LabelPath:       # of the training split
     "Train `self_mm` on a simulated corpus and keep its labels of every epoch."
-    usual = {m: noise * sd for m, sd in World().noise.items()}
-    knobs: Named = APART if apart else {"noise": usual}
-    corpus = simulate((n, max(8, n // 5), 8), seed=seed, **knobs)
+    knobs: Named = APART if apart else {"noise": World().noise}
+    louder = {m: noise * sd for m, sd in knobs["noise"].items()}
+    corpus = simulate((n, max(8, n // 5), 8), seed=seed, **(knobs | {"noise": louder}))
     def known(loop): return {s: loop.method.generator.label(s).numpy().copy() for s in names}
     def guess(loop): return predict(loop.method, loop.corpus.splits["train"])["multimodal"].numpy()
     names, seen = corpus.modalities, lambda loop: (known(loop), guess(loop))
