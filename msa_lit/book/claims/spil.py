@@ -433,9 +433,10 @@ def label_path(
     noise: float = 1.0,   # factor on the noise of either
 ) -> LabelPath:       # of the training split
     "Train `self_mm` on a simulated corpus and keep its labels of every epoch."
-    knobs: Named = APART if apart else {"noise": World().noise}
-    louder = {m: noise * sd for m, sd in knobs["noise"].items()}
-    corpus = simulate((n, max(8, n // 5), 8), seed=seed, **(knobs | {"noise": louder}))
+    usual: Named = APART["noise"] if apart else World().noise
+    louder = {m: noise * sd for m, sd in usual.items()}
+    knobs: Named = (APART if apart else {}) | {"noise": louder}
+    corpus = simulate((n, max(8, n // 5), 8), seed=seed, **knobs)
     def known(loop): return {s: loop.method.generator.label(s).numpy().copy() for s in names}
     def guess(loop): return predict(loop.method, loop.corpus.splits["train"])["multimodal"].numpy()
     names, seen = corpus.modalities, lambda loop: (known(loop), guess(loop))
