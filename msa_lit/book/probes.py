@@ -81,7 +81,13 @@ class PairContrast(SPIL):
 # %% ../../nbs/34_book.probes.ipynb #told
 class MoreClips(Trial):
     "An arm with four times the training clips."
-    def simulate(self, seed, n, **shared): # as for any trial
+    def simulate(
+        self,
+        seed: int,  # of the corpus
+        n: tuple,   # clips of the other arms in train, valid, test
+        **shared,   # knobs of all trials
+    ) -> Corpus:    # as for any trial, with more to train on
+        "The trial's corpus, its training split four times as large."
         return super().simulate(seed, n=(4 * n[0], *n[1:]), **shared)
 
 @dataclass(frozen=True)
