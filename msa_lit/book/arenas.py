@@ -32,9 +32,9 @@ from ..train.trials import Trial
 
 # %% auto #0
 __all__ = ['CONTROLS', 'RECIPE', 'FROZEN_MPNET', 'FINE_MPNET', 'FINE_MINILM', 'TWO', 'FEWER', 'TEXT_ALONE', 'OTHER_CHOICES',
-           'PAPERS_METHODS', 'ARENAS', 'ANSWER_STEPS', 'FIRST', 'Arena', 'registered', 'measure', 'about', 'add_epochs',
-           'add_answers', 'read_answers', 'space_in', 'search_all', 'write_trials', 'tuned', 'jobs_of', 'ready',
-           'flat_scores', 'hours_left', 'run_arena', 'run_arenas']
+           'OTHER_RECIPES', 'PAPERS_METHODS', 'ARENAS', 'ANSWER_STEPS', 'FIRST', 'Arena', 'registered', 'measure',
+           'about', 'add_epochs', 'add_answers', 'read_answers', 'space_in', 'search_all', 'write_trials', 'tuned',
+           'jobs_of', 'ready', 'flat_scores', 'hours_left', 'run_arena', 'run_arenas']
 
 # %% ../../nbs/86_book.arenas.ipynb #arena
 @dataclass(frozen=True)
@@ -84,6 +84,11 @@ OTHER_CHOICES = {
     "constant schedule": Trial("late_fusion", {"schedule": "constant", "warmup": 0.0}),
     "minilm": Trial("late_fusion", {"text": "minilm"}),
     "thirty epochs": Trial("late_fusion", {"epochs": 30, "patience": 30})}
+OTHER_RECIPES = {
+    "ten epochs": Trial("late_fusion", {"epochs": 10, "patience": 10}),
+    "rate 5e-5": Trial("late_fusion", {"text_lr": 5e-5}),
+    "rate 5e-5, ten epochs": Trial("late_fusion", {"text_lr": 5e-5, "epochs": 10, "patience": 10}),
+    "constant schedule": Trial("late_fusion", {"schedule": "constant", "warmup": 0.0})}
 PAPERS_METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon")
 
 def _arena(name, corpus, options, seeds, **more):
@@ -94,6 +99,8 @@ ARENAS = dict((
            guess=12),
     _arena("mosi-choices", mosi, FROZEN_MPNET, 20, methods=("late_fusion",), extra=OTHER_CHOICES,
            guess=5),
+    _arena("mosi-recipe", mosi, FINE_MPNET, 1, methods=("late_fusion",), extra=OTHER_RECIPES,
+           guess=400, resumes=True),
     _arena("mosi-mpnet", mosi, FINE_MPNET, 5, own=TWO, extra=TEXT_ALONE, methods=PAPERS_METHODS,
            answers=True, guess=600, resumes=True),
     _arena("mosi-minilm", mosi, FINE_MINILM, 5, own=TWO, extra=TEXT_ALONE, answers=True, guess=150,
