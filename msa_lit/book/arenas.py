@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,17 +25,18 @@ from .tables.search import knows
 from .tables.search import SEARCH_COMMON, SPACES, best_options, search, search_trials
 from ..data.corpus import Corpus
 from ..base.notices import hushed
-from ..measure.metrics import constant_row
+from ..measure.metrics import METRICS, constant_row
 from ..train.aside import ScoresAside
 from ..train.runs import Run, environment, facts_of, reads, rehearse
 from ..train.series import lacking, read_series, run_missing, write_rows
 from ..train.trials import Trial
 
 # %% auto #0
-__all__ = ['CONTROLS', 'RECIPE', 'FROZEN_MPNET', 'FINE_MPNET', 'FINE_MINILM', 'TWO', 'FEWER', 'TEXT_ALONE', 'OTHER_CHOICES',
-           'OTHER_RECIPES', 'PAPERS_METHODS', 'ARENAS', 'ANSWER_STEPS', 'FIRST', 'Arena', 'registered', 'measure',
-           'about', 'add_epochs', 'add_answers', 'read_answers', 'space_in', 'search_all', 'write_trials', 'tuned',
-           'jobs_of', 'ready', 'flat_scores', 'hours_left', 'run_arena', 'run_arenas']
+__all__ = ['CONTROLS', 'RECIPE', 'FROZEN_MPNET', 'FIRST_TRY', 'FINE_MPNET', 'FINE_MINILM', 'TWO', 'FEWER', 'TEXT_ALONE',
+           'OTHER_CHOICES', 'OTHER_RECIPES', 'PAPERS_METHODS', 'BEST_BASELINE', 'ARENAS', 'ANSWER_STEPS', 'FIRST',
+           'Arena', 'registered', 'measure', 'about', 'add_epochs', 'add_answers', 'read_answers', 'space_in',
+           'search_all', 'write_trials', 'tuned', 'jobs_of', 'ready', 'flat_scores', 'run_again', 'tell_again',
+           'hours_left', 'run_arena', 'run_arenas']
 
 # %% ../../nbs/86_book.arenas.ipynb #arena
 @dataclass(frozen=True)
@@ -73,10 +75,10 @@ def registered() -> list: # names, sorted
 RECIPE = dict(batch_size=32, like_length=40, lr=1e-3, weight_decay=0.01, schedule="linear",
               warmup=0.1, clip=1.0)
 FROZEN_MPNET = dict(text="mpnet", freeze_text=True, epochs=10, patience=10)
-FINE_MPNET = dict(text="mpnet", text_lr=2e-5, epochs=5, patience=5, pretrain_epochs=2,
-                  teacher_epochs=2)
-FINE_MINILM = FINE_MPNET | dict(text="minilm", text_lr=1e-4, epochs=10, patience=10,
-                                pretrain_epochs=3, teacher_epochs=3)
+FIRST_TRY = dict(text="mpnet", text_lr=2e-5, epochs=5, patience=5, pretrain_epochs=2,
+                 teacher_epochs=2)
+FINE_MPNET = FIRST_TRY | dict(text_lr=5e-5, epochs=10, patience=10)  # what mosi-recipe found
+FINE_MINILM = FINE_MPNET | dict(text="minilm", text_lr=1e-4, pretrain_epochs=3, teacher_epochs=3)
 TWO = {"spil": {"modes": "T-A"}}  # the pair it aligns where there is no face
 FEWER = {m: {"b": 4} for m in ("mug", "mug_mlc")}  # clips that stage 2 draws at a time
 TEXT_ALONE = {"text_only": Trial("late_fusion", modalities=("text",))}
@@ -87,9 +89,9 @@ OTHER_CHOICES = {
 OTHER_RECIPES = {
     "ten epochs": Trial("late_fusion", {"epochs": 10, "patience": 10}),
     "rate 5e-5": Trial("late_fusion", {"text_lr": 5e-5}),
-    "rate 5e-5, ten epochs": Trial("late_fusion", {"text_lr": 5e-5, "epochs": 10, "patience": 10}),
-    "constant schedule": Trial("late_fusion", {"schedule": "constant", "warmup": 0.0})}
+    "rate 5e-5, ten epochs": Trial("late_fusion", {"text_lr": 5e-5, "epochs": 10, "patience": 10})}
 PAPERS_METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon")
+BEST_BASELINE = "tfn"  # of mosi-frozen, by its mean validation error
 
 def _arena(name, corpus, options, seeds, **more):
     return name, Arena(name, corpus, RECIPE | options, seeds, **more)
@@ -99,10 +101,10 @@ ARENAS = dict((
            guess=12),
     _arena("mosi-choices", mosi, FROZEN_MPNET, 20, methods=("late_fusion",), extra=OTHER_CHOICES,
            guess=5),
-    _arena("mosi-recipe", mosi, FINE_MPNET, 1, methods=("late_fusion",), extra=OTHER_RECIPES,
+    _arena("mosi-recipe", mosi, FIRST_TRY, 1, methods=("late_fusion",), extra=OTHER_RECIPES,
            guess=400, resumes=True),
-    _arena("mosi-mpnet", mosi, FINE_MPNET, 5, own=TWO, extra=TEXT_ALONE, methods=PAPERS_METHODS,
-           answers=True, guess=600, resumes=True),
+    _arena("mosi-mpnet", mosi, FINE_MPNET, 5, own=TWO, extra=TEXT_ALONE,
+           methods=(*PAPERS_METHODS, BEST_BASELINE), answers=True, guess=600, resumes=True),
     _arena("mosi-minilm", mosi, FINE_MINILM, 5, own=TWO, extra=TEXT_ALONE, answers=True, guess=150,
            resumes=True),
     _arena("mmmo", mmmo, dict(epochs=15, patience=15), 20, own=FEWER, guess=6),
@@ -301,6 +303,39 @@ def flat_scores(
     found = constant_row(y["train"], y["test"], corpus.scheme)
     return {k: None if np.isnan(v) else v for k, v in found.items()}
 
+def run_again(
+    arena: Arena,
+    results: str | Path,  # folder of all arenas
+    name: str,            # of an entrant
+    seed: int,            # of a run that is kept there, without a search
+) -> ByName:              # metric -> (now, in the file)
+    "Train a kept run anew. Raises ValueError where there is none."
+    rows = read_series(Path(results) / arena.name / "runs.csv")[1]
+    kept = [r for r in rows if (r["method"], r["trials"], r["seed"]) == (name, "0", str(seed))]
+    if not kept: raise ValueError(f"{arena.name}: no run of {name} with seed {seed} to repeat")
+    with tempfile.TemporaryDirectory() as place, hushed():
+        now = measure(arena, Path(place), name, 0, seed)
+    return {m: (now[m], float(kept[0][m])) for m in METRICS[arena.corpus().scheme]}
+
+def tell_again(
+    arena: Arena,
+    results: str | Path,  # folder of all arenas
+    methods: Sequence,    # names of entrants; (): all that have runs
+    seeds: Sequence,      # whole numbers
+) -> None:
+    "Print kept runs beside new ones; what a rerun may differ by is the spread of its seeds."
+    rows = read_series(Path(results) / arena.name / "runs.csv")[1]
+    for name in methods or sorted({r["method"] for r in rows}):
+        errors = [float(r["mae"]) for r in rows if (r["method"], r["trials"]) == (name, "0")]
+        spread = f"{np.std(errors, ddof=1):.4f}" if len(errors) > 1 else "not known"
+        for seed in seeds:
+            both = run_again(arena, results, name, seed)
+            same = all(f"{now:.6g}" == f"{then:.6g}" for now, then in both.values())
+            print(f"{arena.name} {name} {seed}: " + ("the same, " if same else "differs, ")
+                  + ", ".join(f"{m} {now:.6g} (file: {then:.6g})" for m, (now, then)
+                              in both.items() if m in ("mae", "corr", "acc7", "acc5"))
+                  + f"; MAE's standard deviation over seeds {spread}", flush=True)
+
 def hours_left(
     arena: Arena,
     path: Path,   # runs.csv
@@ -352,9 +387,15 @@ def run_arenas(
     parser.add_argument("--trials", type=int, default=0, help="of a search before the runs")
     parser.add_argument("--hours", type=float, default=1e9, help="begin no run after so long")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
+    parser.add_argument("--again", action="store_true", help="train kept runs anew and compare")
     parser.add_argument("--out", default="results/arenas")
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
+    if args.again:
+        for arena in (ARENAS[name] for name in args.arenas):
+            seeds = range(FIRST, FIRST + (args.seeds or 1))
+            tell_again(arena, args.out, args.methods, seeds)
+        return
     for name in args.arenas:
         run_arena(ARENAS[name], args.out, args.methods, args.seeds, args.trials, args.hours)
 

@@ -94,14 +94,14 @@ def bought_by_seeds(
 def points_table(
     results: str | Path,         # folder of the arenas
     metric: str = "acc2_non0",   # in points
+    arena: str = "mosi-frozen",  # whose runs; "mosi-mpnet" and "mosi-minilm" are fine-tuned
 ):                               # DataFrame: choice -> points, low, high, n
-    "What each choice buys, from the arenas mosi-frozen and mosi-choices."
+    "What each choice buys on the runs of an arena."
     import pandas as pd
     home = Path(results)
-    epochs = arena_epochs(home / "mosi-frozen").query("trials == 0")
+    epochs = arena_epochs(home / arena).query("trials == 0")
     judged = {way: judged_by(epochs, way) for way in EPOCH_CHOICES}
-    other = judged_by(arena_epochs(home / "mosi-choices"), EPOCH_CHOICES[0])[metric]
-    rows = _encoder_rows(other) | _selection_rows(judged, metric)
+    rows = _recipe_rows(home, metric, arena) | _selection_rows(judged, metric)
     return pd.DataFrame(rows | _method_rows(judged[EPOCH_CHOICES[0]][metric])).T
 
 def paired_gain(
@@ -113,7 +113,15 @@ def paired_gain(
     one, two = (values.xs(n, level="method") for n in (name, control))
     return bought(one, two)
 
-def _encoder_rows(other):
+def _recipe_rows(home, metric, arena):
+    def validated(name): return judged_by(arena_epochs(home / name), EPOCH_CHOICES[0])[metric]
+    if arena != "mosi-frozen":
+        pair = [home / name / "epochs.csv" for name in ("mosi-mpnet", "mosi-minilm")]
+        if not all(path.exists() for path in pair): return {}
+        large, small = (validated(path.parent.name).xs("late_fusion", level="method")
+                        for path in pair)
+        return {"encoder: fine-tuned mpnet for MiniLM": bought(large, small)}
+    other = validated("mosi-choices")
     return {"encoder: frozen mpnet for MiniLM": paired_gain(other, "late_fusion", "minilm"),
             "schedule: linear for constant": paired_gain(other, "late_fusion", "constant schedule"),
             "epochs: thirty for ten": paired_gain(other, "thirty epochs")}
@@ -144,6 +152,7 @@ def _method_rows(values):
 def points_figure(
     table,          # from `points_table`
     gains: ByName,  # printed gain of each paper, in the same unit
+    text: str = "frozen text",  # what the runs read, for the title
 ):                  # matplotlib figure
     "Choices, voice and methods as measured; printed gains below."
     import matplotlib.pyplot as plt
@@ -158,8 +167,7 @@ def points_figure(
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-4, 8)
     ax.set_xlabel("points of two-class accuracy, zeros left out (95 %)")
-    fig.suptitle("Where a point of accuracy comes from: MOSI, text and voice, frozen text",
-                 fontsize=10)
+    fig.suptitle(f"Where a point of accuracy comes from: MOSI, text and voice, {text}", fontsize=10)
     return fig
 
 def points_told(

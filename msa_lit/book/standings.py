@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from ..base.types import ByName, Named
+from .arenas import read_answers
 from .claims.core import Finding, detectable
-from .tables.protocol import seeds_for
-from ..measure.metrics import METRICS, higher_is_better
-from ..measure.statistics import across_seeds, holm
+from .tables.protocol import seeds_for, videos
+from ..measure.metrics import METRICS, evaluate, higher_is_better
+from ..measure.statistics import across_seeds, holm, sign_flip_test
 
 # %% auto #0
 __all__ = ['arena_facts', 'arena_runs', 'arena_epochs', 'complaints', 'standings', 'budgets', 'arena_caption', 'visible',
-           'versus', 'printed_gains', 'seeds_to_see']
+           'versus', 'printed_gains', 'seeds_to_see', 'averaged', 'over_videos']
 
 # %% ../../nbs/87_book.standings.ipynb #read
 def arena_facts(
@@ -180,3 +181,36 @@ def seeds_to_see(
 ) -> ByName:       # name -> seeds
     "Seeds that a printed gain would need under the spread seen here."
     return {name: seeds_for(gain, sd) for name, gain in gains.items() if gain > 0}
+
+# %% ../../nbs/87_book.standings.ipynb #videos
+def averaged(
+    folder: str | Path,  # of an arena that keeps predictions
+    trials: int = 0,     # of the search behind the runs
+) -> tuple:              # ids [N], labels [N], method -> mean predictions [N], seeds
+    "Test predictions of every entrant, averaged over the seeds that all of them have."
+    ids, labels, answers = read_answers(folder)
+    seeds: dict = {}
+    for m, t, s in answers:
+        if t == trials: seeds.setdefault(m, set()).add(s)
+    if not seeds: raise ValueError(f"{folder}: no predictions of runs with {trials} trials")
+    common = sorted(set.intersection(*seeds.values()))
+    return ids, labels, {m: np.mean([answers[m, trials, s] for s in common], axis=0)
+                         for m in seeds}, common
+
+def over_videos(
+    folder: str | Path,            # of an arena that keeps predictions
+    control: str = "late_fusion",  # whom all others meet
+):                                 # DataFrame: a row per entrant, best MAE first
+    "Ensembles of all entrants; against the control by flipping signs of videos, Holm over all."
+    import pandas as pd
+    ids, labels, mean, _ = averaged(folder)
+    groups, rows = videos(ids), {}
+    for name, guess in mean.items():
+        scored = evaluate(guess, labels)
+        rows[name] = {m: scored[m] for m in ("mae", "corr", "acc2_non0", "acc7")}
+        if name != control:
+            rows[name] |= sign_flip_test(guess, mean[control], labels, groups=groups)
+    table = pd.DataFrame(rows).T
+    others = table.index != control
+    table.loc[others, "p_holm"] = holm(table.p[others])
+    return table.sort_values("mae")
