@@ -19,8 +19,8 @@ from ..measure.metrics import METRICS, evaluate, higher_is_better
 from ..measure.statistics import across_seeds, holm, sign_flip_test
 
 # %% auto #0
-__all__ = ['arena_facts', 'arena_runs', 'arena_epochs', 'complaints', 'standings', 'budgets', 'arena_caption', 'visible',
-           'versus', 'printed_gains', 'seeds_to_see', 'averaged', 'over_videos']
+__all__ = ['VERSUS', 'arena_facts', 'arena_runs', 'arena_epochs', 'complaints', 'standings', 'budgets', 'arena_caption',
+           'visible', 'versus', 'printed_gains', 'seeds_to_see', 'averaged', 'over_videos']
 
 # %% ../../nbs/87_book.standings.ipynb #read
 def arena_facts(
@@ -140,12 +140,14 @@ def visible(
     if n < 2: raise ValueError(f"n={n}: at least two seeds are needed")
     return detectable(Finding("a paired difference", "undecided", 0.0, n=n, sd=sd, border="mae"))
 
+VERSUS = ("n", "difference", "low", "high", "sd", "p_t", "visible", "p_holm", "verdict")
+
 def versus(
     runs,                          # DataFrame from `arena_runs`, one number of trials
     control: str = "late_fusion",  # whom all others meet
     metric: str = "mae",           # a column of the runs
     least: int = 2,                # seeds in common, at least
-):                                 # DataFrame: a row per method
+):                                 # DataFrame of VERSUS: a row per method
     "Every method against the control, paired over seeds, Holm over all of them."
     import pandas as pd
     wide, rows = runs.pivot(index="seed", columns="method", values=metric), {}
@@ -156,7 +158,7 @@ def versus(
         kept = {k: found[k] for k in ("n", "difference", "low", "high", "sd", "p_t")}
         rows[name] = kept | {"visible": visible(found["sd"], len(both))}
     table = pd.DataFrame(rows).T
-    if not len(table): return table
+    if not len(table): return pd.DataFrame(columns=VERSUS)
     table = table.assign(n=table.n.astype(int), p_holm=holm(table.p_t.fillna(1.0)))
     sign = 1 if higher_is_better(metric) else -1
     word = np.where(table.difference * sign > 0, "better", "worse")
