@@ -125,8 +125,10 @@ def arena_caption(
     text += " (frozen)" if recipe.get("freeze_text") else ""
     modalities = "+".join(facts["corpus"]["modalities"])
     seeds = sorted(runs.seed.unique())
+    over = (f"seeds {seeds[0]} to {seeds[-1]}, mean ± standard deviation over seeds"
+            if len(seeds) > 1 else f"one seed, {seeds[0]}, so no spread is known")
     return (f"Corpus {facts['corpus']['name']} ({sizes} clips), {modalities}; text encoder {text}; "
-            f"seeds {seeds[0]} to {seeds[-1]}, mean ± standard deviation over seeds; "
+            f"{over}; "
             f"{', '.join(str(t) for t in sorted(runs.trials.unique()))} trials of search for "
             f"everybody; epochs selected on {', '.join(runs.selected_on.unique())}; "
             f"schedule {recipe['schedule']}, {recipe['epochs']} epochs.")
