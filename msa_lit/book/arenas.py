@@ -326,7 +326,8 @@ def tell_again(
     "Print kept runs beside new ones; what a rerun may differ by is the spread of its seeds."
     rows = read_series(Path(results) / arena.name / "runs.csv")[1]
     for name in methods or sorted({r["method"] for r in rows}):
-        errors = [float(r["mae"]) for r in rows if (r["method"], r["trials"]) == (name, "0")]
+        own = [r for r in rows if (r["method"], r["trials"]) == (name, "0")]
+        errors, made = [float(r["mae"]) for r in own], sorted({r["made_by"] for r in own})
         spread = f"{np.std(errors, ddof=1):.4f}" if len(errors) > 1 else "not known"
         for seed in seeds:
             both = run_again(arena, results, name, seed)
@@ -334,7 +335,8 @@ def tell_again(
             print(f"{arena.name} {name} {seed}: " + ("the same, " if same else "differs, ")
                   + ", ".join(f"{m} {now:.6g} (file: {then:.6g})" for m, (now, then)
                               in both.items() if m in ("mae", "corr", "acc7", "acc5"))
-                  + f"; MAE's standard deviation over seeds {spread}", flush=True)
+                  + f"; MAE's standard deviation over seeds {spread}; file made by "
+                  + ", ".join(made), flush=True)
 
 def hours_left(
     arena: Arena,

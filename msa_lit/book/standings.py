@@ -191,13 +191,15 @@ def averaged(
     folder: str | Path,  # of an arena that keeps predictions
     trials: int = 0,     # of the search behind the runs
 ) -> tuple:              # ids [N], labels [N], method -> mean predictions [N], seeds
-    "Test predictions of every entrant, averaged over the seeds that all of them have."
+    """Test predictions of every entrant, averaged over the seeds that all of them have.
+    Raises ValueError where there is no such run or no such seed."""
     ids, labels, answers = read_answers(folder)
     seeds: dict = {}
     for m, t, s in answers:
         if t == trials: seeds.setdefault(m, set()).add(s)
     if not seeds: raise ValueError(f"{folder}: no predictions of runs with {trials} trials")
     common = sorted(set.intersection(*seeds.values()))
+    if not common: raise ValueError(f"{folder}: no seed that all of {sorted(seeds)} have")
     return ids, labels, {m: np.mean([answers[m, trials, s] for s in common], axis=0)
                          for m in seeds}, common
 
