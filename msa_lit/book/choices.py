@@ -114,7 +114,8 @@ def paired_gain(
     return bought(one, two)
 
 def _recipe_rows(home, metric, arena):
-    def validated(name): return judged_by(arena_epochs(home / name), EPOCH_CHOICES[0])[metric]
+    def validated(name):
+        return judged_by(arena_epochs(home / name).query("trials == 0"), EPOCH_CHOICES[0])[metric]
     if arena != "mosi-frozen":
         pair = [home / name / "epochs.csv" for name in ("mosi-mpnet", "mosi-minilm")]
         if not all(path.exists() for path in pair): return {}

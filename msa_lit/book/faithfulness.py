@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..base.files import write_text
 from ..base.types import Named
 from .robustness import SHORTER
 from .tables.protocol import SEEDS
+from ..data.corpus import MODALITIES
 from ..simulate.world import simulate, truth_of
 from ..train.runs import fit
+from ..train.series import lacking, run_missing
 from ..use.missing import nothing_of
 from ..use.reasons import faithfulness, modality_reasons
 
@@ -68,23 +69,20 @@ def explain_all(
     path: str | Path,                   # a CSV file; the runs it holds are not measured again
     methods: Sequence[str] = EXPLAINED,
     seeds: Sequence[int] = SEEDS,
+    progress: bool = True,              # show a bar
     **more,                             # as for `measure_explanations`
 ) -> pd.DataFrame:                      # all rows of the file
     "Measure what the file lacks, run by run; says before how long it will take."
-    held = pd.read_csv(path) if Path(path).exists() else pd.DataFrame(columns=[*_COLUMNS])
-    done = set(zip(held.method, held.seed, strict=True))
-    todo = [(m, s) for m in methods for s in seeds if (m, s) not in done]
-    cost = held.groupby("method").seconds.median()
-    hours = sum(cost.get(m, _SECONDS) for m, _ in todo) / 3600
-    print(f"{len(todo)} runs to measure, {len(done)} there; about {hours:.2f} hours of an "
-          "idle core", flush=True)
-    for method, seed in todo:
-        new = measure_explanations(method, seed, **more).round(5)
-        held = pd.concat([held, new], ignore_index=True) if len(held) else new
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_text(Path(path), held.to_csv(index=False))
-        print(method, seed, f"{new.seconds[0]:.1f} s", flush=True)
-    return held
+    jobs = [{"method": m, "seed": s} for m in methods for s in seeds]
+    each = len(MODALITIES)
+    todo = lacking(Path(path), jobs, jobs, each)
+    cost = pd.read_csv(path).groupby("method").seconds.median() if Path(path).exists() else {}
+    hours = sum(cost.get(job["method"], _SECONDS) for job in todo) / 3600
+    print(f"{len(todo)} of {len(jobs)} runs to measure, about {hours:.2f} hours of an idle core",
+          flush=True)
+    def rows(method, seed): return measure_explanations(method, seed, **more).to_dict("records")
+    run_missing(path, jobs, rows, progress, each)
+    return pd.read_csv(path)
 
 if __name__ == "__main__" and "__file__" in globals():
     parser = argparse.ArgumentParser(description=explain_all.__doc__)

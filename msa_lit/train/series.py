@@ -81,33 +81,36 @@ def write_rows(
 def run_missing(
     path: str | Path,       # the result file, made if absent
     jobs: Sequence[Row],    # what tells one row from another: {"trial": "mfon", "seed": 0}
-    run: Callable,          # called with a job's values in their order -> dict, the row
+    run: Callable,          # called with a job's values in their order -> dict, the row, or several
     progress: bool = True,  # show a bar
+    each: int = 1,          # rows of a job
 ) -> int:                   # how many were run
-    "Append the rows that the file lacks. Raises ValueError for a file without a job's columns."
+    """Append the rows that the file lacks. Raises ValueError for a file without a job's columns
+    and for a job with another number of rows."""
     from tqdm import tqdm
     path, jobs, ran = Path(path), list(jobs), 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    todo = lacking(path, jobs, jobs)
+    todo = lacking(path, jobs, jobs, each)
     for patient in (False, True):  # first what nobody is at, then what others have not finished
-        rest = lacking(path, todo, jobs)
+        rest = lacking(path, todo, jobs, each)
         for job in tqdm(rest, desc=path.stem, disable=not progress or not rest):
-            ran += _one(path, job, jobs, run, patient)
+            ran += _one(path, job, jobs, run, patient, each)
     return ran
 
 def lacking(
     path: Path,   # the result file
     some: list,   # jobs that are asked for
     jobs: list,   # all jobs of the series
-) -> list:        # those without a row
-    "Which jobs have no row yet. Raises ValueError for a file without a job's columns."
+    each: int = 1,# rows of a job
+) -> list:        # those without all of their rows
+    "Which jobs lack a row. Raises ValueError for a file without a job's columns."
     columns, rows = read_series(path)
     absent = sorted({k for job in some for k in job} - set(columns)) if columns else []
     if absent:
         raise ValueError(f"{path} has no column {absent}; it has {columns}: give another path or "
                          "delete the file")
     def free(row): return not any(_is(other, row) for other in jobs)
-    return [job for job in some if not any(_is(job, row) for row in rows)
+    return [job for job in some if sum(_is(job, row) for row in rows) < each
             and not any(_was(job, row) and free(row) for row in rows)]
 
 def _is(job, row): return all(says(row.get(k, ""), v) for k, v in job.items())
@@ -115,14 +118,16 @@ def _is(job, row): return all(says(row.get(k, ""), v) for k, v in job.items())
 def _was(job, row): # the job's row, from when keys were cut to six digits?
     return all(row.get(k, "") == spelled(v) or says(row.get(k, ""), v) for k, v in job.items())
 
-def _one(path, job, jobs, run, patient):
+def _one(path, job, jobs, run, patient, each):
     "Run a job, unless another process is at it or has done it; 1 where it was run here."
     name = zlib.crc32(repr([(k, spelled(v, True)) for k, v in job.items()]).encode())
     try:
         with held(path.with_name(f".{path.name}.{name:08x}.lock"), "" if patient else _TAKEN):
-            if not lacking(path, [job], jobs): return 0
-            row = job | run(*job.values())
-            with held(f"{path}.lock"): _append(path, job, row)
+            if not lacking(path, [job], jobs, each): return 0
+            found = run(*job.values())
+            own = [job | row for row in ([found] if isinstance(found, dict) else found)]
+            if len(own) != each: raise ValueError(f"{job} gave {len(own)} rows instead of {each}")
+            with held(f"{path}.lock"): _append(path, job, own)
             return 1
     except BlockingIOError as taken:
         if str(taken) != _TAKEN: raise
@@ -130,8 +135,9 @@ def _one(path, job, jobs, run, patient):
 
 _TAKEN = "another process is at this job"
 
-def _append(path, job, row):
+def _append(path, job, own): # in place of those that a cut left of the job
     columns, rows = read_series(path)
-    columns += [k for k in row if k not in columns]
-    rows.append({k: spelled(v, exact=k in job) for k, v in row.items()})
+    columns += [k for k in dict.fromkeys(k for row in own for k in row) if k not in columns]
+    rows = [row for row in rows if not _is(job, row)]
+    rows += [{k: spelled(v, exact=k in job) for k, v in row.items()} for row in own]
     write_rows(path, columns, rows)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.extras import optional
-from ..base.files import write_text
 from ..base.types import Arrays
-from ..data.corpus import SCHEMES, Corpus
+from ..data.corpus import MODALITIES, SCHEMES, Corpus
 from ..simulate.world import simulate
 from ..train.runs import Run, fit
+from ..train.series import lacking, run_missing
 from .missing import nothing_of, predict_subset, subsets_of
 
 if TYPE_CHECKING:
@@ -137,22 +137,22 @@ def measure_coverage(
     method: str = "late_fusion",
     sizes: tuple = (500, 300, 1500),            # clips for training, calibration and test
     epochs: int = 8,
+    progress: bool = True,                      # show a bar
 ) -> pd.DataFrame:                              # method, seed, present, level, covered
     "Coverage over worlds drawn anew; measures what the file lacks."
     import pandas as pd
-    columns = ["method", "seed", "present", "level", "covered"]
-    held = pd.read_csv(path) if Path(path).exists() else pd.DataFrame(columns=columns)
-    todo = [s for s in seeds if not ((held.method == method) & (held.seed == s)).any()]
+    jobs = [{"method": method, "seed": s} for s in seeds]
+    each = len(LEVELS3) * len(subsets_of(MODALITIES))
+    todo = lacking(Path(path), jobs, jobs, each)
     minutes = len(todo) * _SECONDS / 60
     print(f"{len(todo)} worlds to measure, about {minutes:.1f} minutes of an idle core", flush=True)
-    for seed in todo:
+    def rows(_, seed):
         world = simulate(n=sizes, seed=seed)
         run = fit(method, world, epochs=epochs, lr=4e-3, progress=False, seed=seed)
-        new = coverage_of(run, world, nothing_of(world)).round(5).assign(method=method, seed=seed)
-        held = pd.concat([held, new[columns]], ignore_index=True) if len(held) else new[columns]
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_text(Path(path), held.to_csv(index=False))
-    return held
+        found = coverage_of(run, world, nothing_of(world))
+        return found[["present", "level", "covered"]].to_dict("records")
+    run_missing(path, jobs, rows, progress, each)
+    return pd.read_csv(path)
 
 if __name__ == "__main__" and "__file__" in globals():
     parser = argparse.ArgumentParser(description=measure_coverage.__doc__)
