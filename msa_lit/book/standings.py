@@ -65,10 +65,10 @@ def _judged_elsewhere(run, epochs):
     mine = epochs[(epochs[key] == run[key]).all(axis=1)].sort_values("epoch")
     who = f"{run.method}, {run.trials} trials, seed {run.seed}"
     if len(mine) != run.epochs: return [f"{who}: {len(mine)} epochs kept of {run.epochs}"]
-    best = int(mine.valid.to_numpy().argmin())
-    if best + 1 != run.epoch: return [f"{who}: judged at epoch {run.epoch}, validation says "
-                                      f"{best + 1}"]
-    kept = mine.iloc[best]
+    mine = mine.set_index("epoch")
+    if run.epoch not in mine.index or mine.valid[run.epoch] > mine.valid.min():
+        return [f"{who}: judged at epoch {run.epoch}, validation says {mine.valid.idxmin()}"]
+    kept = mine.loc[run.epoch]
     off = [m for m in METRICS["mosi"] + METRICS["sims"] if m in kept
            and not np.isclose(kept[m], run[m], rtol=2e-4, atol=2e-4, equal_nan=True)]
     return [f"{who}: {off[0]} is not that of epoch {run.epoch}"] if off else []
