@@ -334,7 +334,8 @@ def seeds_for(
 
     def reached(n):
         t, shift = stats.t.ppf(1 - level / 2, n - 1), difference * n**0.5 / sd
-        return stats.nct.sf(t, n - 1, shift) + stats.nct.cdf(-t, n - 1, shift) >= power
+        # the far tail turned round: scipy's cdf is not a number there for large shifts
+        return stats.nct.sf(t, n - 1, shift) + stats.nct.sf(t, n - 1, -shift) >= power
 
     low, high = 1, 2
     while not reached(high):
