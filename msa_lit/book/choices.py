@@ -166,7 +166,8 @@ def points_figure(
     ax.axvline(0, color="grey", lw=0.8)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlim(-4, 8)
+    reach = [*table[["points", "low", "high"]].astype(float).to_numpy().ravel(), -3.5, 7.5]
+    ax.set_xlim(np.nanmin(reach) - 0.5, np.nanmax(reach) + 0.5)
     ax.set_xlabel("points of two-class accuracy, zeros left out (95 %)")
     fig.suptitle(f"Where a point of accuracy comes from: MOSI, text and voice, {text}", fontsize=10)
     return fig
