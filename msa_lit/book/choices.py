@@ -179,10 +179,11 @@ def points_told(
     "The figure in words."
     def said(start): # the first row whose name begins so
         return f"{next(v for name, v in table.points.items() if name.startswith(start)):+.1f}"
-    seeds = next(name for name in table.index if name.startswith("best of ") and "seeds" in name)
+    best = {n.split()[2]: f"{v:+.1f}" for n, v in table.points.items() if n.endswith(" seeds")}
+    seeds = "the best of " + ", of ".join(f"{k} seeds {v}" for k, v in best.items())
     return (f"On MOSI's text and voice, over a frozen text network, choosing the epoch on test is "
-            f"worth {said('epoch chosen on test (this')} points of two-class accuracy, the "
-            f"{seeds} {said(seeds)}, leaving out the zeros {said('zeros')}, the larger encoder "
+            f"worth {said('epoch chosen on test (this')} points of two-class accuracy, "
+            f"{seeds}, leaving out the zeros {said('zeros')}, the larger encoder "
             f"{said('encoder')}, voice {said('voice')}, a method on average "
             f"{said('a method')}; the four papers print gains of {min(gains.values()):.1f} to "
             f"{max(gains.values()):.1f}.")
