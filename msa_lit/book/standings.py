@@ -206,10 +206,11 @@ def averaged(
 def over_videos(
     folder: str | Path,            # of an arena that keeps predictions
     control: str = "late_fusion",  # whom all others meet
+    trials: int = 0,               # of the search behind the runs
 ):                                 # DataFrame: a row per entrant, best MAE first
     "Ensembles of all entrants; against the control by flipping signs of videos, Holm over all."
     import pandas as pd
-    ids, labels, mean, _ = averaged(folder)
+    ids, labels, mean, _ = averaged(folder, trials)
     groups, rows = videos(ids), {}
     for name, guess in mean.items():
         scored = evaluate(guess, labels)
