@@ -33,10 +33,10 @@ from ..train.trials import Trial
 
 # %% auto #0
 __all__ = ['CONTROLS', 'RECIPE', 'FROZEN_MPNET', 'FIRST_TRY', 'FINE_MPNET', 'FINE_MINILM', 'TWO', 'FEWER', 'TEXT_ALONE',
-           'OTHER_CHOICES', 'OTHER_RECIPES', 'PAPERS_METHODS', 'BEST_BASELINE', 'ARENAS', 'ANSWER_STEPS', 'FIRST',
-           'Arena', 'registered', 'measure', 'about', 'add_epochs', 'add_answers', 'read_answers', 'space_in',
-           'search_all', 'write_trials', 'tuned', 'jobs_of', 'ready', 'flat_scores', 'run_again', 'tell_again',
-           'hours_left', 'run_arena', 'run_arenas']
+           'OTHER_CHOICES', 'OTHER_RECIPES', 'WINNER', 'OTHER_PARTS', 'PAPERS_METHODS', 'BEST_BASELINE', 'ARENAS',
+           'ANSWER_STEPS', 'FIRST', 'Arena', 'registered', 'measure', 'about', 'add_epochs', 'add_answers',
+           'read_answers', 'space_in', 'search_all', 'write_trials', 'tuned', 'jobs_of', 'ready', 'flat_scores',
+           'run_again', 'tell_again', 'hours_left', 'run_arena', 'run_arenas']
 
 # %% ../../nbs/86_book.arenas.ipynb #arena
 @dataclass(frozen=True)
@@ -90,6 +90,12 @@ OTHER_RECIPES = {
     "ten epochs": Trial("late_fusion", {"epochs": 10, "patience": 10}),
     "rate 5e-5": Trial("late_fusion", {"text_lr": 5e-5}),
     "rate 5e-5, ten epochs": Trial("late_fusion", {"text_lr": 5e-5, "epochs": 10, "patience": 10})}
+WINNER = {"lr": 0.0025655993246261224, "weight_decay": 0.01, "dropout": 0.049400299562116}
+OTHER_PARTS = {  # of sugrm, who came out first of mosi-frozen's searches, with its best trial
+    "sugrm": Trial("sugrm", WINNER),
+    "without labels of its own": Trial("sugrm", WINNER | {"unimodal_weight": 0.0}),
+    "text alone": Trial("sugrm", WINNER, ("text",)),
+    "the control, these options": Trial("late_fusion", WINNER)}
 PAPERS_METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon")
 BEST_BASELINE = "tfn"  # of mosi-frozen, by mean validation error, first eight seeds
 
@@ -101,6 +107,8 @@ ARENAS = dict((
            guess=12),
     _arena("mosi-choices", mosi, FROZEN_MPNET, 20, methods=("late_fusion",), extra=OTHER_CHOICES,
            guess=5),
+    _arena("mosi-parts", mosi, FROZEN_MPNET, 20, methods=("late_fusion",), extra=OTHER_PARTS,
+           guess=7),
     _arena("mosi-recipe", mosi, FIRST_TRY, 1, methods=("late_fusion",), extra=OTHER_RECIPES,
            guess=400, resumes=True),
     _arena("mosi-mpnet", mosi, FINE_MPNET, 5, own=TWO, extra=TEXT_ALONE,
