@@ -109,6 +109,7 @@ class SUGRMOptions:
     heads: int = 4                # attention heads; they divide d
     layers: int = 2               # over the token and a modality's frames
     unimodal_weight: float = 1.0  # factor of all unimodal terms; 0: the control with idle heads
+    recalibrate: bool = True      # the gates of (1); False: every feature as it is
 
     def __post_init__(self): check_least(self, 1, "common_width", "heads", "layers")
 
@@ -126,7 +127,8 @@ class SUGRM(SelfMM, StateMethod):
         return TokenReader(make_states(modality, self.spec), 1, o.common_width, layers)
 
     def build_between(self) -> None: # the gates
-        self.recalibrate = Recalibration({m: e.inner.state_width for m, e in self.encoders.items()})
+        widths = {m: e.inner.state_width for m, e in self.encoders.items()}
+        self.recalibrate = Recalibration(widths) if self.options.recalibrate else None
 
     def build_fusion(self) -> FeatureHead: # all vectors to ([N, d], [N])
         return self.build_head("", len(self.spec.modalities))
@@ -142,6 +144,7 @@ class SUGRM(SelfMM, StateMethod):
     def encode(self, batch: Batch) -> Encoded: # modality -> [N, d]
         states = {m: e.inner.states(batch.inputs[m]) for m, e in self.encoders.items()}
         sizes = {m: batch.inputs[m].lengths for m in states}
-        gates = self.recalibrate({m: pool(s, sizes[m], "mean") for m, s in states.items()})
-        return {m: e.read(states[m] * gates[m][:, None], sizes[m])
-                for m, e in self.encoders.items()}
+        if self.recalibrate is not None:
+            gates = self.recalibrate({m: pool(s, sizes[m], "mean") for m, s in states.items()})
+            states = {m: s * gates[m][:, None] for m, s in states.items()}
+        return {m: e.read(states[m], sizes[m]) for m, e in self.encoders.items()}

@@ -94,7 +94,10 @@ WINNER = {"lr": 0.0025655993246261224, "weight_decay": 0.01, "dropout": 0.049400
 OTHER_PARTS = {  # of sugrm, who came out first of mosi-frozen's searches, with its best trial
     "sugrm": Trial("sugrm", WINNER),
     "without labels of its own": Trial("sugrm", WINNER | {"unimodal_weight": 0.0}),
+    "without gates": Trial("sugrm", WINNER | {"recalibrate": False}),
     "text alone": Trial("sugrm", WINNER, ("text",)),
+    "text alone, without both": Trial("sugrm", WINNER | {"unimodal_weight": 0.0,
+                                                         "recalibrate": False}, ("text",)),
     "the control, these options": Trial("late_fusion", WINNER)}
 PAPERS_METHODS = ("late_fusion", "self_mm", "ugf", "spil", "mug", "mug_mlc", "mfon")
 BEST_BASELINE = "tfn"  # of mosi-frozen, by mean validation error, first eight seeds
