@@ -143,8 +143,7 @@ class SUGRM(SelfMM, StateMethod):
 
     def encode(self, batch: Batch) -> Encoded: # modality -> [N, d]
         states = {m: e.inner.states(batch.inputs[m]) for m, e in self.encoders.items()}
-        sizes = {m: batch.inputs[m].lengths for m in states}
         if self.recalibrate is not None:
-            gates = self.recalibrate({m: pool(s, sizes[m], "mean") for m, s in states.items()})
-            states = {m: s * gates[m][:, None] for m, s in states.items()}
-        return {m: e.read(states[m], sizes[m]) for m, e in self.encoders.items()}
+            means = {m: pool(s, batch.inputs[m].lengths, "mean") for m, s in states.items()}
+            for m, gate in self.recalibrate(means).items(): states[m] = states[m] * gate[:, None]
+        return {m: e.read(states[m], batch.inputs[m].lengths) for m, e in self.encoders.items()}
